@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* vmm/cmdline.c, and what it uses of vmm/option_text.c. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "vmm/cmdline.h"
+
+static struct cmdline_options options;
+
+static void parse(const char *line)
+{
+    memset(&options, 0xa5, sizeof(options));
+    cmdline_parse(&options, line);
+}
+
+static void parse_cleanly(const char *line)
+{
+    parse(line);
+    if (options.problems.count > 0)
+        fail_msg("'%s': %s", line, options.problems.line[0]);
+}
+
+static void problem(const char *line, const char *expected)
+{
+    parse(line);
+    assert_int_equal(options.problems.count, 1);
+    assert_string_equal(options.problems.line[0], expected);
+}
+
+static void assert_defaults(void)
+{
+    assert_true(trace_filter_has(&options.trace, 48));
+    assert_false(options.trace_given);
+    assert_false(options.dump_ept);
+    assert_false(options.dump_vmcs);
+    assert_int_equal(options.on_end, ON_END_POWEROFF);
+    assert_true(options.console.serial);
+    assert_false(options.console.serial_given);
+    assert_int_equal(options.console.uart_port, 0x3f8);
+    assert_int_equal(options.console.uart_mmio, 0);
+    assert_int_equal(options.console.baud, 115200);
+    assert_true(options.console.vga_text);
+    assert_true(options.console.framebuffer);
+    assert_int_equal(options.cpus, 0);
+    assert_int_equal(options.timeout_s, 0);
+    assert_false(options.policy_given);
+    assert_int_equal(options.guests, GUESTS_PARALLEL);
+    assert_int_equal(options.test_count, 0);
+}
+
+static void defaults(void **state)
+{
+    static const char *const lines[] = {"", "   \t ", "/boot/adept", "adept.elf  ", "/x"};
+
+    (void)state;
+    for (unsigned i = 0; i < array_count(lines); i++) {
+        parse_cleanly(lines[i]);
+        assert_defaults();
+    }
+}
+
+static void every_option(void **state)
+{
+    (void)state;
+    parse_cleanly(
+        "/boot/adept trace=EPT_VIOLATION,VMCALL dump=ept,vmcs on_end=halt cpus=4\ttimeout=30 policy=end "
+        "guests=sequential test=host-nmi,ap-mute console=com2,9600");
+    assert_true(options.trace_given);
+    assert_true(trace_filter_has(&options.trace, 48));
+    assert_false(trace_filter_has(&options.trace, 49));
+    assert_true(options.dump_ept && options.dump_vmcs);
+    assert_int_equal(options.on_end, ON_END_HALT);
+    assert_int_equal(options.cpus, 4);
+    assert_int_equal(options.timeout_s, 30);
+    assert_true(options.policy_given);
+    assert_int_equal(options.policy, GUEST_POLICY_END);
+    assert_int_equal(options.guests, GUESTS_SEQUENTIAL);
+    assert_true(cmdline_has_test(&options, "host-nmi"));
+    assert_true(cmdline_has_test(&options, "ap-mute"));
+    assert_false(cmdline_has_test(&options, "ap"));
+    assert_false(cmdline_has_test(&options, "host-exception"));
+    assert_int_equal(options.console.uart_port, 0x2f8);
+    assert_int_equal(options.console.baud, 9600);
+
+    /* The first word may be an option; case does not matter; the last of two counts. */
+    parse_cleanly("ON_END=Reboot trace=none trace=stats");
+    assert_int_equal(options.on_end, ON_END_REBOOT);
+    assert_true(options.trace.stats_only);
+    parse_cleanly("dump=vmcs");
+    assert_true(options.dump_vmcs && !options.dump_ept);
+}
+
+static void console(void **state)
+{
+    (void)state;
+    parse_cleanly("console=com1,115200");
+    assert_true(options.console.serial_given && options.console.baud_given);
+    assert_true(options.console.vga_text && options.console.framebuffer);
+    parse_cleanly("console=com4");
+    assert_int_equal(options.console.uart_port, 0x2e8);
+    assert_false(options.console.baud_given);
+    parse_cleanly("console=0x6000,57600");
+    assert_int_equal(options.console.uart_port, 0x6000);
+    assert_int_equal(options.console.baud, 57600);
+    parse_cleanly("console=0xfe032000");
+    assert_int_equal(options.console.uart_mmio, 0xfe032000);
+    assert_int_equal(options.console.uart_port, 0);
+    assert_true(options.console.serial);
+    parse_cleanly("console=none");
+    assert_false(options.console.serial || options.console.vga_text || options.console.framebuffer);
+    parse_cleanly("console=none,fb");
+    assert_false(options.console.serial || options.console.vga_text);
+    assert_true(options.console.framebuffer);
+    parse_cleanly("console=-vga,-fb");
+    assert_true(options.console.serial);
+    assert_false(options.console.vga_text || options.console.framebuffer);
+
+    problem("console=com5", "console: 'com5' is no port, baud rate, vga, fb or none");
+    problem("console=0xfffc", "console: '0xfffc' is no port, baud rate, vga, fb or none");
+    problem("console=0xfe032001", "console: '0xfe032001' is no port, baud rate, vga, fb or none");
+    problem("console=0x0", "console: '0x0' is no port, baud rate, vga, fb or none");
+    problem("console=49", "console: '49' is no port, baud rate, vga, fb or none");
+    assert_int_equal(options.console.uart_port, 0x3f8);
+    assert_int_equal(options.console.baud, 115200);
+}
+
+static void problems_keep_the_default(void **state)
+{
+    (void)state;
+    problem("nonsense=1", "unknown option 'nonsense'");
+    problem("/boot/adept quiet", "unknown option 'quiet': not of the form name=value");
+    problem("quiet", "unknown option 'quiet': not of the form name=value");
+    problem("=", "unknown option ''");
+    problem("cpus=0", "cpus: '0' is not 1..256");
+    problem("cpus=257", "cpus: '257' is not 1..256");
+    problem("cpus=", "cpus: '' is not 1..256");
+    problem("cpus=-1", "cpus: '-1' is not 1..256");
+    problem("cpus=99999999999999999999", "cpus: '99999999999999999999' is not 1..256");
+    problem("timeout=4294967296", "timeout: '4294967296' is no number of seconds");
+    problem("timeout=1s", "timeout: '1s' is no number of seconds");
+    problem("on_end=explode", "on_end: 'explode' is not poweroff|halt|reboot");
+    problem("on_end=", "on_end: '' is not poweroff|halt|reboot");
+    problem("on_end=poweroff|halt", "on_end: 'poweroff|halt' is not poweroff|halt|reboot");
+    problem("policy=rom:end", "policy: 'rom:end' is not ignore|end");
+    problem("guests=some", "guests: 'some' is not parallel|sequential");
+    problem("dump=registers", "dump: 'registers' is not ept|vmcs");
+    problem("trace=FOO", "trace: no exit reason 'FOO'");
+    problem("trace", "unknown option 'trace': not of the form name=value");
+    assert_defaults();
+}
+
+static void problem_lines_can_be_printed(void **state)
+{
+    char line[1024];
+
+    (void)state;
+    problem("a\x1b[2J\xff=1", "unknown option 'a?[2J?'");
+    memset(line, 'y', sizeof(line));
+    line[sizeof(line) - 1] = '\0';
+    parse(line);
+    assert_int_equal(options.problems.count, 1);
+    assert_true(strlen(options.problems.line[0]) < OPTION_PROBLEM_LENGTH);
+
+    /* A longer line is cut, and nothing behind it touched. */
+    memset(&options.problems, 0, sizeof(options.problems));
+    option_problem(&options.problems, "%s", line);
+    assert_int_equal(strlen(options.problems.line[0]), OPTION_PROBLEM_LENGTH - 1);
+    assert_string_equal(options.problems.line[1], "");
+
+    parse("a=1 b=1 c=1 d=1 e=1 f=1 g=1 h=1 i=1 j=1 on_end=halt");
+    assert_int_equal(options.problems.count, OPTION_PROBLEMS_MAX);
+    assert_int_equal(options.problems.dropped, 2);
+    assert_int_equal(options.on_end, ON_END_HALT);
+}
+
+static void tests_beyond_their_place(void **state)
+{
+    (void)state;
+    parse("test=1,2,3,4,5,6,7,8,9 test=10");
+    assert_int_equal(options.test_count, CMDLINE_TEST_MAX);
+    assert_int_equal(options.problems.count, 2);
+    problem("test=a-word-of-thirty-two-characters!", "test: 'a-word-of-thirty-two-characters!' is too much");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(every_option),
+        cmocka_unit_test(console),
+        cmocka_unit_test(problems_keep_the_default),
+        cmocka_unit_test(problem_lines_can_be_printed),
+        cmocka_unit_test(tests_beyond_their_place),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

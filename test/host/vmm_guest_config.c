@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* vmm/guest_config.c, and the sizes and numbers of vmm/option_text.c. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "vmm/guest_config.h"
+
+static struct guest_config config;
+
+static void parse(const char *string)
+{
+    memset(&config, 0xa5, sizeof(config));
+    guest_config_init(&config, 3);
+    guest_config_parse(&config, string);
+}
+
+static void parse_cleanly(const char *string)
+{
+    parse(string);
+    if (config.problems.count > 0)
+        fail_msg("'%s': %s", string, config.problems.line[0]);
+}
+
+static void problem(const char *string, const char *expected)
+{
+    parse(string);
+    assert_int_equal(config.problems.count, 1);
+    assert_string_equal(config.problems.line[0], expected);
+}
+
+static void named(const char *string, const char *expected)
+{
+    parse_cleanly(string);
+    assert_string_equal(config.name, expected);
+}
+
+static void a_plain_boot_sector(void **state)
+{
+    (void)state;
+    parse_cleanly("");
+    assert_string_equal(config.name, "guest3");
+    assert_false(config.name_given);
+    assert_int_equal(config.memory_bytes, 16 << 20);
+    assert_int_equal(config.cpu, -1);
+    assert_int_equal(config.load, 0x7c00);
+    assert_int_equal(config.entry_cs, 0);
+    assert_int_equal(config.entry_ip, 0x7c00);
+    assert_int_equal(config.memory, GUEST_MEMORY_PRIVATE);
+    assert_false(config.trace_given);
+    assert_false(config.dump_ept);
+    assert_int_equal(config.policy_hole, GUEST_POLICY_IGNORE);
+    assert_int_equal(config.policy_rom, GUEST_POLICY_IGNORE);
+    assert_int_equal(config.policy_nx, GUEST_POLICY_IGNORE);
+    assert_int_equal(config.timeout_ms, 0);
+}
+
+static void every_option(void **state)
+{
+    (void)state;
+    parse_cleanly(
+        "/guests/x.bin name=tour mem=64M cpu=2 load=0x8000 entry=0800:0010 memory=identity trace=-IO "
+        "policy=rom:end,nx:end timeout=5 dump=ept");
+    assert_string_equal(config.name, "tour");
+    assert_true(config.name_given);
+    assert_int_equal(config.memory_bytes, 64 << 20);
+    assert_int_equal(config.cpu, 2);
+    assert_int_equal(config.load, 0x8000);
+    assert_int_equal(config.entry_cs, 0x800);
+    assert_int_equal(config.entry_ip, 0x10);
+    assert_int_equal(config.memory, GUEST_MEMORY_IDENTITY);
+    assert_true(config.trace_given);
+    assert_false(trace_filter_has(&config.trace, 30));
+    assert_true(trace_filter_has(&config.trace, 48));
+    assert_int_equal(config.policy_hole, GUEST_POLICY_IGNORE);
+    assert_int_equal(config.policy_rom, GUEST_POLICY_END);
+    assert_int_equal(config.policy_nx, GUEST_POLICY_END);
+    assert_int_equal(config.timeout_ms, 5000);
+    assert_true(config.dump_ept);
+    assert_false(config.dump_vmcs);
+}
+
+static void names(void **state)
+{
+    (void)state;
+    named("hello", "hello");
+    named("/boot/guests/hello.bin", "hello");
+    named("./a.b.bin mem=1M", "a.b");
+    named(".hidden", ".hidden");
+    named("dir/", "guest3");
+    named("name=x", "x");
+    named("/a/b.bin name=x", "x");
+    named("name=a/b\x01", "a_b_");
+    named("caf\xc3\xa9.bin", "caf__");
+    parse("/x/0123456789012345678901234567890123456789.bin");
+    assert_string_equal(config.name, "0123456789012345678901234567890");
+    problem("name=", "name: empty");
+    assert_string_equal(config.name, "guest3");
+    problem("name=01234567890123456789012345678901",
+            "name: '01234567890123456789012345678901' is cut to 31 characters");
+    assert_int_equal(strlen(config.name), GUEST_NAME_MAX - 1);
+    /* Only the first word may be a name. */
+    problem("hello world", "unknown guest option 'world': not of the form name=value");
+    assert_string_equal(config.name, "hello");
+}
+
+static void memory_of(const char *string, uint64_t expected)
+{
+    parse_cleanly(string);
+    assert_int_equal(config.memory_bytes, expected);
+}
+
+static void sizes(void **state)
+{
+    (void)state;
+    memory_of("mem=1M", 1 << 20);
+    memory_of("mem=2048K", 2 << 20);
+    memory_of("mem=2g", 2ull << 30);
+    memory_of("mem=2GB", 2ull << 30);
+    memory_of("mem=3MiB", 3 << 20);
+    memory_of("mem=1048576", 1 << 20);
+    memory_of("mem=0x100000", 1 << 20);
+    memory_of("mem=0x10M", 16 << 20);
+    memory_of("mem=0x1B000000", 0x1b000000);
+    memory_of("mem=17179869183G", 17179869183ull << 30);
+    problem("mem=17179869184G", "mem: '17179869184G' is no size (like 16M)");
+    problem("mem=", "mem: '' is no size (like 16M)");
+    problem("mem=M", "mem: 'M' is no size (like 16M)");
+    problem("mem=16B", "mem: '16B' is no size (like 16M)");
+    problem("mem=16iB", "mem: '16iB' is no size (like 16M)");
+    problem("mem=16T", "mem: '16T' is no size (like 16M)");
+    problem("mem=-1M", "mem: '-1M' is no size (like 16M)");
+    problem("mem=0x", "mem: '0x' is no size (like 16M)");
+    problem("mem=1023K", "mem: '1023K' is less than 1M");
+    problem("mem=1048577", "mem: '1048577' is no multiple of 4K");
+    assert_int_equal(config.memory_bytes, 16 << 20);
+}
+
+static void entry_of(const char *string, unsigned cs, unsigned ip)
+{
+    parse_cleanly(string);
+    assert_int_equal(config.entry_cs, cs);
+    assert_int_equal(config.entry_ip, ip);
+}
+
+static void entry_points(void **state)
+{
+    (void)state;
+    entry_of("entry=07c0:0000", 0x7c0, 0);
+    entry_of("entry=0xF000:0xfff0", 0xf000, 0xfff0);
+    entry_of("entry=0x7e00", 0, 0x7e00);
+    entry_of("entry=31744", 0, 0x7c00);
+    problem("entry=10000:0", "entry: '10000:0' is no real-mode address (like 0000:7c00)");
+    problem("entry=0:10000", "entry: '0:10000' is no real-mode address (like 0000:7c00)");
+    problem("entry=0x10000", "entry: '0x10000' is no real-mode address (like 0000:7c00)");
+    problem("entry=7c00h:0", "entry: '7c00h:0' is no real-mode address (like 0000:7c00)");
+    problem("entry=1:", "entry: '1:' is no real-mode address (like 0000:7c00)");
+    problem("entry=:", "entry: ':' is no real-mode address (like 0000:7c00)");
+    problem("entry=", "entry: '' is no real-mode address (like 0000:7c00)");
+    assert_int_equal(config.entry_ip, 0x7c00);
+}
+
+static void policies(void **state)
+{
+    (void)state;
+    parse_cleanly("policy=end");
+    assert_int_equal(config.policy_hole, GUEST_POLICY_END);
+    assert_int_equal(config.policy_rom, GUEST_POLICY_END);
+    assert_int_equal(config.policy_nx, GUEST_POLICY_END);
+    parse_cleanly("policy=end,hole:ignore");
+    assert_int_equal(config.policy_hole, GUEST_POLICY_IGNORE);
+    assert_int_equal(config.policy_rom, GUEST_POLICY_END);
+    problem("policy=wall:end,rom:end", "policy: 'wall' is not hole|rom|nx");
+    assert_int_equal(config.policy_rom, GUEST_POLICY_END);
+    problem("policy=rom:maybe", "policy: 'maybe' is not ignore|end");
+    problem("policy=rom", "policy: 'rom' is not ignore|end");
+}
+
+static void absurd_values_keep_the_default(void **state)
+{
+    (void)state;
+    parse_cleanly("cpu=1 cpu=any");
+    assert_int_equal(config.cpu, -1);
+    parse_cleanly("cpu=255");
+    assert_int_equal(config.cpu, 255);
+    problem("cpu=256", "cpu: '256' is neither 'any' nor 0..255");
+    problem("memory=shared", "memory: 'shared' is not private|identity");
+    problem("load=here", "load: 'here' is no address (like 0x7c00)");
+    problem("timeout=4294968", "timeout: '4294968' is no number of seconds up to 4294967");
+    problem("args=x", "unknown guest option 'args'");
+    parse_cleanly("timeout=4294967");
+    assert_int_equal(config.timeout_ms, 4294967000u);
+}
+
+/* What the caller set between init and parse stays where the string says nothing. */
+static void defaults_of_the_caller(void **state)
+{
+    struct option_problems problems = {0};
+
+    (void)state;
+    guest_config_init(&config, 0);
+    guest_config_policy(&config, option_span_of("end"), &problems);
+    config.timeout_ms = 7;
+    guest_config_parse(&config, "a.bin policy=nx:ignore");
+    assert_string_equal(config.name, "a");
+    assert_int_equal(config.timeout_ms, 7);
+    assert_int_equal(config.policy_rom, GUEST_POLICY_END);
+    assert_int_equal(config.policy_nx, GUEST_POLICY_IGNORE);
+    assert_int_equal(problems.count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plain_boot_sector),
+        cmocka_unit_test(every_option),
+        cmocka_unit_test(names),
+        cmocka_unit_test(sizes),
+        cmocka_unit_test(entry_points),
+        cmocka_unit_test(policies),
+        cmocka_unit_test(absurd_values_keep_the_default),
+        cmocka_unit_test(defaults_of_the_caller),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest as its module string describes it. Pure. For example
+ *     /boot/hello.bin name=a mem=16M cpu=1 load=0x7c00 entry=0000:7c00 memory=private trace=all,-IO
+ * policy=rom:end timeout=5
+ */
+#ifndef VMM_GUEST_CONFIG_H
+#define VMM_GUEST_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/option_text.h"
+#include "vmm/trace_filter.h"
+
+#define GUEST_NAME_MAX       32 /* with the NUL */
+#define GUEST_MEMORY_DEFAULT (16u << 20)
+#define GUEST_MEMORY_MIN     (1u << 20)
+
+/* private: RAM of its own, zeroed. identity: guest-physical = host-physical, the hypervisor's memory
+ * excluded. */
+enum guest_memory { GUEST_MEMORY_PRIVATE, GUEST_MEMORY_IDENTITY };
+
+/* What an access that the memory map does not allow does: go nowhere as on a real bus, or end the guest with
+ * a report. */
+enum guest_policy { GUEST_POLICY_IGNORE, GUEST_POLICY_END };
+
+struct guest_config {
+    char name[GUEST_NAME_MAX]; /* letters, digits, '_', '-', '.' */
+    bool name_given;           /* by name=, not made from a file name or the index */
+    uint64_t
+        memory_bytes; /* a multiple of 4 KiB, at least GUEST_MEMORY_MIN; the caller checks the upper limit */
+    int cpu;          /* index of the CPU it wants, -1: any */
+    uint64_t load;    /* guest-physical address of the module; the caller checks that it fits */
+    uint16_t entry_cs, entry_ip;
+    enum guest_memory memory;
+    struct trace_filter trace; /* valid if trace_given */
+    bool trace_given;
+    bool dump_ept, dump_vmcs;
+    enum guest_policy policy_hole; /* access to a hole */
+    enum guest_policy policy_rom;  /* write to ROM */
+    enum guest_policy policy_nx;   /* fetch from no-execute */
+    uint32_t timeout_ms;           /* 0: none */
+    struct option_problems problems;
+};
+
+/* The defaults: named guest<index>, 16 MiB private, any CPU, loaded and entered at 0000:7c00, no limit,
+ * policies ignore. */
+void guest_config_init(struct guest_config *config, unsigned index);
+
+/* Sets all three policies from a value of `policy=`: end, ignore, or a list of hole:, rom:, nx: each with one
+ * of these. */
+void guest_config_policy(struct guest_config *config, struct option_span value,
+                         struct option_problems *problems);
+
+/* Sets *ept and *vmcs to true where the list of `dump=` has `ept` and `vmcs`. */
+void guest_config_dump(bool *ept, bool *vmcs, struct option_span value, struct option_problems *problems);
+
+/*
+ * Changes *config, which guest_config_init() and then perhaps the command line have set, by a module's
+ * string. A first word without `=` is a file or a name: its last path component without extension becomes the
+ * guest's name unless name= is given. What is unknown or absurd adds a line to config->problems and changes
+ * nothing else.
+ */
+void guest_config_parse(struct guest_config *config, const char *string);
+
+#endif
