@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* The console: one stream of text to every device, line by line, under one lock that can be broken. */
+#include "drivers/console.h"
+
+#include "arch/x86/memory.h"
+#include "arch/x86/spinlock.h"
+#include "drivers/console_devices.h"
+#include "drivers/format.h"
+
+#define PRINTF_MAX 2048u
+
+/*
+ * Attempts to take the lock before it counts as dead. A holder may legitimately be some seconds sending a
+ * long text at a low rate; in a panic the holder has probably been stopped.
+ */
+#define LOCK_TRIES          (1u << 26)
+#define LOCK_TRIES_IN_PANIC (1u << 21)
+
+struct console {
+    struct spinlock lock;
+    bool lock_broken; /* the last wait for the lock ran out: the next is one attempt */
+    bool panic;
+    uint32_t (*cpu_index)(void);
+
+    /* All below belongs to the holder of the lock. */
+    bool line_open;      /* the last byte written was not '\n' */
+    uint32_t line_owner; /* the CPU that wrote it */
+    struct console_devices devices;
+    char text[PRINTF_MAX];
+};
+
+static struct console console;
+
+static bool in_panic(void)
+{
+    return __atomic_load_n(&console.panic, __ATOMIC_RELAXED);
+}
+
+/* Not asked in a panic: the per-CPU area may be what is broken. */
+static uint32_t this_cpu(void)
+{
+    return console.cpu_index != NULL && !in_panic() ? console.cpu_index() : 0;
+}
+
+/* False: the lock could not be had, go on without it, and do not unlock. */
+static bool lock_or_give_up(void)
+{
+    uint32_t tries = 0;
+
+    do {
+        if (spinlock_try_lock(&console.lock)) {
+            __atomic_store_n(&console.lock_broken, false, __ATOMIC_RELAXED);
+            return true;
+        }
+        cpu_pause();
+        tries++;
+    } while (!__atomic_load_n(&console.lock_broken, __ATOMIC_RELAXED) &&
+             tries < (in_panic() ? LOCK_TRIES_IN_PANIC : LOCK_TRIES));
+    __atomic_store_n(&console.lock_broken, true, __ATOMIC_RELAXED);
+    return false;
+}
+
+static void unlock(bool locked)
+{
+    if (locked) {
+        spinlock_unlock(&console.lock);
+    }
+}
+
+static void note_line_state(const char *text, size_t length, uint32_t cpu)
+{
+    if (length > 0) {
+        console.line_open = text[length - 1] != '\n';
+        console.line_owner = cpu;
+    }
+}
+
+static void write_locked(const char *text, size_t length)
+{
+    uint32_t cpu = this_cpu();
+
+    if (length == 0) {
+        return;
+    }
+    if (console.line_open && console.line_owner != cpu) {
+        console_devices_write(&console.devices, "\n", 1);
+    }
+    console_devices_write(&console.devices, text, length);
+    note_line_state(text, length, cpu);
+}
+
+void console_write(const char *text, size_t length)
+{
+    bool locked = lock_or_give_up();
+
+    write_locked(text, length);
+    unlock(locked);
+}
+
+void console_vprintf(const char *format, va_list arguments)
+{
+    static const char cut[] = "[text cut]\n";
+    bool locked = lock_or_give_up();
+    size_t length = format_v(console.text, sizeof(console.text), format, arguments);
+
+    if (length < sizeof(console.text)) {
+        write_locked(console.text, length);
+    } else {
+        write_locked(console.text, sizeof(console.text) - 1);
+        write_locked(cut, sizeof(cut) - 1);
+    }
+    unlock(locked);
+}
+
+void console_printf(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    console_vprintf(format, arguments);
+    va_end(arguments);
+}
+
+size_t console_try_write(const char *text, size_t length)
+{
+    uint32_t cpu;
+    size_t taken = 0;
+
+    if (in_panic() || !spinlock_try_lock(&console.lock)) {
+        return 0;
+    }
+    cpu = this_cpu();
+    if (!console.line_open || console.line_owner == cpu || length == 0) {
+        taken = console_devices_put(&console.devices, text, length);
+        note_line_state(text, taken, cpu);
+    }
+    spinlock_unlock(&console.lock);
+    return taken;
+}
+
+void console_flush(void)
+{
+    bool locked = lock_or_give_up();
+
+    console_devices_flush(&console.devices);
+    unlock(locked);
+}
+
+/* From here on all CPUs count as CPU 0, except that a line begun before counts as another's. */
+void console_panic_mode(void)
+{
+    bool locked = false;
+
+    if (__atomic_exchange_n(&console.panic, true, __ATOMIC_RELAXED)) {
+        return;
+    }
+    locked = lock_or_give_up();
+    console.line_owner = UINT32_MAX;
+    unlock(locked);
+}
+
+uint64_t console_lost(void)
+{
+    return __atomic_load_n(&console.devices.uart.lost, __ATOMIC_RELAXED);
+}
+
+void console_set_cpu_index(uint32_t (*cpu_index)(void))
+{
+    console.cpu_index = cpu_index;
+}
+
+struct console_state console_init(const struct console_config *config)
+{
+    bool locked = lock_or_give_up();
+    struct console_state state = console_devices_start(&console.devices, config);
+
+    unlock(locked);
+    return state;
+}
+
+void console_init_hardware(const struct console_hardware *hardware)
+{
+    memset(&console, 0, sizeof(console));
+    console.devices.hardware = hardware;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A screen of text in memory: what should be seen and what has been drawn, so that a screen driver redraws
+ * only cells that changed. Scrolling moves no text: `top` says which stored row is seen first.
+ */
+#ifndef DRIVERS_TEXT_GRID_H
+#define DRIVERS_TEXT_GRID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch/x86/compiler.h"
+
+struct text_grid {
+    uint8_t *wanted; /* rows * columns, the seen row r at stored row (top + r) % rows */
+    uint8_t *drawn;  /* rows * columns as they stand on the screen; 0 = not known */
+    unsigned columns, rows;
+    unsigned top;
+    unsigned row, column; /* where the next character goes; column == columns: at the start of the next row */
+    unsigned scan;        /* next cell to compare */
+    unsigned to_compare;  /* cells to compare before all is known to be drawn; 0 = nothing to do */
+};
+
+struct text_grid_change {
+    unsigned row, column;
+    uint8_t character;
+};
+
+/* All blank, nothing drawn. `wanted` and `drawn` hold rows * columns bytes each. */
+void text_grid_init(struct text_grid *, uint8_t *wanted, uint8_t *drawn, unsigned columns, unsigned rows);
+
+/* Printable ASCII, '\n' (to the start of the next row), '\r', '\t'; anything else shows as '?'. */
+void text_grid_put(struct text_grid *, char character);
+
+/*
+ * Finds the next cell that has to be redrawn and counts it as drawn. Compares at most *budget cells and takes
+ * what it used off it; false when there is none, or none within the budget.
+ */
+bool text_grid_next_change(struct text_grid *, unsigned *budget, struct text_grid_change *) must_check;
+
+#endif

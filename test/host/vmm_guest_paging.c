@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* vmm/guest_paging.c against hand-made paging structures in a small memory. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "arch/x86/control_registers.h"
+#include "vmm/guest_paging.h"
+
+#define MEMORY_SIZE 0x10000
+
+static uint8_t memory[MEMORY_SIZE];
+static struct guest_paging paging;
+static uint64_t physical;
+static uint32_t error;
+
+static bool read_memory(void *context, uint64_t address, uint64_t *value)
+{
+    (void)context;
+    if (address > MEMORY_SIZE - sizeof(*value))
+        return false;
+    memcpy(value, memory + address, sizeof(*value));
+    return true;
+}
+
+static void put64(uint64_t address, uint64_t value)
+{
+    memcpy(memory + address, &value, sizeof(value));
+}
+
+static void put32(uint64_t address, uint32_t value)
+{
+    memcpy(memory + address, &value, sizeof(value));
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(memory, 0, sizeof(memory));
+    memset(&paging, 0, sizeof(paging));
+    paging.phys_width = 40;
+    paging.read = read_memory;
+    physical = error = 0;
+    return 0;
+}
+
+static enum guest_paging_status translate(uint64_t linear, enum guest_access access)
+{
+    error = 0xdead;
+    return guest_paging_translate(&paging, linear, access, &physical, &error);
+}
+
+static void expect_fault(uint64_t linear, enum guest_access access, uint32_t wanted)
+{
+    assert_int_equal(translate(linear, access), GUEST_PAGING_FAULT);
+    assert_int_equal(error, wanted);
+}
+
+static void without_paging(void **state)
+{
+    (void)state;
+    assert_int_equal(translate(0x1fffff1234, GUEST_ACCESS_WRITE), GUEST_PAGING_OK);
+    assert_int_equal(physical, 0xffff1234);
+}
+
+static void paging_32_bit(void **state)
+{
+    (void)state;
+    paging.cr0 = CR0_PE | CR0_PG | CR0_WP;
+    paging.cr3 = 0x1000;
+    put32(0x1000 + 1 * 4, 0x2000 | 7);                       /* 4 MiB.. : a table */
+    put32(0x2000 + 3 * 4, 0x5000 | 5);                       /* user, read-only */
+    put32(0x1000 + 2 * 4, 0x00c00000 | 0x1u << 13 | 0x83);   /* 8 MiB..: a 4 MiB page at 4 GiB + 12 MiB, supervisor */
+    assert_int_equal(translate(0x403123, GUEST_ACCESS_READ), GUEST_PAGING_OK);
+    assert_int_equal(physical, 0x5123);
+    expect_fault(0x403123, GUEST_ACCESS_WRITE, PAGE_FAULT_PRESENT | PAGE_FAULT_WRITE);
+    paging.cr0 &= ~CR0_WP;
+    assert_int_equal(translate(0x403123, GUEST_ACCESS_WRITE), GUEST_PAGING_OK);
+    paging.user = true;
+    expect_fault(0x403123, GUEST_ACCESS_WRITE, PAGE_FAULT_PRESENT | PAGE_FAULT_WRITE | PAGE_FAULT_USER);
+    expect_fault(0x404000, GUEST_ACCESS_READ, PAGE_FAULT_USER);
+    paging.user = false;
+    paging.cr4 = CR4_PSE;
+    assert_int_equal(translate(0x812345, GUEST_ACCESS_WRITE), GUEST_PAGING_OK);
+    assert_int_equal(physical, 0x100c12345);
+    paging.user = true;
+    expect_fault(0x812345, GUEST_ACCESS_READ, PAGE_FAULT_PRESENT | PAGE_FAULT_USER);
+}
+
+static void paging_pae(void **state)
+{
+    (void)state;
+    paging.cr0 = CR0_PE | CR0_PG;
+    paging.cr4 = CR4_PAE;
+    paging.efer = EFER_NXE;
+    paging.pdpte[1] = 0x1000 | 1;
+    put64(0x1000, 0x2000 | 7);
+    put64(0x2000 + 2 * 8, 0x6000 | 7 | UINT64_C(1) << 63);
+    put64(0x1000 + 8, 0x200000 | 0x87);
+    assert_int_equal(translate(0x40002abc, GUEST_ACCESS_WRITE), GUEST_PAGING_OK);
+    assert_int_equal(physical, 0x6abc);
+    expect_fault(0x40002abc, GUEST_ACCESS_FETCH, PAGE_FAULT_PRESENT | PAGE_FAULT_FETCH);
+    assert_int_equal(translate(0x40212345, GUEST_ACCESS_FETCH), GUEST_PAGING_OK);
+    assert_int_equal(physical, 0x212345);
+    expect_fault(0x1000, GUEST_ACCESS_READ, 0);
+    paging.efer = 0; /* without NXE bit 63 is reserved */
+    expect_fault(0x40002abc, GUEST_ACCESS_READ, PAGE_FAULT_PRESENT | PAGE_FAULT_RESERVED);
+}
+
+static void paging_4_level(void **state)
+{
+    const uint64_t linear = UINT64_C(0xffff808040201000);
+
+    (void)state;
+    paging.cr0 = CR0_PE | CR0_PG;
+    paging.cr4 = CR4_PAE;
+    paging.efer = EFER_LME | EFER_LMA;
+    paging.cr3 = 0x1000;
+    put64(0x1000 + 257 * 8, 0x2000 | 7);
+    put64(0x2000 + 1 * 8, 0x3000 | 7);
+    put64(0x3000 + 1 * 8, 0x4000 | 7);
+    put64(0x4000 + 1 * 8, 0x7000 | 7);
+    assert_int_equal(translate(linear + 8, GUEST_ACCESS_WRITE), GUEST_PAGING_OK);
+    assert_int_equal(physical, 0x7008);
+    paging.cr4 |= CR4_SMAP | CR4_SMEP;
+    expect_fault(linear, GUEST_ACCESS_READ, PAGE_FAULT_PRESENT);
+    expect_fault(linear, GUEST_ACCESS_FETCH, PAGE_FAULT_PRESENT | PAGE_FAULT_FETCH);
+    paging.rflags_ac = true;
+    assert_int_equal(translate(linear, GUEST_ACCESS_READ), GUEST_PAGING_OK);
+    put64(0x2000 + 2 * 8, UINT64_C(0x40000000) | 0x87); /* a 1 GiB page */
+    assert_int_equal(translate(UINT64_C(0xffff808081234567), GUEST_ACCESS_READ), GUEST_PAGING_OK);
+    assert_int_equal(physical, 0x41234567);
+    put64(0x4000 + 1 * 8, 0x7000 | 7 | UINT64_C(1) << 45); /* beyond MAXPHYADDR */
+    expect_fault(linear, GUEST_ACCESS_READ, PAGE_FAULT_PRESENT | PAGE_FAULT_RESERVED);
+    put64(0x1000 + 257 * 8, 0x2000 | 0x87); /* bit 7 of a PML4E */
+    expect_fault(linear, GUEST_ACCESS_READ, PAGE_FAULT_PRESENT | PAGE_FAULT_RESERVED);
+    put64(0x1000 + 257 * 8, 0x20000 | 7); /* a table where there is no memory */
+    assert_int_equal(translate(linear, GUEST_ACCESS_READ), GUEST_PAGING_NO_TABLE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(without_paging, set_up),
+        cmocka_unit_test_setup(paging_32_bit, set_up),
+        cmocka_unit_test_setup(paging_pae, set_up),
+        cmocka_unit_test_setup(paging_4_level, set_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
