@@ -62,7 +62,8 @@ information_request_end:
     dd 20
     dd 0, 0, 0                             ; any width, height, depth
 
-; The boot tables map the image with 2 MiB pages: so a multiple of 2 MiB, and below 4 GiB like everything that GRUB loads.
+; The boot tables map the image with 2 MiB pages: so a multiple of 2 MiB, and below 4 GiB like everything
+; that GRUB loads.
     align 8
     dw TAG_RELOCATABLE, 0
     dd 24

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* Panics and host exceptions: stop the others, say all there is to say, end. */
+#include "vmm/panic.h"
+
+#include "arch/x86/control_registers.h"
+#include "arch/x86/exception.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/paging.h"
+#include "arch/x86/percpu.h"
+#include "arch/x86/smp.h"
+#include "arch/x86/spinlock.h"
+#include "arch/x86/tsc.h"
+#include "drivers/console.h"
+#include "vmm/power.h"
+#include "vmm/symbols.h"
+
+#define STATUS_PANIC        2
+#define TRACE_DEPTH         24
+#define OTHERS_STOP_US      20000
+#define SYMBOL_TEXT         96
+#define MACHINE_CHECK_VALID (UINT64_C(1) << 63)
+
+static uint32_t panicking; /* index + 1 of the CPU that panics, 0 while none does; the first one stays */
+static void (*report_hook)(uint32_t cpu_index);
+
+void panic_set_hook(void (*hook)(uint32_t cpu_index))
+{
+    report_hook = hook;
+}
+
+bool panic_active(void)
+{
+    return __atomic_load_n(&panicking, __ATOMIC_ACQUIRE) != 0;
+}
+
+static noreturn_fn void stop_this_cpu(void)
+{
+    percpu_set_state(percpu(), CPU_STOPPED);
+    cpu_halt_forever();
+}
+
+void exception_nmi(struct exception_frame *frame)
+{
+    (void)frame;
+    /* The CPU that panics may take one, too: it has to go on. */
+    if (panic_active() && panicking != percpu()->index + 1)
+        stop_this_cpu();
+}
+
+static bool others_stopped(void)
+{
+    for (uint32_t i = 0; i < percpu_count(); i++) {
+        if (percpu_of(i) != percpu() && percpu_state(percpu_of(i)) == CPU_ONLINE)
+            return false;
+    }
+    return true;
+}
+
+static void stop_others(void)
+{
+    uint64_t start = tsc_read();
+
+    if (percpu_count() < 2)
+        return;
+    (void)smp_nmi_others();
+    while (!others_stopped() && tsc_read() - start < tsc_ticks(OTHERS_STOP_US))
+        cpu_pause();
+}
+
+/*
+ * Called first in every report. Returns only on the first CPU that panics, and only the first time; after
+ * that the console is this CPU's alone.
+ */
+static void begin_report(const char *what, uint64_t rip)
+{
+    struct percpu *cpu = percpu();
+    uint32_t nobody = 0;
+    char symbol[SYMBOL_TEXT];
+
+    cpu->exception_depth++;
+    if (cpu->exception_depth > 2)
+        stop_this_cpu();
+    if (cpu->exception_depth == 2) {
+        symbols_format(symbol, sizeof(symbol), rip);
+        console_printf("\nadept: panic: %s while reporting, rip=%#llx %s\n", what, (unsigned long long)rip,
+                       symbol);
+        power_end(STATUS_PANIC);
+    }
+    if (!__atomic_compare_exchange_n(&panicking, &nobody, cpu->index + 1, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
+        stop_this_cpu();
+    console_panic_mode();
+    stop_others();
+}
+
+static bool on_a_stack(const struct percpu *cpu, uint64_t address)
+{
+    if (address >= cpu->stacks.main_bottom && address + 16 <= cpu->stacks.main_top)
+        return true;
+    for (unsigned i = 0; i < IST_COUNT; i++) {
+        if (address >= cpu->stacks.ist_bottom[i] && address + 16 <= cpu->stacks.ist_top[i])
+            return true;
+    }
+    return false;
+}
+
+static void print_frame(unsigned depth, uint64_t rip)
+{
+    char symbol[SYMBOL_TEXT];
+
+    symbols_format(symbol, sizeof(symbol), rip);
+    console_printf("adept: panic: stack[%u]=%#llx %s\n", depth, (unsigned long long)rip, symbol);
+}
+
+/* Along the saved frame pointers, each of which lies above the one before, on a stack of this CPU. */
+static void print_stack(uint64_t rip, uint64_t rbp)
+{
+    uint64_t previous = 0;
+
+    print_frame(0, rip);
+    for (unsigned depth = 1; depth < TRACE_DEPTH; depth++) {
+        const uint64_t *frame = (const uint64_t *)(uintptr_t)rbp;
+        if (rbp <= previous || (rbp & 7) != 0 || !on_a_stack(percpu(), rbp) || !paging_is_readable(rbp) ||
+            !paging_is_readable(rbp + 8) || frame[1] == 0)
+            return;
+        print_frame(depth, frame[1]);
+        previous = rbp;
+        rbp = frame[0];
+    }
+    console_printf("adept: panic: stack: more frames than %u\n", TRACE_DEPTH);
+}
+
+static void print_control_registers(void)
+{
+    console_printf("adept: panic: cr0=%#llx cr2=%#llx cr3=%#llx cr4=%#llx\n", (unsigned long long)cr0_read(),
+                   (unsigned long long)cr2_read(), (unsigned long long)cr3_read(),
+                   (unsigned long long)cr4_read());
+}
+
+static void print_registers(const struct exception_frame *f)
+{
+    console_printf("adept: panic: rax=%016llx rbx=%016llx rcx=%016llx rdx=%016llx\n",
+                   (unsigned long long)f->rax, (unsigned long long)f->rbx, (unsigned long long)f->rcx,
+                   (unsigned long long)f->rdx);
+    console_printf("adept: panic: rsi=%016llx rdi=%016llx rbp=%016llx rsp=%016llx\n",
+                   (unsigned long long)f->rsi, (unsigned long long)f->rdi, (unsigned long long)f->rbp,
+                   (unsigned long long)f->rsp);
+    console_printf("adept: panic: r8 =%016llx r9 =%016llx r10=%016llx r11=%016llx\n",
+                   (unsigned long long)f->r8, (unsigned long long)f->r9, (unsigned long long)f->r10,
+                   (unsigned long long)f->r11);
+    console_printf("adept: panic: r12=%016llx r13=%016llx r14=%016llx r15=%016llx\n",
+                   (unsigned long long)f->r12, (unsigned long long)f->r13, (unsigned long long)f->r14,
+                   (unsigned long long)f->r15);
+    console_printf("adept: panic: rip=%016llx rflags=%#llx cs=%#llx ss=%#llx\n", (unsigned long long)f->rip,
+                   (unsigned long long)f->rflags, (unsigned long long)f->cs, (unsigned long long)f->ss);
+}
+
+/* SDM vol. 3, "Machine-Check Architecture". */
+static void print_machine_check_banks(void)
+{
+    uint64_t capability, global, status, address, misc;
+
+    if (!msr_read_safe(MSR_IA32_MCG_CAP, &capability) || !msr_read_safe(MSR_IA32_MCG_STATUS, &global))
+        return;
+    console_printf("adept: panic: machine check: mcg_status=%#llx banks=%u\n", (unsigned long long)global,
+                   (unsigned)(capability & 0xff));
+    for (uint32_t bank = 0; bank < (capability & 0xff); bank++) {
+        if (!msr_read_safe(MSR_IA32_MC0_STATUS + 4 * bank, &status) || !(status & MACHINE_CHECK_VALID))
+            continue;
+        if (!msr_read_safe(MSR_IA32_MC0_ADDR + 4 * bank, &address))
+            address = 0;
+        if (!msr_read_safe(MSR_IA32_MC0_MISC + 4 * bank, &misc))
+            misc = 0;
+        console_printf("adept: panic: machine check: bank=%u status=%#llx addr=%#llx misc=%#llx\n", bank,
+                       (unsigned long long)status, (unsigned long long)address, (unsigned long long)misc);
+    }
+}
+
+static noreturn_fn void end_report(void)
+{
+    if (report_hook != NULL)
+        report_hook(percpu()->index);
+    power_end(STATUS_PANIC);
+}
+
+/* What a page fault wanted, from its error code. SDM vol. 3, "Page-Fault Exceptions". */
+static void print_page_fault(uint64_t error)
+{
+    console_printf("adept: panic: %s of %#llx: %s\n",
+                   error & 0x10 ? "execution"
+                   : error & 2  ? "write"
+                                : "read",
+                   (unsigned long long)cr2_read(),
+                   error & 8   ? "a reserved bit is set in a page-table entry"
+                   : error & 1 ? "the page's rights forbid it"
+                               : "not mapped");
+}
+
+noreturn_fn void exception_report(struct exception_frame *frame)
+{
+    const char *name = exception_name((unsigned)frame->vector);
+    const struct percpu *cpu = percpu();
+    char symbol[SYMBOL_TEXT];
+
+    begin_report(name, frame->rip);
+    symbols_format(symbol, sizeof(symbol), frame->rip);
+    console_printf("adept: panic: exception %s(%u) error=%#llx cpu=%u apic=%#x rip=%#llx %s\n", name,
+                   (unsigned)frame->vector, (unsigned long long)frame->error_code, cpu->index, cpu->apic_id,
+                   (unsigned long long)frame->rip, symbol);
+    if (frame->vector == VECTOR_PF)
+        print_page_fault(frame->error_code);
+    /* The push that ran into the guard page faulted, and so did pushing the #PF's frame. */
+    if (frame->vector == VECTOR_DF && (paging_is_guard(cr2_read()) || paging_is_guard(frame->rsp - 8)))
+        console_printf("adept: panic: stack overflow: rsp=%#llx is at the guard page of a stack of cpu=%u\n",
+                       (unsigned long long)frame->rsp, cpu->index);
+    print_registers(frame);
+    print_control_registers();
+    if (frame->vector == VECTOR_MC)
+        print_machine_check_banks();
+    print_stack(frame->rip, frame->rbp);
+    end_report();
+}
+
+noreturn_fn void panic_at(const char *file, int line, const char *format, ...)
+{
+    const struct percpu *cpu = percpu();
+    uint64_t rip = (uint64_t)(uintptr_t)__builtin_return_address(0);
+    va_list arguments;
+
+    begin_report("panic", rip);
+    console_printf("adept: panic: ");
+    va_start(arguments, format);
+    console_vprintf(format, arguments);
+    va_end(arguments);
+    console_printf(" (%s:%d cpu=%u apic=%#x)\n", file, line, cpu->index, cpu->apic_id);
+    print_control_registers();
+    print_stack(rip, *(const uint64_t *)__builtin_frame_address(0));
+    end_report();
+}

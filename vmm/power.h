@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Switching the machine off, or what comes closest. */
+#ifndef VMM_POWER_H
+#define VMM_POWER_H
+
+#include "arch/x86/acpi.h"
+#include "arch/x86/compiler.h"
+#include "vmm/cmdline.h"
+
+/* What power_end() is to do; before the call it knows only the emulators' ports and powers off. */
+void power_init(const struct acpi_info *acpi, enum cmdline_on_end on_end);
+
+/*
+ * Ends the machine: prints `adept: end: poweroff status=N`, drains the console, then tries isa-debug-exit,
+ * Bochs's port and ACPI S5 (or a reset, or just halts, as on_end says). What remains on is halted, with a
+ * line that says so. Any CPU.
+ */
+noreturn_fn void power_end(int status);
+
+#endif
