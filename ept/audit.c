@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* The audit: reaches every table once and asks about every frame. */
+#include "ept/audit.h"
+#include "ept/misconfig.h"
+#include "ept/planted.h"
+#include "ept/table.h"
+
+struct audit {
+    struct ept *ept;
+    const struct ept_audit_check *check;
+    struct ept_audit *result;
+    uint64_t path[EPT_LEVEL_MAX + 1]; /* the tables on the way down, by level */
+    uint64_t remembered;
+};
+
+static void found(struct audit *audit, uint64_t *counter, uint64_t gpa)
+{
+    (*counter)++;
+    if (audit->result->first_bad_gpa == UINT64_MAX)
+        audit->result->first_bad_gpa = gpa;
+}
+
+/* Remembers a table in the scratch words, an open hash. True if it was there already. */
+static bool seen_before(struct audit *audit, uint64_t hpa)
+{
+    uint64_t words = audit->check->scratch_words;
+    uint64_t at;
+
+    if (audit->check->scratch == NULL || audit->remembered + 1 >= words) {
+        audit->result->incomplete = true;
+        return false;
+    }
+    at = (hpa >> 12) * UINT64_C(0x9e3779b97f4a7c15) % words;
+    while (audit->check->scratch[at] != 0) {
+        if (audit->check->scratch[at] == hpa)
+            return true;
+        at = at + 1 == words ? 0 : at + 1;
+    }
+    audit->check->scratch[at] = hpa;
+    audit->remembered++;
+    return false;
+}
+
+/* Does a leaf say what the list says about all that it maps? */
+static bool listed(const struct audit *audit, uint64_t gpa, unsigned level, struct ept_entry leaf)
+{
+    const struct ept_region *region = ept_region_find(audit->ept->regions, gpa);
+    uint64_t size = ept_level_size(level);
+    enum memory_type type;
+
+    if (region == NULL || region->gpa + region->size < gpa + size)
+        return false;
+    if ((ept_entry_rights(leaf) & ~(unsigned)region->rights) != 0 ||
+        region->hpa + (gpa - region->gpa) != ept_entry_address(leaf))
+        return false;
+    type = (enum memory_type)region->memory_type;
+    if (region->type_from_mtrr && !mtrr_type_uniform(audit->ept->mtrr, ept_entry_address(leaf), size, &type))
+        return false;
+    return ept_entry_memory_type(leaf) == (unsigned)type &&
+           ((leaf.raw & EPT_IGNORE_PAT) != 0) == region->ignore_pat;
+}
+
+static void audit_leaf(struct audit *audit, uint64_t gpa, unsigned level, struct ept_entry leaf)
+{
+    const struct ept_audit_check *check = audit->check;
+
+    audit->result->leaves[level]++;
+    if ((leaf.raw & EPT_SOFTWARE_TEMPORARY) != 0)
+        audit->result->temporary++;
+    else if (!listed(audit, gpa, level, leaf))
+        found(audit, &audit->result->unlisted, gpa);
+    if (check->page != NULL && !check->page(check->context, gpa, ept_entry_address(leaf),
+                                            ept_level_size(level), ept_entry_rights(leaf)))
+        found(audit, &audit->result->foreign_pages, gpa);
+}
+
+static void audit_table(struct audit *audit, const struct ept_entry *table, uint64_t table_hpa,
+                        unsigned level, uint64_t base);
+
+/* A reference of a good form, standing at `level`. */
+static void audit_reference(struct audit *audit, uint64_t gpa, unsigned level, struct ept_entry entry)
+{
+    const struct ept_audit_check *check = audit->check;
+    uint64_t hpa = ept_entry_address(entry);
+    const struct ept_entry *table = ept_table_at(audit->ept, hpa);
+
+    for (unsigned above = level; above <= audit->ept->caps.levels; above++) {
+        if (audit->path[above] == hpa) {
+            found(audit, &audit->result->cycles, gpa);
+            return;
+        }
+    }
+    if (table == NULL || (check->table != NULL && !check->table(check->context, hpa)))
+        found(audit, &audit->result->foreign_tables, gpa);
+    else if (seen_before(audit, hpa))
+        found(audit, &audit->result->shared, gpa);
+    else
+        audit_table(audit, table, hpa, level - 1, gpa);
+}
+
+static void audit_table(struct audit *audit, const struct ept_entry *table, uint64_t table_hpa,
+                        unsigned level, uint64_t base)
+{
+    audit->result->tables++;
+    audit->path[level] = table_hpa;
+    for (unsigned n = 0; n < EPT_ENTRIES; n++) {
+        struct ept_entry entry = ept_load(&table[n]);
+        uint64_t gpa = base + n * ept_level_size(level);
+
+        if (entry.raw == 0)
+            continue;
+        if (ept_planted_original(audit->ept, table_hpa + n * sizeof(struct ept_entry), entry, &entry))
+            audit->result->planted++;
+        if (ept_is_table(audit->ept, level, entry))
+            audit_reference(audit, gpa, level, entry);
+        else if (ept_is_good_leaf(audit->ept, level, entry))
+            audit_leaf(audit, gpa, level, entry);
+        else
+            found(audit, &audit->result->malformed, gpa);
+    }
+    audit->path[level] = 0;
+}
+
+bool ept_audit(struct ept *ept, const struct ept_audit_check *check, struct ept_audit *result)
+{
+    struct audit audit = {.ept = ept, .check = check, .result = result};
+    uint64_t accounted;
+
+    *result = (struct ept_audit){.first_bad_gpa = UINT64_MAX};
+    for (uint64_t n = 0; check->scratch != NULL && n < check->scratch_words; n++)
+        check->scratch[n] = 0;
+
+    if (check->table != NULL && !check->table(check->context, ept->root))
+        found(&audit, &result->foreign_tables, 0);
+    (void)seen_before(&audit, ept->root);
+    audit_table(&audit, ept->root_table, ept->root, ept->caps.levels, 0);
+
+    accounted = result->tables + ept->retired_count;
+    result->lost = ept->table_count > accounted ? ept->table_count - accounted : 0;
+    return (result->foreign_tables | result->foreign_pages | result->cycles | result->shared |
+            result->malformed | result->unlisted | result->lost) == 0;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* The lazy map: from an address and the region list to the largest page that may translate it. */
+#include "ept/map.h"
+#include "ept/table.h"
+#include "ept/zap.h"
+
+enum ept_status ept_init(struct ept *ept, const struct ept_memory *memory, const struct ept_caps *caps,
+                         struct ept_region_list *regions)
+{
+    if ((!caps->walk_4 && !caps->walk_5) || caps->levels < EPT_LEVEL_PML4 || caps->levels > EPT_LEVEL_MAX)
+        return EPT_UNSUPPORTED;
+    *ept = (struct ept){.memory = *memory, .caps = *caps, .regions = regions};
+    ept->root = ept_table_alloc(ept);
+    if (ept->root == EPT_NO_FRAME)
+        return EPT_NO_FRAME_LEFT;
+    ept->root_table = ept_table_at(ept, ept->root);
+    if (ept->root_table == NULL) {
+        ept_table_free(ept, ept->root);
+        return EPT_NO_FRAME_LEFT;
+    }
+    return EPT_OK;
+}
+
+void ept_destroy(struct ept *ept)
+{
+    ept_retire(ept, ept->root, ept->caps.levels);
+    ept_reclaim(ept);
+    if (ept->memory.any_table != NULL) {
+        uint64_t lost;
+
+        while ((lost = ept->memory.any_table(ept->memory.context)) != EPT_NO_FRAME)
+            ept_table_free(ept, lost);
+    }
+    ept->root_table = NULL;
+    ept->root = 0;
+}
+
+/* What the list wants at an address: a leaf of any level is built from this. */
+struct target {
+    uint64_t attributes;    /* rights, type, IPAT of a 4 KiB leaf */
+    uint64_t large_without; /* of these, what a large page must not have */
+    uint64_t offset;        /* hpa - gpa */
+    unsigned largest;       /* level of the page to install */
+    unsigned fits;          /* highest level at which one page would be right */
+};
+
+static inline struct ept_entry target_leaf(const struct target *target, uint64_t gpa, unsigned level)
+{
+    uint64_t hpa = (gpa & ~(ept_level_size(level) - 1)) + target->offset;
+
+    if (level > EPT_LEVEL_PT)
+        return (struct ept_entry){hpa | (target->attributes & ~target->large_without) | EPT_LARGE};
+    return (struct ept_entry){hpa | target->attributes};
+}
+
+static inline void choose(const struct ept *ept, const struct ept_region *region, uint64_t gpa,
+                          unsigned access, struct target *target)
+{
+    enum memory_type type = (enum memory_type)region->memory_type;
+    uint64_t offset = region->hpa - region->gpa;
+    unsigned level = EPT_LEVEL_PT;
+
+    for (unsigned larger = EPT_LEVEL_PD; larger <= EPT_LEVEL_PDPT && ept_caps_leaf(&ept->caps, larger);
+         larger++) {
+        uint64_t size = ept_level_size(larger);
+        uint64_t start = gpa & ~(size - 1);
+
+        if ((offset & (size - 1)) != 0 || start < region->gpa || start + size > region->gpa + region->size)
+            break;
+        level = larger;
+    }
+    if (region->type_from_mtrr) {
+        while (!mtrr_type_uniform(ept->mtrr, (gpa & ~(ept_level_size(level) - 1)) + offset,
+                                  ept_level_size(level), &type))
+            level--; /* 4 KiB always have one type */
+    }
+    target->attributes = region->rights | (uint64_t)type << EPT_MEMORY_TYPE_SHIFT;
+    if (region->ignore_pat)
+        target->attributes |= EPT_IGNORE_PAT;
+    target->large_without = 0;
+    target->offset = offset;
+    target->fits = target->largest = level;
+    if (ept->no_executable_large && (region->rights & EPT_EXECUTE) != 0) {
+        /* Without X a page needs R, so an execute-only region gets small pages at once. */
+        target->large_without = EPT_EXECUTE;
+        if ((access & EPT_EXECUTE) != 0 || region->rights == EPT_EXECUTE)
+            target->largest = EPT_LEVEL_PT;
+    }
+}
+
+/* The region of an address, the last one first. Racing hints are harmless: each is checked. */
+static inline const struct ept_region *region_at(struct ept *ept, uint64_t gpa)
+{
+    const struct ept_region_list *list = ept->regions;
+    uint32_t hint = __atomic_load_n(&ept->region_hint, __ATOMIC_RELAXED);
+    const struct ept_region *region;
+
+    if (hint < list->count && ept_region_holds(&list->regions[hint], gpa))
+        return &list->regions[hint];
+    region = ept_region_find(list, gpa);
+    if (region != NULL)
+        __atomic_store_n(&ept->region_hint, (uint32_t)(region - list->regions), __ATOMIC_RELAXED);
+    return region;
+}
+
+static enum ept_fault_kind denial(const struct ept_region *region, unsigned access)
+{
+    if (region == NULL || region->kind == EPT_REGION_HOLE)
+        return EPT_FAULT_DENIED_HOLE;
+    if (region->kind == EPT_REGION_ROM && (access & EPT_WRITE & ~(unsigned)region->rights) != 0)
+        return EPT_FAULT_DENIED_ROM_WRITE;
+    if ((access & ~(unsigned)region->rights) == EPT_EXECUTE)
+        return EPT_FAULT_DENIED_NX;
+    return EPT_FAULT_DENIED_RIGHTS;
+}
+
+/* A good leaf is in the way. Returns true when it is (or has become) what the list wants. */
+static bool settle_leaf(struct ept *ept, uint64_t gpa, const struct target *target, struct ept_cursor *cursor,
+                        enum ept_status *status)
+{
+    struct ept_entry old = cursor->entry;
+    struct ept_entry wanted = target_leaf(target, gpa, cursor->level);
+    bool same = ((old.raw ^ wanted.raw) & ~(EPT_ACCESSED | EPT_DIRTY)) == 0;
+
+    if (cursor->level <= target->largest) {
+        if (same)
+            return true;
+        if (ept_entry_address(old) == ept_entry_address(wanted))
+            wanted.raw |= old.raw & (EPT_ACCESSED | EPT_DIRTY);
+    } else if (cursor->level <= target->fits && same) {
+        *status = ept_split_leaf(ept, cursor, cursor->level == EPT_LEVEL_PD ? EPT_EXECUTE : 0);
+        return false;
+    } else {
+        wanted.raw = 0; /* larger than the list allows: it comes back smaller */
+    }
+    if (ept_replace(cursor->slot, old, wanted)) {
+        cursor->flush =
+            ept_flush_both(cursor->flush, ept_flush_for_change(&ept->caps, cursor->level, old, wanted));
+        if (cursor->level > cursor->repaired_level)
+            cursor->repaired_level = cursor->level;
+    }
+    ept_cursor_read(cursor);
+    return false;
+}
+
+/* Installs the target: one walk down, each slot settled before the next. */
+static void install(struct ept *ept, uint64_t gpa, const struct target *target,
+                    struct ept_fault_result *result)
+{
+    enum ept_fault_kind kind = EPT_FAULT_SPURIOUS;
+    enum ept_status status = EPT_OK;
+    struct ept_cursor cursor = {.flush = EPT_FLUSH_NONE};
+
+    ept_cursor_start(ept, gpa, &cursor);
+    for (;;) {
+        if (ept_cursor_down(ept, gpa, &cursor))
+            continue;
+        if (cursor.entry.raw == 0 && cursor.level <= target->largest) {
+            struct ept_entry leaf = target_leaf(target, gpa, cursor.level);
+
+            if (ept_replace(cursor.slot, cursor.entry, leaf)) {
+                cursor.entry = leaf;
+                kind = EPT_FAULT_INSTALLED;
+                break;
+            }
+            ept_cursor_read(&cursor);
+        } else if (cursor.entry.raw == 0) {
+            bool added;
+
+            status = ept_link_table(ept, &cursor, &added);
+            result->tables_added += added;
+        } else if (ept_is_good_leaf(ept, cursor.level, cursor.entry)) {
+            if (settle_leaf(ept, gpa, target, &cursor, &status))
+                break;
+        } else {
+            ept_correct(ept, gpa, &cursor);
+        }
+        if (status != EPT_OK) {
+            result->kind = EPT_FAULT_NO_FRAME;
+            result->flush = cursor.flush;
+            result->repaired_level = (uint8_t)cursor.repaired_level;
+            return;
+        }
+    }
+    result->kind = cursor.repaired_level != 0 ? EPT_FAULT_REPAIRED : kind;
+    result->flush = cursor.flush;
+    result->hpa = gpa + target->offset;
+    result->level = (uint8_t)cursor.level;
+    result->rights = (uint8_t)ept_entry_rights(cursor.entry);
+    result->memory_type = (uint8_t)ept_entry_memory_type(cursor.entry);
+    result->repaired_level = (uint8_t)cursor.repaired_level;
+}
+
+/*
+ * The common case by itself, with nothing but locals: tables down to an empty slot for the leaf. False:
+ * install() has to look.
+ */
+static inline bool install_fast(struct ept *ept, uint64_t gpa, const struct target *target,
+                                struct ept_fault_result *result)
+{
+    struct ept_entry *table = ept->root_table;
+    unsigned level = ept->caps.levels;
+
+    for (;;) {
+        struct ept_entry *slot = &table[ept_index(gpa, level)];
+        struct ept_entry entry = ept_load(slot);
+
+        if (ept_is_table(ept, level, entry)) {
+            table = ept_table_at(ept, ept_entry_address(entry));
+            if (table == NULL)
+                return false;
+            level--;
+            continue;
+        }
+        if (entry.raw != 0 || level > target->largest)
+            return false;
+        if (!ept_replace(slot, entry, target_leaf(target, gpa, level)))
+            return false;
+        break;
+    }
+    result->kind = EPT_FAULT_INSTALLED;
+    result->hpa = gpa + target->offset;
+    result->level = (uint8_t)level;
+    result->rights = (uint8_t)ept_entry_rights(target_leaf(target, gpa, level));
+    result->memory_type = (uint8_t)ept_entry_memory_type((struct ept_entry){target->attributes});
+    return true;
+}
+
+struct ept_fault_result ept_fault(struct ept *ept, uint64_t gpa, unsigned access)
+{
+    struct ept_fault_result result = {.kind = EPT_FAULT_BEYOND_WIDTH, .flush = EPT_FLUSH_NONE};
+    const struct ept_region *region;
+    struct target target;
+
+    if (gpa >> ept->caps.guest_width != 0)
+        return result;
+    region = region_at(ept, gpa);
+    result.region = region;
+    if (region == NULL || region->rights == 0 || (access & ~(unsigned)region->rights) != 0) {
+        result.kind = denial(region, access);
+        return result;
+    }
+    choose(ept, region, gpa, access, &target);
+    if (!install_fast(ept, gpa, &target, &result))
+        install(ept, gpa, &target, &result);
+    return result;
+}
+
+struct ept_change ept_map_range(struct ept *ept, uint64_t gpa, uint64_t size)
+{
+    struct ept_change change = {EPT_OK, EPT_FLUSH_NONE};
+    uint64_t limit = UINT64_C(1) << ept->caps.guest_width;
+    uint64_t at = gpa;
+
+    if (size == 0 || ((gpa | size) & (EPT_PAGE_SIZE_4K - 1)) != 0)
+        return (struct ept_change){EPT_UNALIGNED, EPT_FLUSH_NONE};
+    if (size > limit || gpa > limit - size)
+        return (struct ept_change){EPT_BEYOND_WIDTH, EPT_FLUSH_NONE};
+    while (at < gpa + size) {
+        const struct ept_region *region = ept_region_next(ept->regions, at);
+        struct ept_fault_result result;
+
+        if (region == NULL)
+            break;
+        if (region->gpa > at)
+            at = region->gpa;
+        if (region->rights == 0) {
+            at = region->gpa + region->size;
+            continue;
+        }
+        if (at >= gpa + size)
+            break;
+        result = ept_fault(ept, at, 0);
+        change.flush = ept_flush_both(change.flush, result.flush);
+        if (!ept_fault_resolved(result.kind)) {
+            change.status = EPT_NO_FRAME_LEFT;
+            break;
+        }
+        at = (at | (ept_level_size(result.level) - 1)) + 1;
+    }
+    return change;
+}
+
+const char *ept_fault_kind_name(enum ept_fault_kind kind)
+{
+    static const char *const names[EPT_FAULT_KIND_COUNT] = {
+        [EPT_FAULT_INSTALLED] = "INSTALLED",     [EPT_FAULT_SPURIOUS] = "SPURIOUS",
+        [EPT_FAULT_REPAIRED] = "REPAIRED",       [EPT_FAULT_DENIED_ROM_WRITE] = "DENIED_ROM_WRITE",
+        [EPT_FAULT_DENIED_NX] = "DENIED_NX",     [EPT_FAULT_DENIED_RIGHTS] = "DENIED_RIGHTS",
+        [EPT_FAULT_DENIED_HOLE] = "DENIED_HOLE", [EPT_FAULT_BEYOND_WIDTH] = "BEYOND_WIDTH",
+        [EPT_FAULT_NO_FRAME] = "NO_FRAME",
+    };
+
+    return (unsigned)kind < EPT_FAULT_KIND_COUNT ? names[kind] : "?";
+}

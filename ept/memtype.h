@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory types: what the MTRRs say about a host-physical address. SDM vol. 3, "Memory Type Range Registers
+ * (MTRRs)". Under EPT processors do not consult the MTRRs for a guest's accesses ("EPT and Memory Typing"),
+ * so an identity map has to carry their answer in its leaves.
+ */
+#ifndef EPT_MEMTYPE_H
+#define EPT_MEMTYPE_H
+
+#include "ept/status.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The encoding of MTRRs and of bits 5:3 of a leaf. */
+enum memory_type {
+    MEMORY_TYPE_UC = 0,
+    MEMORY_TYPE_WC = 1,
+    MEMORY_TYPE_WT = 4,
+    MEMORY_TYPE_WP = 5,
+    MEMORY_TYPE_WB = 6,
+};
+
+#define MTRR_SNAPSHOT_FIXED    11
+#define MTRR_SNAPSHOT_VARIABLE 32
+
+/* The raw registers of one CPU. The SMRRs (IA32_SMRR_PHYSBASE, PHYSMASK) are no MTRRs and must not be put in
+ * here. */
+struct mtrr_snapshot {
+    uint64_t cap;      /* IA32_MTRRCAP: bit 8 fixed ranges exist */
+    uint64_t def_type; /* IA32_MTRR_DEF_TYPE: 7:0 type, bit 10 FE fixed ranges on, bit 11 E MTRRs on */
+    uint64_t fixed[MTRR_SNAPSHOT_FIXED]; /* 64K_00000, 16K_80000, 16K_A0000, 4K_C0000, C8000 ... F8000 */
+    struct {
+        uint64_t base,
+            mask; /* IA32_MTRR_PHYSBASEn 7:0 type, 51:12 base; PHYSMASKn bit 11 valid, 51:12 mask */
+    } variable[MTRR_SNAPSHOT_VARIABLE];
+    unsigned variable_count;
+    uint8_t phys_width; /* MAXPHYADDR: the mask bits that exist */
+};
+
+/* The type of an address, and the first address above it from which on it may be another: [address, end) has
+ * one type. */
+struct memory_type_range {
+    enum memory_type type;
+    uint64_t end; /* UINT64_MAX: the same to the end */
+};
+
+/*
+ * The type at a host-physical address. MTRRs off: UC. Fixed ranges, where they exist and are on, win below 1
+ * MiB. Several variable ranges: equal types stay, UC wins, WT over WB; what the manual leaves undefined is
+ * UC. None: the default type.
+ */
+struct memory_type_range mtrr_type_at(const struct mtrr_snapshot *mtrr, uint64_t hpa);
+
+/* True, and *type, if [hpa, hpa + size) has one type. snapshot NULL (nothing known): UC everywhere. size > 0.
+ */
+EPT_MUST_CHECK bool mtrr_type_uniform(const struct mtrr_snapshot *mtrr, uint64_t hpa, uint64_t size,
+                                      enum memory_type *type);
+
+/* True for the five values above. */
+bool memory_type_valid(unsigned type);
+
+/* "UC", "WC", "WT", "WP", "WB"; "?" for a reserved value. */
+const char *memory_type_name(enum memory_type type);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Steps that every operation is made of: taking frames, going down a level, correcting, linking and splitting
+ * an entry. */
+#include "ept/table.h"
+#include "ept/misconfig.h"
+#include "ept/planted.h"
+
+uint64_t ept_table_alloc(struct ept *ept)
+{
+    uint64_t hpa = ept->memory.alloc_table(ept->memory.context);
+
+    if (hpa != EPT_NO_FRAME)
+        __atomic_fetch_add(&ept->table_count, 1, __ATOMIC_RELAXED);
+    return hpa;
+}
+
+void ept_table_free(struct ept *ept, uint64_t hpa)
+{
+    __atomic_fetch_sub(&ept->table_count, 1, __ATOMIC_RELAXED);
+    ept->memory.free_table(ept->memory.context, hpa);
+}
+
+bool ept_is_good_leaf(const struct ept *ept, unsigned level, struct ept_entry entry)
+{
+    uint64_t offending;
+
+    return ept_entry_present(entry) && ept_entry_maps_page(entry, level) &&
+           (entry.raw & (EPT_SOFTWARE_FROZEN | EPT_SOFTWARE_PLANTED)) == 0 &&
+           ept_misconfig_reasons(&ept->caps, level, entry, &offending) == 0;
+}
+
+void ept_cursor_start(const struct ept *ept, uint64_t gpa, struct ept_cursor *cursor)
+{
+    cursor->level = ept->caps.levels;
+    cursor->slot = &ept->root_table[ept_index(gpa, cursor->level)];
+    cursor->slot_hpa = ept_slot_hpa(ept->root, gpa, cursor->level);
+    ept_cursor_read(cursor);
+}
+
+bool ept_cursor_down(const struct ept *ept, uint64_t gpa, struct ept_cursor *cursor)
+{
+    struct ept_entry *table;
+    uint64_t hpa;
+
+    if (!ept_is_table(ept, cursor->level, cursor->entry))
+        return false;
+    hpa = ept_entry_address(cursor->entry);
+    table = ept_table_at(ept, hpa);
+    if (table == NULL)
+        return false;
+    cursor->level--;
+    cursor->slot = &table[ept_index(gpa, cursor->level)];
+    cursor->slot_hpa = ept_slot_hpa(hpa, gpa, cursor->level);
+    ept_cursor_read(cursor);
+    return true;
+}
+
+static void repaired(struct ept_cursor *cursor)
+{
+    if (cursor->level > cursor->repaired_level)
+        cursor->repaired_level = cursor->level;
+}
+
+void ept_correct(struct ept *ept, uint64_t gpa, struct ept_cursor *cursor)
+{
+    const struct ept_entry empty = {0};
+    struct ept_entry bad = cursor->entry;
+    struct ept_entry original;
+
+    /*
+     * A table is unlinked before it is frozen, and its frame is not used again while we are in here: so a
+     * walk that begins anew cannot meet the same frozen slot again, unless the entry is not the engine's
+     * doing.
+     */
+    if (ept_is_frozen(bad) && cursor->frozen_hpa != cursor->slot_hpa) {
+        cursor->frozen_hpa = cursor->slot_hpa;
+        ept_cursor_start(ept, gpa, cursor);
+        return;
+    }
+    if (ept_planted_original(ept, cursor->slot_hpa, bad, &original)) {
+        if (ept_planted_restore(ept, cursor->slot, cursor->slot_hpa, bad, &original)) {
+            repaired(cursor);
+            cursor->flush =
+                ept_flush_both(cursor->flush, ept_flush_for_change(&ept->caps, cursor->level, bad, original));
+        }
+    } else if (ept_replace(cursor->slot, bad, empty)) {
+        repaired(cursor);
+        /* Above level 1 it may once have referenced a table, whose translations processors may still have
+         * cached. */
+        if (cursor->level > EPT_LEVEL_PT)
+            cursor->flush = EPT_FLUSH_CONTEXT;
+        else
+            cursor->flush =
+                ept_flush_both(cursor->flush, ept_flush_for_change(&ept->caps, cursor->level, bad, empty));
+    }
+    ept_cursor_read(cursor);
+}
+
+enum ept_status ept_link_table(struct ept *ept, struct ept_cursor *cursor, bool *added)
+{
+    uint64_t hpa = ept_table_alloc(ept);
+
+    *added = false;
+    if (hpa == EPT_NO_FRAME)
+        return EPT_NO_FRAME_LEFT;
+    if (ept_replace(cursor->slot, (struct ept_entry){0}, ept_entry_table(hpa)))
+        *added = true;
+    else
+        ept_table_free(ept, hpa);
+    ept_cursor_read(cursor);
+    return EPT_OK;
+}
+
+enum ept_status ept_split_leaf(struct ept *ept, struct ept_cursor *cursor, unsigned grant)
+{
+    struct ept_entry old = cursor->entry;
+    unsigned child_level = cursor->level - 1;
+    uint64_t child = (old.raw & ~EPT_LARGE) | grant | (child_level > EPT_LEVEL_PT ? EPT_LARGE : 0);
+    uint64_t hpa = ept_table_alloc(ept);
+    struct ept_entry *table;
+
+    if (hpa == EPT_NO_FRAME)
+        return EPT_NO_FRAME_LEFT;
+    table = ept_table_at(ept, hpa);
+    if (table == NULL) {
+        ept_table_free(ept, hpa);
+        return EPT_NO_FRAME_LEFT;
+    }
+    for (unsigned n = 0; n < EPT_ENTRIES; n++)
+        table[n].raw = child + n * ept_level_size(child_level);
+    /* The processor may set A or D in the large page until it is replaced: then the exchange fails and the
+     * caller looks again. */
+    if (ept_replace(cursor->slot, old, ept_entry_table(hpa)))
+        cursor->flush = EPT_FLUSH_CONTEXT;
+    else
+        ept_table_free(ept, hpa);
+    ept_cursor_read(cursor);
+    return EPT_OK;
+}
+
+void ept_cursor_descend(struct ept *ept, uint64_t gpa, unsigned level, struct ept_cursor *cursor)
+{
+    while (cursor->level > level) {
+        if (ept_cursor_down(ept, gpa, cursor))
+            continue;
+        if (cursor->entry.raw == 0 || ept_is_good_leaf(ept, cursor->level, cursor->entry))
+            return;
+        ept_correct(ept, gpa, cursor);
+    }
+}

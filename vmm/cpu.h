@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The hypervisor's own state of a CPU (struct percpu is the processor's), and VMX on and off. */
+#ifndef VMM_CPU_H
+#define VMM_CPU_H
+
+#include "arch/x86/percpu.h"
+#include "arch/x86/vmx_capabilities.h"
+#include "vmm/trace.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vm;
+
+struct vmm_cpu {
+    struct percpu *percpu;
+    uint64_t vmxon_physical;
+    struct vmx_capabilities capabilities;
+    bool vmx_on;
+    struct trace_ring trace;
+    struct vm *vm;        /* the VM that runs here now; NULL when none does */
+    unsigned guests_done; /* how many of its guests have ended */
+};
+
+/* The calling CPU's; NULL before cpu_vmx_on(). */
+static inline struct vmm_cpu *vmm_cpu(void)
+{
+    return percpu()->vmm;
+}
+
+/* The CPU with this index, NULL when it did not come up. */
+struct vmm_cpu *vmm_cpu_at(unsigned index);
+unsigned vmm_cpu_count(void);
+
+/* What all CPUs with VMX on share: what VMCSs are made from. Valid once all CPUs are up. */
+const struct vmx_capabilities *vmx_shared_capabilities(void);
+unsigned vmx_cpus_on(void);
+
+#endif

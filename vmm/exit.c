@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Dispatch of VM exits: one bounded table from reason to handler, what every exit has in common, and entries that failed. */
+#include "vmm/exit.h"
+#include "arch/x86/control_registers.h"
+#include "arch/x86/tsc.h"
+#include "vmm/exit_trace.h"
+#include "vmm/step.h"
+#include "vmm/vm.h"
+#include "vmm/vmcs.h"
+
+#define PENDING_DEBUG_BS (UINT64_C(1) << 14)
+
+static exit_handler *const handlers[EXIT_REASON_COUNT] = {
+    [EXIT_EXCEPTION_NMI] = exit_exception,
+    [EXIT_EXTERNAL_INTERRUPT] = exit_external_interrupt,
+    [EXIT_TRIPLE_FAULT] = exit_triple_fault,
+    [EXIT_INIT_SIGNAL] = exit_init_signal,
+    [EXIT_SIPI] = exit_ignored_event,
+    [EXIT_IO_SMI] = exit_ignored_event,
+    [EXIT_OTHER_SMI] = exit_ignored_event,
+    [EXIT_TASK_SWITCH] = exit_task_switch,
+    [EXIT_CPUID] = exit_cpuid,
+    [EXIT_GETSEC] = exit_undefined_instruction,
+    [EXIT_HLT] = exit_hlt,
+    [EXIT_INVD] = exit_cache_instruction,
+    [EXIT_INVLPG] = exit_invlpg,
+    [EXIT_RDPMC] = exit_rdpmc,
+    [EXIT_RDTSC] = exit_rdtsc,
+    [EXIT_VMCALL] = exit_vmcall,
+    [EXIT_VMCLEAR] = exit_undefined_instruction,
+    [EXIT_VMLAUNCH] = exit_undefined_instruction,
+    [EXIT_VMPTRLD] = exit_undefined_instruction,
+    [EXIT_VMPTRST] = exit_undefined_instruction,
+    [EXIT_VMREAD] = exit_undefined_instruction,
+    [EXIT_VMRESUME] = exit_undefined_instruction,
+    [EXIT_VMWRITE] = exit_undefined_instruction,
+    [EXIT_VMXOFF] = exit_undefined_instruction,
+    [EXIT_VMXON] = exit_undefined_instruction,
+    [EXIT_CR_ACCESS] = exit_cr_access,
+    [EXIT_IO] = exit_io,
+    [EXIT_RDMSR] = exit_rdmsr,
+    [EXIT_WRMSR] = exit_wrmsr,
+    [EXIT_MWAIT] = exit_undefined_instruction,
+    [EXIT_MONITOR] = exit_undefined_instruction,
+    [EXIT_PAUSE] = exit_pause,
+    [EXIT_EPT_VIOLATION] = exit_ept_violation,
+    [EXIT_EPT_MISCONFIG] = exit_ept_misconfig,
+    [EXIT_INVEPT] = exit_undefined_instruction,
+    [EXIT_RDTSCP] = exit_rdtsc,
+    [EXIT_PREEMPTION_TIMER] = exit_preemption_timer,
+    [EXIT_INVVPID] = exit_undefined_instruction,
+    [EXIT_WBINVD] = exit_cache_instruction,
+    [EXIT_XSETBV] = exit_xsetbv,
+    [EXIT_VMFUNC] = exit_undefined_instruction,
+    [EXIT_ENCLS] = exit_undefined_instruction,
+    [EXIT_XSAVES] = exit_undefined_instruction,
+    [EXIT_XRSTORS] = exit_undefined_instruction,
+};
+
+enum exit_action exit_unexpected(struct vcpu *vcpu)
+{
+    vm_end(vcpu->vm, VM_FAILED, "unexpected exit reason %s(%u): %s", exit_reason_name(vcpu->exit_reason),
+           vcpu->exit_reason, exit_reason_text(vcpu->exit_reason));
+    vcpu->result.code = RESULT_ENDED;
+    return EXIT_ACTION_STOP;
+}
+
+/*
+ * A guest that single-steps itself (RFLAGS.TF) expects its trap after an instruction that we have done for it too, and the
+ * instruction also ends blocking by STI and MOV SS.
+ */
+static void advance_single_stepping(struct vcpu *vcpu)
+{
+    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+    if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+                   blocking & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+    if (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF)
+        vmcs_write(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+                   vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+    else
+        vcpu->single_stepping = false;
+}
+
+/*
+ * Moves RIP behind the instruction that exited. Outside of single-stepping, blocking by STI or MOV SS is left as it is: it ends
+ * one instruction late, which no guest can tell while nothing is injected, and saves two accesses to the VMCS at every exit.
+ */
+static void advance(struct vcpu *vcpu)
+{
+    vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH));
+    if (unlikely(vcpu->single_stepping))
+        advance_single_stepping(vcpu);
+}
+
+/*
+ * A VM-entry failure that a guest can bring about: it set RFLAGS.TF, and the next instruction exited under blocking by STI or MOV SS.
+ * The processor then wants a pending single-step trap. SDM vol. 3, "Checks on Guest Non-Register State".
+ */
+static bool repair_guest_state(struct vcpu *vcpu)
+{
+    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+    if (!(blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))
+        return false;
+    vcpu->single_stepping = true;
+    advance_single_stepping(vcpu);
+    return true;
+}
+
+static enum exit_action entry_failure_exit(struct vcpu *vcpu, uint32_t reason)
+{
+    if ((reason & EXIT_REASON_BASIC_MASK) == EXIT_ENTRY_GUEST_STATE && repair_guest_state(vcpu))
+        return EXIT_ACTION_RESUME;
+    vm_end(vcpu->vm, VM_FAILED, "VM entry failed: %s(%u) qualification=%#llx",
+           exit_reason_name(reason & EXIT_REASON_BASIC_MASK), reason & EXIT_REASON_BASIC_MASK,
+           (unsigned long long)vmcs_read(VMCS_EXIT_QUALIFICATION));
+    vcpu->result.code = RESULT_ENDED;
+    return EXIT_ACTION_STOP;
+}
+
+must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcome)
+{
+    uint64_t error;
+
+    if (outcome == VMX_ENTER_FAIL_INVALID) {
+        vm_end(vcpu->vm, VM_FAILED, "VM entry failed: VMfailInvalid: no current VMCS");
+        return EXIT_ACTION_STOP;
+    }
+    error = vmcs_read(VMCS_VM_INSTRUCTION_ERROR);
+    vm_end(vcpu->vm, VM_FAILED, "VM entry failed: error %u: %s", (unsigned)error, vmx_error_text(error));
+    return EXIT_ACTION_STOP;
+}
+
+static enum exit_action handle(struct vcpu *vcpu, uint32_t reason)
+{
+    exit_handler *handler;
+    enum exit_action action;
+
+    if (unlikely(reason & EXIT_REASON_ENTRY_FAILURE))
+        return entry_failure_exit(vcpu, reason);
+    if (unlikely(vcpu->step.active) && vcpu->exit_reason != EXIT_EPT_VIOLATION &&
+        vcpu->exit_reason != EXIT_EXCEPTION_NMI)
+        step_finish(vcpu);
+    handler = likely(vcpu->exit_reason < EXIT_REASON_COUNT) ? handlers[vcpu->exit_reason] : NULL;
+    action = likely(handler != NULL) ? handler(vcpu) : exit_unexpected(vcpu);
+    if (action == EXIT_ACTION_ADVANCE)
+        advance(vcpu);
+    return action;
+}
+
+must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
+{
+    uint64_t start = tsc_read(), ticks;
+    uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
+    uint32_t basic = reason & EXIT_REASON_BASIC_MASK;
+    struct trace_record record;
+    bool traced = trace_filter_has(&vcpu->trace, basic);
+    enum exit_action action;
+
+    vcpu->exit_reason = basic;
+    vcpu->exit_count++;
+    vcpu->result.code = RESULT_EMULATED;
+    if (traced)
+        exit_trace_begin(vcpu, &record, start);
+    action = handle(vcpu, reason);
+    ticks = tsc_read() - start;
+    if (likely(basic < EXIT_REASON_COUNT)) {
+        vcpu->statistics[basic].count++;
+        vcpu->statistics[basic].ticks += ticks;
+    }
+    if (traced)
+        exit_trace_end(vcpu, &record, ticks);
+    return action;
+}

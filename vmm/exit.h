@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VM exits: the dispatch, and the handlers' signature. A handler looks at the vCPU, does what the exit asks for and says what comes
+ * next; it never prints, never waits, and leaves in vcpu->result what the trace shall say. All run on the vCPU's CPU with its
+ * VMCS current.
+ */
+#ifndef VMM_EXIT_H
+#define VMM_EXIT_H
+
+#include "arch/x86/compiler.h"
+#include "vmm/inject.h"
+#include "vmm/vcpu.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum exit_action {
+    EXIT_ACTION_RESUME,  /* enter again at the guest's RIP as it is */
+    EXIT_ACTION_ADVANCE, /* the instruction is done: RIP goes on by its length first */
+    EXIT_ACTION_STOP,    /* the VM has ended */
+};
+
+typedef enum exit_action exit_handler(struct vcpu *vcpu);
+
+/* Handles the exit that vmx_enter() has just returned with. */
+must_check enum exit_action exit_dispatch(struct vcpu *vcpu);
+/* Handles a VM entry that failed: `outcome` is what vmx_enter() returned. Ends the VM. */
+must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcome);
+
+/* #UD for an instruction that this guest's processor does not have. */
+static inline enum exit_action exit_inject_ud(struct vcpu *vcpu)
+{
+    inject_exception(vcpu, VECTOR_UD, 0);
+    return EXIT_ACTION_RESUME;
+}
+
+static inline enum exit_action exit_inject_gp(struct vcpu *vcpu)
+{
+    inject_exception(vcpu, VECTOR_GP, 0);
+    return EXIT_ACTION_RESUME;
+}
+
+/* exit_event.c: events */
+exit_handler exit_exception, exit_external_interrupt, exit_triple_fault, exit_init_signal, exit_ignored_event;
+exit_handler exit_preemption_timer, exit_task_switch;
+/* exit_instruction.c: instructions with little to them */
+exit_handler exit_undefined_instruction, exit_hlt, exit_cache_instruction, exit_rdpmc, exit_xsetbv;
+exit_handler exit_rdtsc, exit_pause, exit_invlpg;
+exit_handler exit_cpuid;                       /* exit_cpuid.c */
+exit_handler exit_io;                          /* exit_io.c */
+exit_handler exit_cr_access;                   /* exit_cr.c */
+exit_handler exit_rdmsr, exit_wrmsr;           /* exit_msr.c */
+exit_handler exit_vmcall;                      /* exit_hypercall.c */
+exit_handler exit_ept_violation, exit_ept_misconfig; /* exit_ept.c */
+/* exit.c: what no handler is there for */
+exit_handler exit_unexpected;
+
+#endif

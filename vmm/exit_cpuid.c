@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The CPUID exit. */
+#include "vmm/exit.h"
+#include "vmm/guest_cpuid.h"
+#include "vmm/vmcs.h"
+
+enum exit_action exit_cpuid(struct vcpu *vcpu)
+{
+    uint64_t *gpr = vcpu->registers.gpr;
+    uint32_t leaf = (uint32_t)gpr[GPR_RAX];
+    /* Only leaf 1 shows a bit of CR4: OSXSAVE. */
+    uint64_t cr4 = leaf == 1 ? vmcs_read(VMCS_GUEST_CR4) : 0;
+    struct cpuid_result result = guest_cpuid(leaf, (uint32_t)gpr[GPR_RCX], cr4, vcpu->xcr0);
+
+    gpr[GPR_RAX] = result.eax;
+    gpr[GPR_RBX] = result.ebx;
+    gpr[GPR_RCX] = result.ecx;
+    gpr[GPR_RDX] = result.edx;
+    return EXIT_ACTION_ADVANCE;
+}

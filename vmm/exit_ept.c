@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * EPT violations and EPT misconfigurations. The memory map decides: what it grants is mapped and the guest goes on; what it denies
+ * follows the guest's policy. SDM vol. 3, "EPT Violations", "EPT Misconfigurations", "Exit Qualification for EPT Violations".
+ */
+#include "arch/x86/memory.h"
+#include "ept/map.h"
+#include "ept/misconfig.h"
+#include "ept/qualification.h"
+#include "vmm/exit.h"
+#include "vmm/step.h"
+#include "vmm/vm.h"
+#include "vmm/vm_flush.h"
+#include "vmm/vmcs.h"
+
+#define PAGE_MASK UINT64_C(0xfff)
+
+static enum exit_action end_guest(struct vcpu *vcpu)
+{
+    vcpu->result.code = RESULT_ENDED;
+    return EXIT_ACTION_STOP;
+}
+
+/*
+ * The same place faulting again and again, with nothing else in between, means that our repair does not help. RIP is read only when
+ * the address repeats, so an ordinary fault does not pay for it.
+ */
+static bool is_stuck(struct vcpu *vcpu, uint64_t guest_physical_address)
+{
+    struct no_progress *last = &vcpu->no_progress;
+    bool consecutive = vcpu->exit_count == last->exit_count + 1;
+
+    last->exit_count = vcpu->exit_count;
+    if (likely(!consecutive || guest_physical_address != last->guest_physical_address)) {
+        last->guest_physical_address = guest_physical_address;
+        last->count = 0;
+        return false;
+    }
+    if (last->count == 0 || vmcs_read(VMCS_GUEST_RIP) != last->rip) {
+        last->rip = vmcs_read(VMCS_GUEST_RIP);
+        last->count = 1; /* the one before may have come from elsewhere: it does not count */
+        return false;
+    }
+    return ++last->count >= NO_PROGRESS_LIMIT;
+}
+
+static enum exit_action end_stuck(struct vcpu *vcpu, uint64_t guest_physical_address)
+{
+    vm_end(vcpu->vm, VM_FAILED, "no progress: %u EPT faults in a row at gpa=%#llx rip=%#llx", NO_PROGRESS_LIMIT,
+           (unsigned long long)guest_physical_address, (unsigned long long)vcpu->no_progress.rip);
+    return end_guest(vcpu);
+}
+
+/* An event that was being delivered when the fault came is delivered again, now that the memory it needs is there. */
+static enum exit_action resume(struct vcpu *vcpu, uint64_t qualification)
+{
+    uint32_t vectoring = (uint32_t)vmcs_read(VMCS_IDT_VECTORING_INFORMATION);
+
+    if (unlikely(vectoring & EVENT_VALID))
+        (void)inject_again(vcpu, vectoring);
+    else if (unlikely(qualification & EPT_QUALIFICATION_NMI_UNBLOCKING)) /* IRET faulted: NMIs are still blocked */
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+                   vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
+    return EXIT_ACTION_RESUME;
+}
+
+static enum exit_action flush_failed(struct vcpu *vcpu)
+{
+    vm_end(vcpu->vm, VM_FAILED, "INVEPT fails");
+    return end_guest(vcpu);
+}
+
+static void set_result(struct vcpu *vcpu, const struct ept_fault_result *fault)
+{
+    static const uint8_t codes[] = {[EPT_FAULT_INSTALLED] = RESULT_MAP,
+                                    [EPT_FAULT_SPURIOUS] = RESULT_SPURIOUS,
+                                    [EPT_FAULT_REPAIRED] = RESULT_REPAIR};
+
+    vcpu->result.code = codes[fault->kind];
+    vcpu->result.level = fault->level;
+    vcpu->result.type = fault->memory_type;
+}
+
+/* Where a denied access was, for the line that ends the guest. */
+static enum exit_action end_denied(struct vcpu *vcpu, const char *what, uint64_t guest_physical_address, uint64_t qualification)
+{
+    char access[EPT_QUALIFICATION_WORD_SIZE];
+
+    ept_qualification_access_text(qualification, access, sizeof(access));
+    vm_end(vcpu->vm, VM_FAILED, "%s: gpa=%#llx access=%s cs:ip=%04x:%04llx", what,
+           (unsigned long long)guest_physical_address, access, (unsigned)vmcs_read(VMCS_GUEST_CS_SELECTOR),
+           (unsigned long long)vmcs_read(VMCS_GUEST_RIP));
+    return end_guest(vcpu);
+}
+
+/* The frame that stands for one page during one instruction: the page's own contents for ROM, all ones for a hole. */
+static uint64_t bus_page(struct vcpu *vcpu, const struct ept_region *region, uint64_t guest_physical_address)
+{
+    uint64_t physical = vcpu->vm->bus_pages + vcpu->step.page_count * PAGE_SIZE;
+    void *page = phys_to_virt(physical);
+
+    if (region == NULL || region->kind == EPT_REGION_HOLE || region->rights == 0)
+        memset(page, 0xff, PAGE_SIZE);
+    else
+        memcpy(page, phys_to_virt(region->hpa + ((guest_physical_address & ~PAGE_MASK) - region->gpa)), PAGE_SIZE);
+    return physical;
+}
+
+/* As on a real bus: reads of a hole give all ones, writes to a hole or to ROM go nowhere, a bus knows nothing of no-execute. */
+static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_result *fault, uint64_t guest_physical_address)
+{
+    const struct ept_region *region = fault->region;
+    uint64_t host_physical;
+
+    if (vcpu->step.page_count == STEP_PAGES_MAX) {
+        vm_end(vcpu->vm, VM_FAILED, "one instruction reaches more than %u pages that are no RAM", STEP_PAGES_MAX);
+        return end_guest(vcpu);
+    }
+    if (fault->kind == EPT_FAULT_DENIED_NX) {
+        host_physical = region->hpa + (guest_physical_address - region->gpa);
+        vcpu->result.code = RESULT_NX_IGNORED;
+    } else {
+        host_physical = bus_page(vcpu, region, guest_physical_address);
+        vcpu->result.code = fault->kind == EPT_FAULT_DENIED_HOLE ? RESULT_HOLE_IGNORED : RESULT_ROM_WRITE_IGNORED;
+    }
+    if (!step_over(vcpu, guest_physical_address, host_physical,
+                   fault->kind == EPT_FAULT_DENIED_NX ? region->rights | EPT_EXECUTE : EPT_RIGHTS)) {
+        vm_end(vcpu->vm, VM_FAILED, "no table frame is left for gpa=%#llx", (unsigned long long)guest_physical_address);
+        return end_guest(vcpu);
+    }
+    return EXIT_ACTION_RESUME;
+}
+
+static enum exit_action denied(struct vcpu *vcpu, const struct ept_fault_result *fault, uint64_t guest_physical_address,
+                               uint64_t qualification)
+{
+    const struct guest_config *config = &vcpu->vm->config;
+    enum guest_policy policy;
+    const char *what;
+
+    switch (fault->kind) {
+    case EPT_FAULT_DENIED_ROM_WRITE:
+        policy = config->policy_rom;
+        what = "write to ROM";
+        break;
+    case EPT_FAULT_DENIED_NX:
+        policy = config->policy_nx;
+        what = "fetch from no-execute memory";
+        break;
+    case EPT_FAULT_DENIED_RIGHTS: /* memory whose rights the guest has taken away itself */
+        policy = config->policy_rom;
+        what = "access without the right to it";
+        break;
+    case EPT_FAULT_DENIED_HOLE:
+        policy = config->policy_hole;
+        what = "access to a hole";
+        break;
+    default:
+        policy = GUEST_POLICY_END;
+        what = fault->kind == EPT_FAULT_NO_FRAME ? "no table frame is left" : "guest-physical address too wide";
+    }
+    if (policy == GUEST_POLICY_END)
+        return end_denied(vcpu, what, guest_physical_address, qualification);
+    return ignore_denied(vcpu, fault, guest_physical_address);
+}
+
+enum exit_action exit_ept_violation(struct vcpu *vcpu)
+{
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    uint64_t guest_physical_address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
+    unsigned access = (unsigned)(qualification & EPT_RIGHTS);
+    struct ept_fault_result fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
+
+    vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
+    vcpu->last_fault.level = fault.repaired_level;
+    vcpu->last_fault.detail = access;
+    if (unlikely(is_stuck(vcpu, guest_physical_address)))
+        return end_stuck(vcpu, guest_physical_address);
+    if (unlikely(!vm_flush(vcpu->vm, fault.flush)))
+        return flush_failed(vcpu);
+    if (likely(ept_fault_resolved(fault.kind))) {
+        set_result(vcpu, &fault);
+    } else {
+        enum exit_action action = denied(vcpu, &fault, guest_physical_address, qualification);
+
+        if (action == EXIT_ACTION_STOP)
+            return action;
+    }
+    return resume(vcpu, qualification);
+}
+
+enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
+{
+    uint64_t guest_physical_address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
+    struct ept_misconfig misconfig = ept_misconfig_analyse(&vcpu->vm->ept, guest_physical_address);
+    struct ept_fault_result fault = ept_repair(&vcpu->vm->ept, guest_physical_address, 0);
+
+    vcpu->last_fault.reason = EXIT_EPT_MISCONFIG;
+    vcpu->last_fault.level = misconfig.count > 0 ? misconfig.entries[0].level : 0;
+    vcpu->last_fault.detail = misconfig.count > 0 ? ept_misconfig_plant_kind(&misconfig.entries[0]) : 0;
+    vcpu->misconfig = misconfig.entries[0];
+    if (misconfig.count == 0)
+        vcpu->misconfig.level = 0;
+    if (is_stuck(vcpu, guest_physical_address))
+        return end_stuck(vcpu, guest_physical_address);
+    if (!vm_flush(vcpu->vm, fault.flush))
+        return flush_failed(vcpu);
+    if (!ept_fault_resolved(fault.kind)) {
+        vm_end(vcpu->vm, VM_FAILED, "EPT misconfiguration at gpa=%#llx that the memory map does not explain: %s",
+               (unsigned long long)guest_physical_address, ept_fault_kind_name(fault.kind));
+        return end_guest(vcpu);
+    }
+    set_result(vcpu, &fault);
+    return resume(vcpu, 0);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Exits of events: exceptions, NMI, external interrupts, triple fault, INIT, the preemption timer, task switches. */
+#include "arch/x86/apic.h"
+#include "arch/x86/control_registers.h"
+#include "vmm/exit.h"
+#include "vmm/panic.h"
+#include "vmm/vm.h"
+#include "vmm/vmcs.h"
+
+/* DR6 as a #DB exit's qualification tells it: 3:0 B0-B3, 13 BD, 14 BS. SDM vol. 3, "Exit Qualification for Debug Exceptions". */
+#define DR6_B0_B3 UINT64_C(0xf)
+#define DR6_BD (UINT64_C(1) << 13)
+#define DR6_BS (UINT64_C(1) << 14)
+#define DR7_GD (UINT64_C(1) << 13)
+
+/* The trap of a step, or the late one of a step whose instruction raised an exception. true: nothing of it is the guest's. */
+static bool own_trap(struct vcpu *vcpu, uint64_t *qualification)
+{
+    bool guest_tf = vcpu->step.guest_tf;
+
+    if (!(*qualification & DR6_BS))
+        return false;
+    if (vcpu->step.active) {
+        step_finish(vcpu);
+        vcpu->no_progress.count = 0;
+    } else if (vcpu->step.pushed) {
+        vcpu->step.pushed = false;
+        vmcs_write(VMCS_GUEST_RFLAGS, vmcs_read(VMCS_GUEST_RFLAGS) & ~RFLAGS_TF);
+    } else {
+        return false;
+    }
+    vcpu->result.code = RESULT_STEPPED;
+    if (guest_tf)
+        return false;
+    *qualification &= ~DR6_BS;
+    return !(*qualification & (DR6_B0_B3 | DR6_BD));
+}
+
+/* The guest's #DB: the exit has not touched DR6, so that is done here. */
+static enum exit_action debug_exception(struct vcpu *vcpu)
+{
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+
+    if (own_trap(vcpu, &qualification))
+        return EXIT_ACTION_RESUME;
+    if (qualification & DR6_BS)
+        vcpu->single_stepping = true;
+    dr6_write((dr6_read() & ~DR6_B0_B3) | (qualification & (DR6_B0_B3 | DR6_BD | DR6_BS)));
+    vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD); /* as the delivery of #DB does */
+    inject_exception(vcpu, VECTOR_DB, 0);
+    return EXIT_ACTION_RESUME;
+}
+
+/* An NMI is the machine's, not the guest's: a hint to look at the machine's state, above all whether a panic wants this CPU to stop. */
+static enum exit_action host_nmi(struct vcpu *vcpu)
+{
+    vcpu->nmi_count++;
+    if (panic_active())
+        cpu_halt_forever();
+    vcpu->result.code = RESULT_RESUMED;
+    return EXIT_ACTION_RESUME;
+}
+
+enum exit_action exit_exception(struct vcpu *vcpu)
+{
+    uint32_t information = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION_INFORMATION);
+    uint32_t error_code = 0;
+
+    if (EVENT_TYPE(information) == EVENT_NMI)
+        return host_nmi(vcpu);
+    switch (EVENT_VECTOR(information)) {
+    case VECTOR_DB:
+        return debug_exception(vcpu);
+    case VECTOR_MC:
+        /* Raised while a guest ran, about the machine: the host's own handler reads the banks and prints them. */
+        __asm__ volatile("int $18");
+        return EXIT_ACTION_RESUME;
+    default:
+        if (vcpu->step.active)
+            step_finish(vcpu);
+        if (information & EVENT_HAS_ERROR_CODE)
+            error_code = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
+        inject_exception(vcpu, EVENT_VECTOR(information), error_code);
+        return EXIT_ACTION_RESUME;
+    }
+}
+
+/* The host has no interrupt source in use: whatever the firmware left running is acknowledged and goes nowhere. */
+enum exit_action exit_external_interrupt(struct vcpu *vcpu)
+{
+    vcpu->external_interrupt_count++;
+    apic_end_of_interrupt();
+    vcpu->result.code = RESULT_RESUMED;
+    return EXIT_ACTION_RESUME;
+}
+
+enum exit_action exit_triple_fault(struct vcpu *vcpu)
+{
+    vm_end(vcpu->vm, VM_FAILED, "triple fault");
+    vcpu->result.code = RESULT_ENDED;
+    return EXIT_ACTION_STOP;
+}
+
+/* Somebody outside sent an INIT to this CPU. The guest did not, and nothing here needs it. */
+enum exit_action exit_init_signal(struct vcpu *vcpu)
+{
+    vcpu->result.code = RESULT_RESUMED;
+    return EXIT_ACTION_RESUME;
+}
+
+enum exit_action exit_ignored_event(struct vcpu *vcpu)
+{
+    vcpu->result.code = RESULT_RESUMED;
+    return EXIT_ACTION_RESUME;
+}
+
+/* The run loop looks at the deadline and at the console after every exit; this one makes sure that there are exits. */
+enum exit_action exit_preemption_timer(struct vcpu *vcpu)
+{
+    vcpu->result.code = RESULT_RESUMED;
+    return EXIT_ACTION_RESUME;
+}
+
+/* SDM vol. 3, "Exit Qualification for Task Switches": 15:0 selector, 31:30 source. */
+enum exit_action exit_task_switch(struct vcpu *vcpu)
+{
+    static const char *const sources[] = {"CALL", "IRET", "JMP", "a task gate in the IDT"};
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+
+    vm_end(vcpu->vm, VM_FAILED, "task switch to 0x%04x by %s: hardware task switches are not emulated",
+           (unsigned)(qualification & 0xffff), sources[(qualification >> 30) & 3]);
+    vcpu->result.code = RESULT_ENDED;
+    return EXIT_ACTION_STOP;
+}

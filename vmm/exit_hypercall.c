@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* The VMCALL exit: the hypercalls of vmm/hypercall_abi.h. */
+#include "ept/map.h"
+#include "ept/plant.h"
+#include "ept/protect.h"
+#include "ept/walk.h"
+#include "vmm/exit.h"
+#include "vmm/guest_memory.h"
+#include "vmm/guest_output.h"
+#include "vmm/hypercall_abi.h"
+#include "vmm/vm.h"
+#include "vmm/vm_flush.h"
+
+#define PUT_STRING_MAX 4096
+
+_Static_assert(PLANT_NOT_PRESENT == EPT_PLANT_NOT_PRESENT, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_READ_ONLY == EPT_PLANT_READ_ONLY, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_NO_EXECUTE == EPT_PLANT_NO_EXECUTE, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_WRITE_ONLY == EPT_PLANT_WRITE_ONLY, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_WRITE_EXECUTE == EPT_PLANT_WRITE_EXECUTE, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_EXECUTE_ONLY == EPT_PLANT_EXECUTE_ONLY, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_MEMORY_TYPE_2 == EPT_PLANT_MEMORY_TYPE_2, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_MEMORY_TYPE_3 == EPT_PLANT_MEMORY_TYPE_3, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_MEMORY_TYPE_7 == EPT_PLANT_MEMORY_TYPE_7, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_RESERVED_LOW == EPT_PLANT_RESERVED_LOW, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_RESERVED_ADDRESS == EPT_PLANT_RESERVED_ADDRESS, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_RESERVED_ALIGNMENT == EPT_PLANT_RESERVED_ALIGNMENT, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_LARGE_PAGE == EPT_PLANT_LARGE_PAGE, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_KIND_COUNT == EPT_PLANT_KIND_COUNT, "the ABI's numbers are the engine's");
+
+/* A call's registers: arguments going in, results coming out. Results replace whole 64-bit registers, zero-extended. */
+struct call {
+    uint32_t ebx, ecx, edx;
+    bool set_ebx, set_ecx, set_edx;
+};
+
+static uint32_t put_string(struct vcpu *vcpu, const struct call *call)
+{
+    char piece[128];
+    uint32_t done = 0;
+
+    if (call->ecx > PUT_STRING_MAX)
+        return HYPERCALL_BAD_ARGUMENT;
+    while (done < call->ecx) {
+        uint32_t size = call->ecx - done < sizeof(piece) ? call->ecx - done : (uint32_t)sizeof(piece);
+
+        if (guest_memory_read(vcpu->vm, (uint64_t)call->ebx + done, piece, size) != size)
+            return HYPERCALL_BAD_ADDRESS;
+        for (uint32_t i = 0; i < size; i++)
+            if (guest_line_put(&vcpu->vm->hypercall_line, piece[i]))
+                guest_output_line(vcpu, &vcpu->vm->hypercall_line);
+        done += size;
+    }
+    return HYPERCALL_OK;
+}
+
+static uint32_t put_character(struct vcpu *vcpu, const struct call *call)
+{
+    if (guest_line_put(&vcpu->vm->hypercall_line, (char)call->ebx))
+        guest_output_line(vcpu, &vcpu->vm->hypercall_line);
+    return HYPERCALL_OK;
+}
+
+static uint32_t status_of(enum ept_status status)
+{
+    switch (status) {
+    case EPT_OK:
+        return HYPERCALL_OK;
+    case EPT_UNSUPPORTED:
+        return HYPERCALL_UNSUPPORTED;
+    case EPT_NOT_LISTED:
+    case EPT_BEYOND_WIDTH:
+    case EPT_UNALIGNED:
+        return HYPERCALL_BAD_ADDRESS;
+    default:
+        return HYPERCALL_BAD_ARGUMENT;
+    }
+}
+
+static uint32_t plant_fault(struct vcpu *vcpu, const struct call *call)
+{
+    const struct ept_region *region = ept_region_find(&vcpu->vm->regions, call->ebx);
+    unsigned kind = call->ecx & 0xff, level = (call->ecx >> 8) & 0xff;
+    struct ept_change change;
+
+    if (kind >= PLANT_KIND_COUNT || level > EPT_LEVEL_PML4 || call->ecx >> 16)
+        return HYPERCALL_BAD_ARGUMENT;
+    if (region == NULL || region->kind == EPT_REGION_HOLE || region->kind == EPT_REGION_MMIO)
+        return HYPERCALL_BAD_ADDRESS;
+    change = ept_plant(&vcpu->vm->ept, call->ebx, level, (enum ept_plant_kind)kind);
+    if (!vm_flush(vcpu->vm, change.flush))
+        vm_end(vcpu->vm, VM_FAILED, "INVEPT fails after a fault was planted");
+    return status_of(change.status);
+}
+
+static uint32_t last_fault(const struct vcpu *vcpu, struct call *call)
+{
+    call->ebx = vcpu->last_fault.reason;
+    call->ecx = vcpu->last_fault.level;
+    call->edx = vcpu->last_fault.detail;
+    call->set_ebx = call->set_ecx = call->set_edx = true;
+    return HYPERCALL_OK;
+}
+
+static uint32_t query_mapping(const struct vcpu *vcpu, struct call *call)
+{
+    struct ept_walk walk = ept_walk(&vcpu->vm->ept, call->ebx);
+    bool mapped = walk.end == EPT_WALK_MAPPED;
+
+    call->ebx = mapped ? walk.level : 0;
+    call->ecx = mapped ? walk.rights : 0;
+    call->edx = mapped ? walk.memory_type : 0;
+    call->set_ebx = call->set_ecx = call->set_edx = true;
+    return HYPERCALL_OK;
+}
+
+static uint32_t set_rights(struct vcpu *vcpu, const struct call *call)
+{
+    uint64_t at = call->ebx, end = at + call->ecx;
+    struct ept_change change;
+
+    if (call->edx & ~(uint32_t)EPT_RIGHTS)
+        return HYPERCALL_BAD_ARGUMENT;
+    while (at < end) { /* its own RAM alone */
+        const struct ept_region *region = ept_region_find(&vcpu->vm->regions, at);
+
+        if (region == NULL || (region->kind != EPT_REGION_RAM && region->kind != EPT_REGION_IDENTITY))
+            return HYPERCALL_BAD_ADDRESS;
+        at = region->gpa + region->size;
+    }
+    change = ept_set_rights(&vcpu->vm->ept, call->ebx, call->ecx, call->edx);
+    if (!vm_flush(vcpu->vm, change.flush))
+        vm_end(vcpu->vm, VM_FAILED, "INVEPT fails after a change of rights");
+    return status_of(change.status);
+}
+
+static uint32_t end_call(struct vcpu *vcpu, const struct call *call)
+{
+    vcpu->result.code = RESULT_ENDED;
+    vm_end_by_guest(vcpu->vm, call->ebx == 0, "hypercall END code=%#x", call->ecx);
+    return HYPERCALL_OK;
+}
+
+static uint32_t answer(struct call *call, uint32_t ebx)
+{
+    call->ebx = ebx;
+    call->set_ebx = true;
+    return HYPERCALL_OK;
+}
+
+static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
+{
+    switch (number) {
+    case HYPERCALL_VERSION:
+        return answer(call, HYPERCALL_ABI_VERSION);
+    case HYPERCALL_END:
+        return end_call(vcpu, call);
+    case HYPERCALL_PUT_CHARACTER:
+        return put_character(vcpu, call);
+    case HYPERCALL_PUT_STRING:
+        return put_string(vcpu, call);
+    case HYPERCALL_EXIT_COUNT:
+        call->ecx = (uint32_t)(vcpu->exit_count >> 32);
+        call->set_ecx = true;
+        return answer(call, (uint32_t)vcpu->exit_count);
+    case HYPERCALL_PLANT_FAULT:
+        return plant_fault(vcpu, call);
+    case HYPERCALL_LAST_FAULT:
+        return last_fault(vcpu, call);
+    case HYPERCALL_QUERY_MAPPING:
+        return query_mapping(vcpu, call);
+    case HYPERCALL_SET_RIGHTS:
+        return set_rights(vcpu, call);
+    case HYPERCALL_MEMORY_SIZE:
+        return answer(call, (uint32_t)(vcpu->vm->config.memory_bytes >> 10));
+    default:
+        vcpu->result.code = RESULT_UNKNOWN_CALL;
+        return HYPERCALL_UNKNOWN;
+    }
+}
+
+enum exit_action exit_vmcall(struct vcpu *vcpu)
+{
+    uint64_t *gpr = vcpu->registers.gpr;
+    struct call call = {.ebx = (uint32_t)gpr[GPR_RBX], .ecx = (uint32_t)gpr[GPR_RCX], .edx = (uint32_t)gpr[GPR_RDX]};
+    uint32_t status = perform(vcpu, (uint32_t)gpr[GPR_RAX], &call);
+
+    if (status != HYPERCALL_OK && status != HYPERCALL_UNKNOWN)
+        vcpu->result.code = RESULT_REFUSED_CALL;
+    gpr[GPR_RAX] = status;
+    if (call.set_ebx)
+        gpr[GPR_RBX] = call.ebx;
+    if (call.set_ecx)
+        gpr[GPR_RCX] = call.ecx;
+    if (call.set_edx)
+        gpr[GPR_RDX] = call.edx;
+    return vcpu->vm->end.verdict == VM_RUNNING ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The I/O-instruction exit: IN, OUT and their string forms, and which device answers at which port.
+ * SDM vol. 3, "Exit Qualification for I/O Instructions".
+ */
+#include "arch/x86/control_registers.h"
+#include "vmm/devices/debug_port.h"
+#include "vmm/devices/uart.h"
+#include "vmm/cpu.h"
+#include "vmm/exit.h"
+#include "vmm/guest_memory.h"
+#include "vmm/guest_output.h"
+#include "vmm/hypercall_abi.h"
+#include "vmm/vm.h"
+#include "vmm/vmcs.h"
+
+#define QUALIFICATION_IN (1u << 3)
+#define QUALIFICATION_STRING (1u << 4)
+#define QUALIFICATION_REP (1u << 5)
+
+/* Elements of a REP string instruction done in one exit; the rest follows in further exits, so that no exit is long. */
+#define STRING_ELEMENTS_MAX 256
+
+/* SDM vol. 3, "Format of the VM-Exit Instruction-Information Field as Used for INS and OUTS": 9:7 address size. */
+#define INFORMATION_ADDRESS_SIZE(information) (((information) >> 7) & 7)
+
+static uint32_t port_read8(struct vcpu *vcpu, uint16_t port)
+{
+    if (port >= PORT_COM1 && port < PORT_COM1 + 8) {
+        vcpu->result.code = RESULT_UART;
+        return guest_uart_read(&vcpu->vm->uart, port - PORT_COM1);
+    }
+    if (debug_port_has(port)) {
+        vcpu->result.code = RESULT_DEBUG_PORT;
+        return debug_port_read(port);
+    }
+    vcpu->result.code = RESULT_NO_DEVICE;
+    return 0xff;
+}
+
+static void port_write8(struct vcpu *vcpu, uint16_t port, uint8_t value)
+{
+    struct vm *vm = vcpu->vm;
+
+    if (port >= PORT_COM1 && port < PORT_COM1 + 8) {
+        vcpu->result.code = RESULT_UART;
+        if (guest_uart_write(&vm->uart, port - PORT_COM1, value, &vm->uart_line))
+            guest_output_line(vcpu, &vm->uart_line);
+        return;
+    }
+    if (debug_port_has(port)) {
+        vcpu->result.code = RESULT_DEBUG_PORT;
+        if (debug_port_write(port, value, &vm->debug_line))
+            guest_output_line(vcpu, &vm->debug_line);
+        return;
+    }
+    if (port == PORT_END) {
+        vcpu->result.code = RESULT_END_PORT;
+        vm_end_by_guest(vm, value == 0, "port 0xf4 value=%#x", value);
+        return;
+    }
+    vcpu->result.code = RESULT_NO_DEVICE;
+}
+
+/* A wider access reaches the ports one byte each, as on an 8-bit bus. */
+static uint32_t port_read(struct vcpu *vcpu, uint16_t port, unsigned size)
+{
+    uint32_t value = 0;
+
+    for (unsigned i = 0; i < size; i++)
+        value |= port_read8(vcpu, (uint16_t)(port + i)) << (8 * i);
+    return value;
+}
+
+static void port_write(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value)
+{
+    for (unsigned i = 0; i < size; i++)
+        port_write8(vcpu, (uint16_t)(port + i), (uint8_t)(value >> (8 * i)));
+}
+
+/* Writes the low `size` bytes of a register; as everywhere, a 32-bit result clears the upper half. */
+static void set_low(uint64_t *reg, unsigned size, uint64_t value)
+{
+    if (size == 1)
+        *reg = (*reg & ~UINT64_C(0xff)) | (value & 0xff);
+    else if (size == 2)
+        *reg = (*reg & ~UINT64_C(0xffff)) | (value & 0xffff);
+    else if (size == 4)
+        *reg = (uint32_t)value;
+    else
+        *reg = value;
+}
+
+/* A string instruction, as far as it goes in one exit. */
+struct string_io {
+    uint16_t port;
+    unsigned size;         /* of an element, in bytes */
+    unsigned address_size; /* in bytes: which part of RCX and of RSI or RDI counts */
+    bool in, repeat;
+    uint64_t linear_address; /* of the next element */
+    int64_t step;
+};
+
+/* Moves one element. false: an event is pending instead, or the VM has ended. */
+static bool string_element(struct vcpu *vcpu, const struct guest_paging *paging, const struct string_io *io)
+{
+    enum guest_paging_status status;
+    uint64_t fault_address = 0;
+    uint32_t error_code = 0, value = 0;
+
+    if (io->in) {
+        /* The device's answer, written where ES:(E)DI points; a device that is read and then faults has lost a byte, as on a real bus. */
+        value = port_read(vcpu, io->port, io->size);
+        status = guest_linear_write(vcpu, paging, io->linear_address, &value, io->size, &fault_address, &error_code);
+    } else {
+        status = guest_linear_read(vcpu, paging, io->linear_address, &value, io->size, &fault_address, &error_code);
+        if (status == GUEST_PAGING_NO_TABLE)
+            value = 0xffffffff; /* an empty bus */
+        if (status != GUEST_PAGING_FAULT)
+            port_write(vcpu, io->port, io->size, value);
+    }
+    if (status == GUEST_PAGING_FAULT) {
+        inject_page_fault(vcpu, fault_address, error_code);
+        return false;
+    }
+    return vcpu->vm->end.verdict == VM_RUNNING;
+}
+
+static enum exit_action string_io(struct vcpu *vcpu, struct string_io *io)
+{
+    uint64_t *index = &vcpu->registers.gpr[io->in ? GPR_RDI : GPR_RSI];
+    uint64_t *counter = &vcpu->registers.gpr[GPR_RCX];
+    uint64_t mask = io->address_size == 8 ? ~UINT64_C(0) : (UINT64_C(1) << (8 * io->address_size)) - 1;
+    struct guest_paging paging;
+
+    guest_paging_state(vcpu, &paging);
+    for (unsigned done = 0; done < STRING_ELEMENTS_MAX; done++) {
+        if (io->repeat && (*counter & mask) == 0)
+            return EXIT_ACTION_ADVANCE;
+        if (!string_element(vcpu, &paging, io))
+            return vcpu->vm->end.verdict == VM_RUNNING ? EXIT_ACTION_RESUME : EXIT_ACTION_STOP;
+        set_low(index, io->address_size, *index + (uint64_t)io->step);
+        io->linear_address += (uint64_t)io->step;
+        if (!io->repeat)
+            return EXIT_ACTION_ADVANCE;
+        set_low(counter, io->address_size, *counter - 1);
+        if ((*index & mask) < io->size || (*index & mask) > mask - io->size)
+            break; /* the index may wrap: the next exit has the linear address right */
+    }
+    return io->repeat && (*counter & mask) == 0 ? EXIT_ACTION_ADVANCE : EXIT_ACTION_RESUME;
+}
+
+/* The address size, from the instruction-information field where the processor reports it, else from the code segment alone. */
+static unsigned string_address_size(void)
+{
+    uint64_t rights;
+
+    if (vmx_shared_capabilities()->basic & VMX_BASIC_INS_OUTS_INFORMATION)
+        return 2u << INFORMATION_ADDRESS_SIZE(vmcs_read(VMCS_EXIT_INSTRUCTION_INFORMATION));
+    rights = vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS);
+    if ((vmcs_read(VMCS_GUEST_IA32_EFER) & EFER_LMA) && (rights & (1u << 13)))
+        return 8;
+    return rights & (1u << 14) ? 4 : 2;
+}
+
+enum exit_action exit_io(struct vcpu *vcpu)
+{
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    uint16_t port = (uint16_t)(qualification >> 16);
+    unsigned size = (qualification & 7) + 1;
+    uint64_t *rax = &vcpu->registers.gpr[GPR_RAX];
+
+    if (qualification & QUALIFICATION_STRING) {
+        struct string_io io = {.port = port, .size = size, .in = qualification & QUALIFICATION_IN};
+
+        io.repeat = qualification & QUALIFICATION_REP;
+        io.address_size = string_address_size();
+        io.linear_address = vmcs_read(VMCS_GUEST_LINEAR_ADDRESS);
+        io.step = vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_DF ? -(int64_t)size : (int64_t)size;
+        return string_io(vcpu, &io);
+    }
+    if (qualification & QUALIFICATION_IN)
+        set_low(rax, size, port_read(vcpu, port, size));
+    else
+        port_write(vcpu, port, size, (uint32_t)*rax);
+    return vcpu->vm->end.verdict == VM_RUNNING ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The RDMSR and WRMSR exits, and the bitmap that says which MSRs exit at all. What is not known here does not exist for a guest: #GP.
+ * SDM vol. 4, "Architectural MSRs".
+ */
+#include "vmm/exit_msr.h"
+#include "arch/x86/control_registers.h"
+#include "arch/x86/memory.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/tsc.h"
+#include "vmm/cpu.h"
+#include "vmm/exit.h"
+#include "vmm/guest_cpuid.h"
+#include "vmm/vm.h"
+#include "vmm/vmcs.h"
+
+#define MISC_ENABLE_FAST_STRINGS (UINT64_C(1) << 0)
+
+/* The bitmap's four parts. SDM vol. 3, "MSR-Bitmap Address". */
+#define BITMAP_READ_LOW 0
+#define BITMAP_READ_HIGH 1024
+#define BITMAP_WRITE_LOW 2048
+#define BITMAP_WRITE_HIGH 3072
+#define MSR_HIGH_BASE 0xc0000000u
+
+static void allow(uint8_t *bitmap, uint32_t msr, bool read, bool write)
+{
+    bool high = msr >= MSR_HIGH_BASE;
+    uint32_t index = msr & 0x1fff;
+
+    if (read)
+        bitmap[(high ? BITMAP_READ_HIGH : BITMAP_READ_LOW) + index / 8] &= (uint8_t)~(1u << index % 8);
+    if (write)
+        bitmap[(high ? BITMAP_WRITE_HIGH : BITMAP_WRITE_LOW) + index / 8] &= (uint8_t)~(1u << index % 8);
+}
+
+/* MSRs whose guest value stands in the VMCS, or is switched when a vCPU is loaded: the guest reads and writes them itself. */
+void msr_bitmap_fill(void *bitmap)
+{
+    static const uint32_t own[] = {MSR_IA32_FS_BASE,      MSR_IA32_GS_BASE,      MSR_IA32_KERNEL_GS_BASE,
+                                   MSR_IA32_SYSENTER_CS,  MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+                                   MSR_IA32_STAR,         MSR_IA32_LSTAR,        MSR_IA32_CSTAR,
+                                   MSR_IA32_FMASK};
+
+    memset(bitmap, 0xff, PAGE_SIZE);
+    for (unsigned i = 0; i < array_count(own); i++)
+        allow(bitmap, own[i], true, true);
+    allow(bitmap, MSR_IA32_TIME_STAMP_COUNTER, true, false);
+    allow(bitmap, MSR_IA32_EFER, true, false);
+    allow(bitmap, MSR_IA32_PAT, true, false);
+    if (guest_cpuid_has_rdtscp())
+        allow(bitmap, MSR_IA32_TSC_AUX, true, true);
+}
+
+static bool pat_valid(uint64_t value)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        unsigned type = (value >> (8 * i)) & 0xff;
+
+        if (type > 7 || type == 2 || type == 3)
+            return false;
+    }
+    return true;
+}
+
+/* LMA follows LME and CR0.PG by itself and is not written; LME may not change while paging is on. */
+static bool write_efer(uint64_t value)
+{
+    uint64_t old = vmcs_read(VMCS_GUEST_IA32_EFER);
+
+    if (value & ~guest_cpuid_efer_bits())
+        return false;
+    if (((value ^ old) & EFER_LME) && (vmcs_read(VMCS_GUEST_CR0) & CR0_PG))
+        return false;
+    vmcs_write(VMCS_GUEST_IA32_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
+    return true;
+}
+
+/* The TSC as the guest sees it is the processor's plus an offset; a write changes the offset. */
+static bool write_tsc(uint64_t value)
+{
+    if (vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_PRIMARY, VMX_USE_TSC_OFFSETTING))
+        return false;
+    vmcs_write(VMCS_TSC_OFFSET, value - tsc_read());
+    return true;
+}
+
+/* Those that the bitmap passes through never come here. */
+static bool read_msr(uint32_t msr, uint64_t *value)
+{
+    switch (msr) {
+    case MSR_IA32_MISC_ENABLE:
+        *value = MISC_ENABLE_FAST_STRINGS;
+        return true;
+    case MSR_IA32_BIOS_SIGN_ID:
+    case MSR_IA32_PLATFORM_ID:
+    case MSR_IA32_DEBUGCTL:
+        *value = 0;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool write_msr(uint32_t msr, uint64_t value)
+{
+    switch (msr) {
+    case MSR_IA32_TIME_STAMP_COUNTER:
+        return write_tsc(value);
+    case MSR_IA32_EFER:
+        return write_efer(value);
+    case MSR_IA32_PAT:
+        if (!pat_valid(value))
+            return false;
+        vmcs_write(VMCS_GUEST_IA32_PAT, value);
+        return true;
+    case MSR_IA32_DEBUGCTL: /* no branch records, no BTF */
+        return value == 0;
+    case MSR_IA32_BIOS_SIGN_ID: /* written with 0 before it is read */
+        return value == 0;
+    case MSR_IA32_MISC_ENABLE:
+        return value == MISC_ENABLE_FAST_STRINGS;
+    default:
+        return false;
+    }
+}
+
+enum exit_action exit_rdmsr(struct vcpu *vcpu)
+{
+    uint64_t *gpr = vcpu->registers.gpr;
+    uint64_t value;
+
+    if (!read_msr((uint32_t)gpr[GPR_RCX], &value))
+        return exit_inject_gp(vcpu);
+    gpr[GPR_RAX] = (uint32_t)value;
+    gpr[GPR_RDX] = value >> 32;
+    return EXIT_ACTION_ADVANCE;
+}
+
+enum exit_action exit_wrmsr(struct vcpu *vcpu)
+{
+    const uint64_t *gpr = vcpu->registers.gpr;
+
+    if (!write_msr((uint32_t)gpr[GPR_RCX], (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX]))
+        return exit_inject_gp(vcpu);
+    return EXIT_ACTION_ADVANCE;
+}

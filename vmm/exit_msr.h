@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* The MSR bitmap of a guest. */
+#ifndef VMM_EXIT_MSR_H
+#define VMM_EXIT_MSR_H
+
+/* Fills a 4 KiB page: a clear bit lets the guest reach that MSR itself. Any CPU, once all CPUs are up. */
+void msr_bitmap_fill(void *bitmap);
+
+#endif

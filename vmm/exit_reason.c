@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Names of the basic exit reasons. */
+#include "vmm/exit_reason.h"
+
+const char *exit_reason_name(uint32_t basic_reason)
+{
+    switch (basic_reason) {
+#define EXIT_REASON(number, name, text)                                                                        \
+    case number:                                                                                               \
+        return #name;
+#include "vmm/exit_reasons.def"
+#undef EXIT_REASON
+    default:
+        return "UNKNOWN";
+    }
+}
+
+const char *exit_reason_text(uint32_t basic_reason)
+{
+    switch (basic_reason) {
+#define EXIT_REASON(number, name, text)                                                                        \
+    case number:                                                                                               \
+        return text;
+#include "vmm/exit_reasons.def"
+#undef EXIT_REASON
+    default:
+        return "an exit reason that the manual does not list";
+    }
+}

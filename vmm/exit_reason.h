@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Basic exit reasons as constants, EXIT_<NAME>, and their names, from exit_reasons.def. SDM vol. 3, "VMX Basic Exit Reasons". */
+#ifndef VMM_EXIT_REASON_H
+#define VMM_EXIT_REASON_H
+
+#include <stdint.h>
+
+enum exit_reason {
+#define EXIT_REASON(number, name, text) EXIT_##name = (number),
+#include "vmm/exit_reasons.def"
+#undef EXIT_REASON
+    EXIT_REASON_COUNT = 78,
+};
+
+/* The EXIT_REASON field beside the basic reason in bits 15:0. */
+#define EXIT_REASON_BASIC_MASK 0xffffu
+#define EXIT_REASON_ENTRY_FAILURE (1u << 31)
+
+/* "EPT_VIOLATION"; "UNKNOWN" for a number that the manual does not list. Never NULL. */
+const char *exit_reason_name(uint32_t basic_reason);
+/* "EPT violation", for sentences. Never NULL. */
+const char *exit_reason_text(uint32_t basic_reason);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* What CPUID shows to a guest. SDM vol. 2, "CPUID - CPU Identification", for the bits. */
+#include "vmm/guest_cpuid.h"
+#include "arch/x86/control_registers.h"
+#include "arch/x86/fpu.h"
+#include "vmm/cpu.h"
+#include "vmm/hypercall_abi.h"
+
+#define LEAF_LAST_BASIC 0x16u
+#define LEAF_LAST_EXTENDED 0x80000008u
+#define LEAF_LAST_HYPERVISOR CPUID_HYPERVISOR_LEAF
+
+/* Leaf 1 ECX: SSE3, PCLMULQDQ, SSSE3, FMA, CX16, PCID, SSE4.1/4.2, MOVBE, POPCNT, AES, XSAVE, AVX, F16C, RDRAND. */
+#define LEAF1_ECX_KNOWN                                                                                        \
+    (1u << 0 | 1u << 1 | 1u << 9 | 1u << 12 | 1u << 13 | 1u << 17 | 1u << 19 | 1u << 20 | 1u << 22 | 1u << 23 |  \
+     1u << 25 | 1u << 26 | 1u << 28 | 1u << 29 | 1u << 30)
+/* Leaf 1 EDX: FPU, VME, DE, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PAT, PSE-36, CLFSH, MMX, FXSR, SSE, SSE2. */
+#define LEAF1_EDX_KNOWN                                                                                        \
+    (1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 11 | 1u << 13 |      \
+     1u << 15 | 1u << 16 | 1u << 17 | 1u << 19 | 1u << 23 | 1u << 24 | 1u << 25 | 1u << 26)
+/*
+ * Leaf 7 EBX: FSGSBASE, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, AVX512F/DQ, RDSEED, ADX, SMAP, IFMA, CLFLUSHOPT, CLWB, AVX512CD, SHA,
+ * AVX512BW/VL.
+ */
+#define LEAF7_EBX_KNOWN                                                                                        \
+    (1u << 0 | 1u << 3 | 1u << 5 | 1u << 7 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 16 | 1u << 17 | 1u << 18 |    \
+     1u << 19 | 1u << 20 | 1u << 21 | 1u << 23 | 1u << 24 | 1u << 28 | 1u << 29 | 1u << 30 | 1u << 31)
+#define LEAF7_EBX_INVPCID (1u << 10)
+/* Leaf 7 ECX: AVX512_VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ, RDPID. */
+#define LEAF7_ECX_KNOWN                                                                                        \
+    (1u << 1 | 1u << 2 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 14 | 1u << 22)
+#define LEAF7_ECX_RDPID (1u << 22)
+/* Leaf 80000001H. ECX: LAHF, LZCNT, PREFETCHW. EDX: SYSCALL, NX, 1 GiB pages, RDTSCP, LM. */
+#define LEAF81_ECX_KNOWN (1u << 0 | 1u << 5 | 1u << 8)
+#define LEAF81_EDX_KNOWN (1u << 11 | 1u << 20 | 1u << 26 | 1u << 27 | 1u << 29)
+/* Leaf 0DH subleaf 1 EAX: XSAVEOPT, XGETBV with ECX = 1. XSAVEC and XSAVES go with "enable XSAVES", which is off. */
+#define LEAF13_1_EAX_KNOWN (1u << 0 | 1u << 2)
+
+static bool secondary_available(uint32_t control)
+{
+    return vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_SECONDARY, control) == 0;
+}
+
+bool guest_cpuid_has_rdtscp(void)
+{
+    return secondary_available(VMX_ENABLE_RDTSCP) && (cpuid(0x80000001, 0).edx & CPUID_81_EDX_RDTSCP);
+}
+
+bool guest_cpuid_has_invpcid(void)
+{
+    return secondary_available(VMX_ENABLE_INVPCID) && cpuid_highest() >= 7 && (cpuid(7, 0).ebx & LEAF7_EBX_INVPCID);
+}
+
+uint64_t guest_cpuid_xcr0_bits(void)
+{
+    struct cpuid_result leaf;
+
+    if (!(cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE))
+        return 0;
+    leaf = cpuid(0xd, 0);
+    return ((uint64_t)leaf.edx << 32 | leaf.eax) & FPU_COMPONENTS;
+}
+
+uint64_t guest_cpuid_efer_bits(void)
+{
+    uint32_t edx = cpuid(0x80000001, 0).edx;
+
+    return (edx & CPUID_81_EDX_LM ? EFER_SCE | EFER_LME | EFER_LMA : 0) | (edx & CPUID_81_EDX_NX ? EFER_NXE : 0);
+}
+
+uint64_t guest_cpuid_cr4_bits(void)
+{
+    struct cpuid_result one = guest_cpuid(1, 0, 0, 1), seven = guest_cpuid(7, 0, 0, 1);
+    uint64_t bits = CR4_TSD | CR4_PCE | CR4_MCE;
+
+    bits |= one.edx & (1u << 1) ? CR4_VME | CR4_PVI : 0;
+    bits |= one.edx & (1u << 2) ? CR4_DE : 0;
+    bits |= one.edx & (1u << 3) ? CR4_PSE : 0;
+    bits |= one.edx & (1u << 6) ? CR4_PAE : 0;
+    bits |= one.edx & (1u << 13) ? CR4_PGE : 0;
+    bits |= one.edx & CPUID_1_EDX_FXSR ? CR4_OSFXSR : 0;
+    bits |= one.edx & CPUID_1_EDX_SSE ? CR4_OSXMMEXCPT : 0;
+    bits |= one.ecx & CPUID_1_ECX_PCID ? CR4_PCIDE : 0;
+    bits |= one.ecx & CPUID_1_ECX_XSAVE ? CR4_OSXSAVE : 0;
+    bits |= seven.ebx & (1u << 0) ? CR4_FSGSBASE : 0;
+    bits |= seven.ebx & (1u << 7) ? CR4_SMEP : 0;
+    bits |= seven.ebx & (1u << 20) ? CR4_SMAP : 0;
+    bits |= seven.ecx & (1u << 2) ? CR4_UMIP : 0;
+    return bits & vmx_shared_capabilities()->cr4_fixed1;
+}
+
+static struct cpuid_result leaf1(struct cpuid_result real, uint64_t cr4)
+{
+    real.ebx &= 0xff00; /* CLFLUSH size; one logical processor with APIC ID 0 */
+    real.ebx |= 1u << 16;
+    real.ecx = (real.ecx & LEAF1_ECX_KNOWN) | CPUID_1_ECX_HYPERVISOR;
+    if ((real.ecx & CPUID_1_ECX_XSAVE) && (cr4 & CR4_OSXSAVE))
+        real.ecx |= CPUID_1_ECX_OSXSAVE;
+    real.edx &= LEAF1_EDX_KNOWN;
+    return real;
+}
+
+static struct cpuid_result leaf7(struct cpuid_result real, uint32_t subleaf)
+{
+    struct cpuid_result none = {0, 0, 0, 0};
+
+    if (subleaf != 0)
+        return none;
+    real.eax = 0; /* no further subleaf */
+    real.ebx &= LEAF7_EBX_KNOWN;
+    if (!secondary_available(VMX_ENABLE_INVPCID))
+        real.ebx &= ~LEAF7_EBX_INVPCID;
+    real.ecx &= LEAF7_ECX_KNOWN;
+    if (!secondary_available(VMX_ENABLE_RDTSCP))
+        real.ecx &= ~LEAF7_ECX_RDPID;
+    real.edx = 0;
+    return real;
+}
+
+/* The size that an XSAVE area needs for these components: each lies where its own subleaf says, beyond the 576 bytes of x87 and SSE. */
+static uint32_t xsave_size(uint64_t components)
+{
+    uint32_t size = 576;
+
+    for (uint32_t i = 2; i < 63; i++) {
+        struct cpuid_result component;
+
+        if (!(components & (UINT64_C(1) << i)))
+            continue;
+        component = cpuid(0xd, i);
+        if (component.ebx + component.eax > size)
+            size = component.ebx + component.eax;
+    }
+    return size;
+}
+
+static struct cpuid_result leaf13(uint32_t subleaf, uint64_t xcr0)
+{
+    struct cpuid_result result = {0, 0, 0, 0};
+    uint64_t known = guest_cpuid_xcr0_bits();
+
+    if (known == 0)
+        return result;
+    if (subleaf == 0) {
+        result.eax = (uint32_t)known;
+        result.edx = (uint32_t)(known >> 32);
+        result.ebx = xsave_size(xcr0 & known);
+        result.ecx = xsave_size(known);
+    } else if (subleaf == 1) {
+        result.eax = cpuid(0xd, 1).eax & LEAF13_1_EAX_KNOWN;
+    } else if (subleaf < 63 && (known & (UINT64_C(1) << subleaf))) {
+        result = cpuid(0xd, subleaf);
+        result.ecx = result.edx = 0;
+    }
+    return result;
+}
+
+static struct cpuid_result leaf_extended_1(struct cpuid_result real)
+{
+    real.ebx = 0;
+    real.ecx &= LEAF81_ECX_KNOWN;
+    real.edx &= LEAF81_EDX_KNOWN;
+    if (!secondary_available(VMX_ENABLE_RDTSCP))
+        real.edx &= ~CPUID_81_EDX_RDTSCP;
+    return real;
+}
+
+static struct cpuid_result hypervisor_leaf(uint32_t leaf)
+{
+    struct cpuid_result result = {0, 0, 0, 0};
+
+    if (leaf == CPUID_HYPERVISOR_LEAF) { /* "Adep" "tAde" "ptHv" */
+        result.eax = LEAF_LAST_HYPERVISOR;
+        result.ebx = 0x70656441;
+        result.ecx = 0x65644174;
+        result.edx = 0x76487470;
+    }
+    return result;
+}
+
+struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t cr4, uint64_t xcr0)
+{
+    struct cpuid_result none = {0, 0, 0, 0}, real;
+
+    if (leaf >= 0x40000000 && leaf < 0x50000000)
+        return hypervisor_leaf(leaf);
+    real = cpuid(leaf, subleaf);
+    switch (leaf) {
+    case 0:
+        if (real.eax > LEAF_LAST_BASIC)
+            real.eax = LEAF_LAST_BASIC;
+        return real;
+    case 0x80000000:
+        if (real.eax > LEAF_LAST_EXTENDED)
+            real.eax = LEAF_LAST_EXTENDED;
+        return real;
+    case 1:
+        return leaf1(real, cr4);
+    case 7:
+        return leaf7(real, subleaf);
+    case 0xd:
+        return leaf13(subleaf, xcr0);
+    case 0x80000001:
+        return leaf_extended_1(real);
+    case 4: /* cache parameters: one core, one thread */
+        real.eax &= 0x3fff;
+        return real;
+    case 0x80000007: /* invariant TSC alone */
+        real.eax = real.ebx = real.ecx = 0;
+        real.edx &= CPUID_87_EDX_INVARIANT_TSC;
+        return real;
+    case 0x80000008: /* address widths alone */
+        real.eax &= 0xffff;
+        real.ebx = real.ecx = real.edx = 0;
+        return real;
+    case 2:
+    case 0x15:
+    case 0x16:
+    case 0x80000002:
+    case 0x80000003:
+    case 0x80000004:
+    case 0x80000006:
+        return real;
+    default:
+        return none;
+    }
+}

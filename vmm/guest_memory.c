@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Access to a guest's memory in its stead. */
+#include "vmm/guest_memory.h"
+#include "arch/x86/control_registers.h"
+#include "arch/x86/cpuid.h"
+#include "arch/x86/memory.h"
+#include "vmm/vm.h"
+#include "vmm/vmcs.h"
+
+#define ACCESS_RIGHTS_DPL(rights) (((rights) >> 5) & 3)
+#define RFLAGS_AC (UINT64_C(1) << 18)
+
+static bool is_ram(const struct ept_region *region)
+{
+    return region->kind == EPT_REGION_RAM || region->kind == EPT_REGION_IDENTITY;
+}
+
+/* The host's view of guest-physical memory that has it, up to *length bytes in a row; NULL where there is none. */
+static void *host_view(struct vm *vm, uint64_t guest_physical_address, size_t *length, bool write)
+{
+    const struct ept_region *region = ept_region_find(&vm->regions, guest_physical_address);
+    uint64_t offset, room;
+
+    if (region == NULL || (!is_ram(region) && (write || region->kind != EPT_REGION_ROM)))
+        return NULL;
+    if (!(region->rights & (write ? EPT_WRITE : EPT_READ)))
+        return NULL;
+    offset = guest_physical_address - region->gpa;
+    room = region->size - offset;
+    if (*length > room)
+        *length = (size_t)room;
+    return phys_to_virt(region->hpa + offset);
+}
+
+size_t guest_memory_read(struct vm *vm, uint64_t guest_physical_address, void *buffer, size_t length)
+{
+    size_t done = 0;
+
+    while (done < length) {
+        size_t piece = length - done;
+        const void *from = host_view(vm, guest_physical_address + done, &piece, false);
+
+        if (from == NULL)
+            break;
+        memcpy((char *)buffer + done, from, piece);
+        done += piece;
+    }
+    return done;
+}
+
+size_t guest_memory_write(struct vm *vm, uint64_t guest_physical_address, const void *buffer, size_t length)
+{
+    size_t done = 0;
+
+    while (done < length) {
+        size_t piece = length - done;
+        void *to = host_view(vm, guest_physical_address + done, &piece, true);
+
+        if (to == NULL)
+            break;
+        memcpy(to, (const char *)buffer + done, piece);
+        done += piece;
+    }
+    return done;
+}
+
+static bool read_entry(void *context, uint64_t guest_physical_address, uint64_t *value)
+{
+    return guest_memory_read(context, guest_physical_address, value, sizeof(*value)) == sizeof(*value);
+}
+
+void guest_paging_state(struct vcpu *vcpu, struct guest_paging *paging)
+{
+    uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+
+    paging->cr0 = vmcs_read(VMCS_GUEST_CR0);
+    paging->cr3 = vmcs_read(VMCS_GUEST_CR3);
+    paging->cr4 = vmcs_read(VMCS_GUEST_CR4);
+    paging->efer = vmcs_read(VMCS_GUEST_IA32_EFER);
+    for (unsigned i = 0; i < 4; i++)
+        paging->pdpte[i] = vmcs_read((enum vmcs_field)(VMCS_GUEST_PDPTE0 + 2 * i));
+    /* The CPL is the DPL of SS. SDM vol. 3, "Guest Register State". */
+    paging->user = ACCESS_RIGHTS_DPL(vmcs_read(VMCS_GUEST_SS_ACCESS_RIGHTS)) == 3;
+    paging->rflags_ac = rflags & RFLAGS_AC;
+    paging->phys_width = cpuid_physical_width();
+    paging->read = read_entry;
+    paging->context = vcpu->vm;
+}
+
+/* One access, page by page; `write` copies from the buffer. */
+static enum guest_paging_status linear_access(struct vcpu *vcpu, const struct guest_paging *paging,
+                                              uint64_t linear_address, char *buffer, size_t length, bool write,
+                                              uint64_t *fault_address, uint32_t *error_code)
+{
+    size_t done = 0;
+
+    while (done < length) {
+        uint64_t linear = linear_address + done, physical = 0;
+        size_t piece = PAGE_SIZE - (linear & (PAGE_SIZE - 1)), moved;
+        enum guest_paging_status status =
+            guest_paging_translate(paging, linear, write ? GUEST_ACCESS_WRITE : GUEST_ACCESS_READ, &physical, error_code);
+
+        *fault_address = linear;
+        if (status != GUEST_PAGING_OK)
+            return status;
+        if (piece > length - done)
+            piece = length - done;
+        moved = write ? guest_memory_write(vcpu->vm, physical, buffer + done, piece)
+                      : guest_memory_read(vcpu->vm, physical, buffer + done, piece);
+        if (moved != piece)
+            return GUEST_PAGING_NO_TABLE;
+        done += piece;
+    }
+    return GUEST_PAGING_OK;
+}
+
+must_check enum guest_paging_status guest_linear_read(struct vcpu *vcpu, const struct guest_paging *paging,
+                                                      uint64_t linear_address, void *buffer, size_t length,
+                                                      uint64_t *fault_address, uint32_t *error_code)
+{
+    return linear_access(vcpu, paging, linear_address, buffer, length, false, fault_address, error_code);
+}
+
+must_check enum guest_paging_status guest_linear_write(struct vcpu *vcpu, const struct guest_paging *paging,
+                                                       uint64_t linear_address, const void *buffer, size_t length,
+                                                       uint64_t *fault_address, uint32_t *error_code)
+{
+    /* The buffer is only read from. */
+    return linear_access(vcpu, paging, linear_address, (char *)(uintptr_t)buffer, length, true, fault_address,
+                         error_code);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All guests of a run: from the boot modules to VMs, each to a CPU, and what is said at the end. A CPU with several guests
+ * runs them one after the other; a VM's memory is taken when its turn comes and given back at its end.
+ */
+#include "vmm/guests.h"
+#include "arch/x86/memory.h"
+#include "arch/x86/spinlock.h"
+#include "arch/x86/tsc.h"
+#include "drivers/console.h"
+#include "vmm/cpu.h"
+#include "vmm/exit_reason.h"
+#include "vmm/frame.h"
+#include "vmm/machine.h"
+#include "vmm/panic.h"
+#include "vmm/preflight.h"
+#include "vmm/statistics.h"
+#include "vmm/vm.h"
+#include "vmm/vm_report.h"
+#include "vmm/vmcs.h"
+#include "vmm/workaround.h"
+
+struct guest {
+    struct vm *vm;
+    unsigned module;
+    unsigned cpu; /* index */
+};
+
+/* Written by the boot CPU before `go`; then each CPU reads its own guests. */
+static struct guest guests[BOOT_MODULE_MAX];
+static unsigned guest_count;
+static uint64_t reserved_for_private; /* bytes that an identity guest leaves to the others */
+static bool go;                       /* atomic: CPUs may start */
+static unsigned cpus_busy;            /* atomic: CPUs whose guests have not all ended */
+static bool machine_ends;             /* atomic: cpu_serve() returns */
+
+uint64_t guests_private_memory(void)
+{
+    return reserved_for_private;
+}
+
+static struct vm *allocate_vm(void)
+{
+    uint64_t frames = (sizeof(struct vm) + PAGE_SIZE - 1) / PAGE_SIZE;
+    uint64_t physical = frame_alloc_run(FRAME_HOST, frames, 1);
+    struct vm *vm;
+
+    if (physical == FRAME_ALLOC_FAILED)
+        return NULL;
+    vm = phys_to_virt(physical);
+    memset(vm, 0, frames * PAGE_SIZE);
+    return vm;
+}
+
+static void print_problems(const char *where, const struct option_problems *problems)
+{
+    for (unsigned i = 0; i < problems->count; i++)
+        console_printf("adept: %s: %s\n", where, problems->line[i]);
+    if (problems->dropped != 0)
+        console_printf("adept: %s: and %u more\n", where, problems->dropped);
+}
+
+/* Names tell guests apart in every line: a second one of the same name gets its number behind it. */
+static void make_name_unique(struct guest_config *config, unsigned index)
+{
+    for (unsigned i = 0; i < index; i++) {
+        size_t length;
+
+        if (strcmp(guests[i].vm->config.name, config->name) != 0)
+            continue;
+        length = strlen(config->name);
+        if (length > GUEST_NAME_MAX - 4)
+            length = GUEST_NAME_MAX - 4;
+        config->name[length] = '.';
+        config->name[length + 1] = (char)('0' + (index + 1) / 10);
+        config->name[length + 2] = (char)('0' + (index + 1) % 10);
+        config->name[length + 3] = '\0';
+        return;
+    }
+}
+
+static void configure(struct guest_config *config, unsigned index, const char *string)
+{
+    const struct cmdline_options *options = machine_options();
+
+    guest_config_init(config, index);
+    if (options->policy_given)
+        config->policy_hole = config->policy_rom = config->policy_nx = options->policy;
+    guest_config_parse(config, string);
+    make_name_unique(config, index);
+    if (!config->trace_given) {
+        config->trace = options->trace;
+        if (!options->trace_given) /* the host's own clock, no doing of the guest's */
+            config->trace.reasons[0] &= ~(UINT64_C(1) << EXIT_PREEMPTION_TIMER);
+    }
+    if (config->trace.stats_only)
+        memset(config->trace.reasons, 0, sizeof(config->trace.reasons));
+    config->dump_ept |= options->dump_ept;
+    config->dump_vmcs |= options->dump_vmcs;
+    print_problems(config->name, &config->problems);
+}
+
+/* The CPU with the fewest guests among those with VMX on, the lowest of them. */
+static unsigned least_loaded_cpu(const unsigned *load)
+{
+    unsigned best = 0;
+
+    for (unsigned i = 0; i < vmm_cpu_count(); i++) {
+        const struct vmm_cpu *cpu = vmm_cpu_at(i), *leader = vmm_cpu_at(best);
+
+        if (cpu == NULL || !cpu->vmx_on)
+            continue;
+        if (leader == NULL || !leader->vmx_on || load[i] < load[best])
+            best = i;
+    }
+    return best;
+}
+
+static unsigned choose_cpu(const struct guest_config *config, unsigned *load)
+{
+    const struct vmm_cpu *wanted = config->cpu >= 0 ? vmm_cpu_at((unsigned)config->cpu) : NULL;
+    unsigned chosen = machine_options()->guests == GUESTS_SEQUENTIAL ? least_loaded_cpu((unsigned[PERCPU_MAX]){0})
+                                                                     : least_loaded_cpu(load);
+
+    if (wanted != NULL && wanted->vmx_on)
+        chosen = (unsigned)config->cpu;
+    else if (config->cpu >= 0)
+        console_printf("adept: %s: cpu=%d is not up with VMX: it runs on cpu=%u\n", config->name, config->cpu, chosen);
+    load[chosen]++;
+    return chosen;
+}
+
+/* Configurations first, so that all are known before one runs. false: no memory for their structures. */
+static bool prepare(void)
+{
+    static unsigned load[PERCPU_MAX];
+    const struct boot_info *info = machine_boot_info();
+
+    guest_count = 0;
+    for (unsigned i = 0; i < info->module_count; i++) {
+        struct guest *guest = &guests[i];
+
+        guest->vm = allocate_vm();
+        if (guest->vm == NULL)
+            return false;
+        guest->module = i;
+        configure(&guest->vm->config, i, info->modules[i].string);
+        guest->cpu = choose_cpu(&guest->vm->config, load);
+        if (guest->vm->config.memory == GUEST_MEMORY_PRIVATE)
+            reserved_for_private += align_up(guest->vm->config.memory_bytes, PAGE_SIZE_2M) + 2 * PAGE_SIZE_2M;
+        guest_count = i + 1;
+    }
+    if (guest_count > vmx_cpus_on())
+        console_printf("adept: guests=%u cpus=%u: some guests wait until another has ended\n", guest_count,
+                       vmx_cpus_on());
+    return true;
+}
+
+static uint64_t deadline_of(const struct guest_config *config)
+{
+    uint64_t now = tsc_read(), deadline = ~UINT64_C(0);
+    uint32_t run_seconds = machine_options()->timeout_s;
+
+    if (config->timeout_ms != 0)
+        deadline = now + tsc_ticks((uint64_t)config->timeout_ms * 1000);
+    if (run_seconds != 0 && now + tsc_ticks((uint64_t)run_seconds * 1000000) < deadline)
+        deadline = now + tsc_ticks((uint64_t)run_seconds * 1000000);
+    return deadline;
+}
+
+static void run_guest(struct guest *guest, struct vmm_cpu *cpu)
+{
+    const struct boot_module *module = &machine_boot_info()->modules[guest->module];
+    struct vm *vm = guest->vm;
+    struct guest_config config = vm->config;
+
+    if (!vm_create(vm, (uint16_t)(guest->module + 1), &config, module->base, module->length))
+        return;
+    vm->vcpu.deadline = deadline_of(&config);
+    vcpu_run(&vm->vcpu, cpu);
+    vm_report(&vm->vcpu);
+    if (vmcs_release(&vm->vcpu) != VMX_OK)
+        console_printf("adept: %s: VMCLEAR fails\n", config.name);
+    vm_destroy(vm);
+}
+
+/* This CPU's guests, one after the other. */
+static void run_own_guests(struct vmm_cpu *cpu)
+{
+    if (cpu == NULL)
+        return;
+    for (unsigned i = 0; i < guest_count; i++)
+        if (guests[i].cpu == cpu->percpu->index && cpu->vmx_on)
+            run_guest(&guests[i], cpu);
+}
+
+void cpu_serve(void)
+{
+    while (!__atomic_load_n(&go, __ATOMIC_ACQUIRE) && !__atomic_load_n(&machine_ends, __ATOMIC_ACQUIRE))
+        cpu_pause();
+    if (__atomic_load_n(&go, __ATOMIC_ACQUIRE)) {
+        run_own_guests(vmm_cpu());
+        (void)__atomic_sub_fetch(&cpus_busy, 1, __ATOMIC_RELEASE);
+    }
+    while (!__atomic_load_n(&machine_ends, __ATOMIC_ACQUIRE))
+        cpu_pause();
+}
+
+static void print_last_exits(uint32_t cpu_index)
+{
+    struct vmm_cpu *cpu = vmm_cpu_at(cpu_index);
+
+    if (cpu != NULL)
+        trace_print_last(cpu, 16);
+}
+
+/* The table of every guest, then one line a guest. 0: all passed, 1: one failed. */
+static int print_results(void)
+{
+    int result = 0;
+
+    for (unsigned i = 0; i < guest_count; i++)
+        statistics_print(guests[i].vm);
+    for (unsigned i = 0; i < guest_count; i++) {
+        const struct vm *vm = guests[i].vm;
+        bool passed = vm->end.verdict == VM_PASSED;
+
+        console_printf("adept: guest %s: %s (%s)\n", vm->config.name, passed ? "pass" : "fail", vm->end.why);
+        if (!passed)
+            result = 1;
+    }
+    return result;
+}
+
+static int refuse(const char *why)
+{
+    console_printf("adept: refused: %s\n", why);
+    return 2;
+}
+
+int guests_run(void)
+{
+    int result = 2;
+
+    panic_set_hook(print_last_exits);
+    workaround_detect();
+    if (preflight_refusal() != NULL)
+        result = refuse(preflight_refusal());
+    else if (vmx_cpus_on() == 0)
+        result = refuse("VMX on any CPU is missing (see each CPU's line above)");
+    else if (machine_boot_info()->module_count == 0)
+        result = refuse("a guest is missing (add a `module2 FILE` line to the GRUB menu entry)");
+    else if (!prepare())
+        result = refuse("memory for the guests' structures is missing (give the machine more memory)");
+    else {
+        console_set_cpu_index(trace_console_writer);
+        __atomic_store_n(&cpus_busy, percpu_count() - 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&go, true, __ATOMIC_RELEASE);
+        run_own_guests(vmm_cpu());
+        while (__atomic_load_n(&cpus_busy, __ATOMIC_ACQUIRE) != 0)
+            (void)trace_drain_some();
+        trace_report_begin();
+        result = print_results();
+        trace_report_end();
+    }
+    __atomic_store_n(&machine_ends, true, __ATOMIC_RELEASE);
+    return result;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypercall ABI: all that a guest needs to know about Adept. Used by C and, through build/gen/hypercall_abi.inc,
+ * by the guests' nasm sources; so only comments and `#define NAME integer` are allowed here.
+ *
+ * A hypercall is the instruction VMCALL, at any privilege level and in any mode, with
+ *     EAX = HYPERCALL_..., EBX, ECX, EDX = arguments (upper halves of the 64-bit registers are ignored),
+ * and on return
+ *     EAX = HYPERCALL_OK or an error below, EBX, ECX, EDX = results where a call has some, else unchanged.
+ * An unknown number returns HYPERCALL_UNKNOWN and changes nothing else. No call changes RFLAGS or any other register.
+ */
+#ifndef VMM_HYPERCALL_ABI_H
+#define VMM_HYPERCALL_ABI_H
+
+/* Status in EAX. */
+#define HYPERCALL_OK 0
+#define HYPERCALL_UNKNOWN 0xffffffff
+#define HYPERCALL_BAD_ADDRESS 0xfffffffe
+#define HYPERCALL_BAD_ARGUMENT 0xfffffffd
+#define HYPERCALL_UNSUPPORTED 0xfffffffc
+
+/* VERSION: EBX = HYPERCALL_ABI_VERSION. */
+#define HYPERCALL_VERSION 0x41440000
+#define HYPERCALL_ABI_VERSION 1
+
+/* END: EBX = 0 pass, anything else fail; ECX = a code that is printed. Does not return. */
+#define HYPERCALL_END 0x41440001
+
+/* PUT_CHARACTER: BL = character. Lines appear on the console as "[name] text". */
+#define HYPERCALL_PUT_CHARACTER 0x41440002
+
+/* PUT_STRING: EBX = guest-physical address, ECX = length (at most 4096; the bytes must be RAM or ROM). */
+#define HYPERCALL_PUT_STRING 0x41440003
+
+/* EXIT_COUNT: EBX = low, ECX = high 32 bits of the number of VM exits of this vCPU up to and including this one. */
+#define HYPERCALL_EXIT_COUNT 0x41440004
+
+/*
+ * PLANT_FAULT: makes the EPT entry that translates a guest-physical address faulty, as told.
+ *     EBX = guest-physical address (below 4 GiB), ECX = kind (PLANT_...) | level << 8.
+ * Level 1 is the EPT PTE (4 KiB), 2 the PDE, 3 the PDPTE, 4 the PML4E; level 0 means: the leaf, whatever its level.
+ * The address must lie in RAM or ROM. It is first mapped (and split down to the level asked for), then its entry of that level is
+ * made faulty and what processors may have cached is invalidated. Kinds that do not exist at a level, or that this
+ * processor does not treat as a fault, return HYPERCALL_UNSUPPORTED.
+ */
+#define HYPERCALL_PLANT_FAULT 0x41440005
+#define PLANT_NOT_PRESENT 0
+#define PLANT_READ_ONLY 1
+#define PLANT_NO_EXECUTE 2
+#define PLANT_WRITE_ONLY 3            /* misconfiguration: bits 2:0 = 010b */
+#define PLANT_WRITE_EXECUTE 4         /* misconfiguration: bits 2:0 = 110b */
+#define PLANT_EXECUTE_ONLY 5          /* misconfiguration where execute-only is not supported: bits 2:0 = 100b */
+#define PLANT_MEMORY_TYPE_2 6         /* misconfiguration: reserved memory types, leaf entries only */
+#define PLANT_MEMORY_TYPE_3 7
+#define PLANT_MEMORY_TYPE_7 8
+#define PLANT_RESERVED_LOW 9          /* misconfiguration: a reserved bit in 6:3 of an entry that references a table */
+#define PLANT_RESERVED_ADDRESS 10     /* misconfiguration: an address bit at or above MAXPHYADDR */
+#define PLANT_RESERVED_ALIGNMENT 11   /* misconfiguration: an address bit below the size of a large page (levels 2, 3) */
+#define PLANT_LARGE_PAGE 12           /* misconfiguration: bit 7 in a PML4E, or in a PDPTE without 1 GiB page support */
+#define PLANT_KIND_COUNT 13
+
+/*
+ * LAST_FAULT: EBX = exit reason of this vCPU's most recent EPT fault (48 violation, 49 misconfiguration, 0 none yet),
+ *     ECX = level of the faulty entry (1..4; 0 when none was there), EDX = FAULT_ACCESS_... bits of a violation, or the PLANT_ kind
+ *     that the analyser found for a misconfiguration.
+ */
+#define HYPERCALL_LAST_FAULT 0x41440006
+#define FAULT_ACCESS_READ 1
+#define FAULT_ACCESS_WRITE 2
+#define FAULT_ACCESS_EXECUTE 4
+
+/*
+ * QUERY_MAPPING: EBX = guest-physical address. Results: EBX = level of the leaf (1: 4 KiB, 2: 2 MiB, 3: 1 GiB; 0: not mapped),
+ *     ECX = rights (bit 0 read, 1 write, 2 execute), EDX = EPT memory type (0 UC, 1 WC, 4 WT, 5 WP, 6 WB).
+ */
+#define HYPERCALL_QUERY_MAPPING 0x41440007
+
+/*
+ * SET_RIGHTS: changes the rights of the guest's own RAM in its memory map, as a board with such memory would have them.
+ *     EBX = guest-physical address and ECX = length, both multiples of 4 KiB, EDX = rights (bit 0 read, 1 write, 2 execute).
+ */
+#define HYPERCALL_SET_RIGHTS 0x41440008
+
+/* MEMORY_SIZE: EBX = bytes of RAM this guest was given, in KiB. */
+#define HYPERCALL_MEMORY_SIZE 0x41440009
+
+/* Ports. */
+#define PORT_COM1 0x3f8        /* a 16550's transmit side: its lines appear as "[name] text" */
+#define PORT_DEBUG_BOCHS 0xe9  /* a byte is a character; reads give 0xe9 */
+#define PORT_DEBUG_BIOS 0x402
+#define PORT_END 0xf4          /* a write ends the guest: 0 = pass, other = fail */
+
+/* CPUID of the hypervisor: leaf 0x40000000 answers EAX = highest leaf, EBX:ECX:EDX = "AdeptAdeptHv". */
+#define CPUID_HYPERVISOR_LEAF 0x40000000
+
+/* A private guest's memory map below its first MiB, and above. */
+#define GUEST_HOLE_BASE 0xa0000       /* a hole up to GUEST_ROM_BASE: reads give all ones, writes go nowhere */
+#define GUEST_ROM_BASE 0xc0000        /* ROM up to 1 MiB; "ADEPT ROM" stands at GUEST_ROM_SIGNATURE, all else is 0xff */
+#define GUEST_ROM_SIGNATURE 0xf0000
+
+#endif

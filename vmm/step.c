@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* One instruction over a translation that the memory map does not grant. */
+#include "vmm/step.h"
+#include "arch/x86/control_registers.h"
+#include "ept/map.h"
+#include "ept/zap.h"
+#include "vmm/inject.h"
+#include "vmm/vm.h"
+#include "vmm/vm_flush.h"
+#include "vmm/vmcs.h"
+
+#define PAGE_MASK UINT64_C(0xfff)
+#define PENDING_DEBUG_BS (UINT64_C(1) << 14)
+
+/* Makes the processor trap after the guest's next instruction. */
+static void set_trap(struct vcpu *vcpu)
+{
+    uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+    vcpu->step.guest_tf = rflags & RFLAGS_TF;
+    vcpu->step.trapping = true;
+    vmcs_write(VMCS_GUEST_RFLAGS, rflags | RFLAGS_TF);
+    /* With TF set under blocking by STI or MOV SS, a VM entry wants the trap pending already. */
+    if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
+        vmcs_write(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+                   vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+}
+
+must_check bool step_over(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t host_physical, unsigned rights)
+{
+    struct step *step = &vcpu->step;
+    uint64_t page = guest_physical_address & ~PAGE_MASK;
+    struct ept_change change;
+    /* While an event is being delivered, TF would be pushed with the guest's flags; the next exit, whatever it is, ends the step then. */
+    bool delivering = vmcs_read(VMCS_IDT_VECTORING_INFORMATION) & EVENT_VALID;
+
+    if (step->page_count == STEP_PAGES_MAX)
+        return false;
+    change = ept_map_one(&vcpu->vm->ept, page, host_physical & ~PAGE_MASK, rights, MEMORY_TYPE_WB);
+    if (!vm_flush(vcpu->vm, change.flush) || change.status != EPT_OK)
+        return false;
+    step->pages[step->page_count++] = page;
+    if (!step->active && !delivering)
+        set_trap(vcpu);
+    step->active = true;
+    return true;
+}
+
+void step_finish(struct vcpu *vcpu)
+{
+    struct step *step = &vcpu->step;
+
+    for (unsigned i = 0; i < step->page_count; i++) {
+        enum ept_flush flush = ept_zap(&vcpu->vm->ept, step->pages[i], PAGE_MASK + 1);
+
+        if (!vm_flush(vcpu->vm, flush))
+            vm_end(vcpu->vm, VM_FAILED, "INVEPT fails after a step over gpa=%#llx", (unsigned long long)step->pages[i]);
+    }
+    if (step->trapping) {
+        uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+
+        /* TF already clear: the instruction raised an exception, and the guest's handler has our TF in the flags it will return to. */
+        step->pushed = !(rflags & RFLAGS_TF) && !step->guest_tf;
+        if (!step->guest_tf)
+            vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_TF);
+    }
+    step->page_count = 0;
+    step->active = step->trapping = false;
+}

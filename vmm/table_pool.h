@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames for one VM's EPT tables: zeroed ahead of time, so that a fault which adds a table does not wait for the zeroing; accounted to the
+ * VM, so that its end gives back exactly what it took.
+ */
+#ifndef VMM_TABLE_POOL_H
+#define VMM_TABLE_POOL_H
+
+#include "arch/x86/compiler.h"
+#include "arch/x86/spinlock.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TABLE_POOL_READY 16
+
+struct table_pool {
+    struct spinlock lock;
+    uint16_t vm;
+    uint32_t ready_count;
+    uint64_t ready[TABLE_POOL_READY]; /* physical, zeroed */
+    uint64_t in_use;                  /* tables that the EPT has now */
+    uint64_t peak;
+};
+
+/* Fills the pool. false: no memory. */
+must_check bool table_pool_create(struct table_pool *pool, uint16_t vm);
+/* Gives the ready frames back. Every table must have come back before. */
+void table_pool_destroy(struct table_pool *pool);
+
+/* The EPT engine's callbacks; `context` is the pool. Any CPU. */
+uint64_t table_pool_alloc(void *context);
+void table_pool_free(void *context, uint64_t physical);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* A trace record as one line: `#17 cpu=0 vm=tour t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e ... -> map 4K WB (214)`. */
+#include "vmm/trace_text.h"
+#include "arch/x86/exception.h"
+#include "drivers/format.h"
+#include "ept/memtype.h"
+#include "ept/misconfig.h"
+#include "ept/qualification.h"
+#include "vmm/exit_reason.h"
+#include <stdarg.h>
+
+struct line {
+    char *buffer;
+    size_t size, length;
+};
+
+static void add(struct line *line, const char *text, ...) printf_like(2, 3);
+
+static void add(struct line *line, const char *text, ...)
+{
+    va_list arguments;
+    size_t room = line->size - line->length;
+    size_t wanted;
+
+    va_start(arguments, text);
+    wanted = format_v(line->buffer + line->length, room, text, arguments);
+    va_end(arguments);
+    line->length += wanted < room ? wanted : room - 1;
+}
+
+const char *trace_page_size(unsigned level)
+{
+    static const char *const names[] = {"none", "4K", "2M", "1G", "512G"};
+
+    return level < array_count(names) ? names[level] : "?";
+}
+
+static void add_place(struct line *line, const struct trace_exit *exit)
+{
+    switch (exit->mode) {
+    case TRACE_MODE_REAL:
+        add(line, " cs:ip=%04x:%04llx", exit->cs, (unsigned long long)exit->rip);
+        break;
+    case TRACE_MODE_PROTECTED:
+        add(line, " cs:ip=%04x:%08llx", exit->cs, (unsigned long long)exit->rip);
+        break;
+    default:
+        add(line, " cs:ip=%04x:%016llx", exit->cs, (unsigned long long)exit->rip);
+    }
+}
+
+static void add_misconfig(struct line *line, const struct trace_exit *exit)
+{
+    const char *separator = "";
+
+    if (exit->entry_level == 0) {
+        add(line, " entry=none");
+        return;
+    }
+    add(line, " level=%u entry=%#llx raw=%#llx bits=%#llx reason=\"", exit->entry_level,
+        (unsigned long long)exit->word, (unsigned long long)exit->qualification, (unsigned long long)exit->value);
+    for (unsigned bit = 0; bit < EPT_REASON_COUNT; bit++) {
+        if (!(exit->entry_reasons & (1u << bit)))
+            continue;
+        add(line, "%s%s", separator, ept_misconfig_reason_text(1u << bit));
+        separator = ", ";
+    }
+    add(line, "\"");
+}
+
+static void add_ept(struct line *line, const struct trace_exit *exit)
+{
+    char access[EPT_QUALIFICATION_WORD_SIZE], page[EPT_QUALIFICATION_WORD_SIZE];
+
+    add(line, " gpa=%#llx", (unsigned long long)exit->guest_physical_address);
+    if (exit->has_address & 2)
+        add(line, " gla=%#llx", (unsigned long long)exit->guest_linear_address);
+    if (exit->reason == EXIT_EPT_MISCONFIG) {
+        add_misconfig(line, exit);
+        return;
+    }
+    ept_qualification_access_text(exit->qualification, access, sizeof(access));
+    ept_qualification_rights_text(exit->qualification, page, sizeof(page));
+    add(line, " qual=%#llx access=%s page=%s", (unsigned long long)exit->qualification, access, page);
+}
+
+static void add_event(struct line *line, const struct trace_exit *exit)
+{
+    unsigned vector = exit->word & 0xff;
+
+    add(line, " vector=%s(%u)", exception_name(vector), vector);
+    if (exit->word & (1u << 11))
+        add(line, " error=%#llx", (unsigned long long)exit->value);
+}
+
+/* SDM vol. 3, "Exit Qualification for I/O Instructions": bits 2:0 size - 1, bit 3 in, bit 4 string, bit 5 REP, 31:16 port. */
+static void add_io(struct line *line, const struct trace_exit *exit)
+{
+    uint64_t q = exit->qualification;
+
+    add(line, " port=%#llx %s%s size=%u", (unsigned long long)((q >> 16) & 0xffff), q & 8 ? "in" : "out",
+        q & 16 ? (q & 32 ? " rep string" : " string") : "", (unsigned)(q & 7) + 1);
+    if (!(q & 16))
+        add(line, " value=%#llx", (unsigned long long)exit->value);
+}
+
+/* SDM vol. 3, "Exit Qualification for Control-Register Accesses": 3:0 register, 5:4 kind, 11:8 general-purpose register. */
+static void add_cr(struct line *line, const struct trace_exit *exit)
+{
+    static const char *const kinds[] = {"write", "read", "clts", "lmsw"};
+
+    add(line, " cr=%u %s", (unsigned)(exit->qualification & 15), kinds[(exit->qualification >> 4) & 3]);
+    if (((exit->qualification >> 4) & 3) != 2)
+        add(line, " value=%#llx", (unsigned long long)exit->value);
+}
+
+static void add_details(struct line *line, const struct trace_exit *exit)
+{
+    unsigned long long word = exit->word, value = exit->value;
+
+    switch (exit->reason) {
+    case EXIT_EXCEPTION_NMI:
+    case EXIT_EXTERNAL_INTERRUPT:
+        add_event(line, exit);
+        break;
+    case EXIT_CPUID:
+        add(line, " leaf=%#llx subleaf=%#llx", word, value);
+        break;
+    case EXIT_RDMSR:
+    case EXIT_WRMSR:
+        add(line, " msr=%#llx value=%#llx", word, value);
+        break;
+    case EXIT_VMCALL:
+        add(line, " number=%#llx arg=%#llx", word, value);
+        break;
+    case EXIT_XSETBV:
+        add(line, " xcr=%#llx value=%#llx", word, value);
+        break;
+    case EXIT_IO:
+        add_io(line, exit);
+        break;
+    case EXIT_CR_ACCESS:
+        add_cr(line, exit);
+        break;
+    case EXIT_EPT_VIOLATION:
+    case EXIT_EPT_MISCONFIG:
+        add_ept(line, exit);
+        break;
+    default:
+        if (exit->qualification != 0)
+            add(line, " qual=%#llx", (unsigned long long)exit->qualification);
+    }
+}
+
+static const char *const result_texts[RESULT_COUNT] = {
+#define TRACE_RESULT(name, text) [RESULT_##name] = text,
+#include "vmm/trace_results.def"
+#undef TRACE_RESULT
+};
+
+static void add_result(struct line *line, const struct trace_exit *exit)
+{
+    const struct trace_result *result = &exit->result;
+
+    add(line, " -> %s", result->code < RESULT_COUNT ? result_texts[result->code] : "?");
+    if (result->code == RESULT_MAP || result->code == RESULT_REPAIR)
+        add(line, " %s %s", trace_page_size(result->level), memory_type_name((enum memory_type)result->type));
+    if (result->code == RESULT_INJECT || result->code == RESULT_REINJECT)
+        add(line, " %s", exception_name(result->vector));
+    add(line, " (%llu)", (unsigned long long)(exit->ticks / (exit->repeats ? exit->repeats : 1)));
+    if (exit->repeats > 1)
+        add(line, " x%u", exit->repeats);
+}
+
+size_t trace_text(const struct trace_record *record, const char *vm_name, uint64_t vm_start, char *buffer, size_t size)
+{
+    struct line line = {buffer, size, 0};
+    const struct trace_exit *exit = &record->exit;
+
+    if (size == 0)
+        return 0;
+    add(&line, "#%llu cpu=%u vm=%s t=%llu %s(%u)", (unsigned long long)record->sequence, record->cpu, vm_name,
+        (unsigned long long)(record->tsc - vm_start), exit_reason_name(exit->reason), exit->reason);
+    add_place(&line, exit);
+    add_details(&line, exit);
+    add_result(&line, exit);
+    return line.length;
+}

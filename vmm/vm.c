@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* A VM's making and unmaking. */
+#include "vmm/vm.h"
+#include "arch/x86/cpuid.h"
+#include "arch/x86/memory.h"
+#include "arch/x86/msr.h"
+#include "drivers/console.h"
+#include "drivers/format.h"
+#include "ept/caps.h"
+#include "ept/eptp.h"
+#include "vmm/cpu.h"
+#include "vmm/exit_msr.h"
+#include "vmm/frame.h"
+#include "vmm/machine.h"
+#include "vmm/vm_memory.h"
+#include "vmm/workaround.h"
+#include <stdarg.h>
+
+#define CPUID_7_ECX_TME (1u << 13)
+
+/* The first reason stands. */
+static void set_end(struct vm *vm, enum vm_verdict verdict, bool by_guest, const char *text, va_list arguments)
+{
+    if (vm->end.verdict != VM_RUNNING)
+        return;
+    (void)format_v(vm->end.why, sizeof(vm->end.why), text, arguments);
+    vm->end.by_guest = by_guest;
+    vm->end.verdict = verdict;
+}
+
+void vm_end(struct vm *vm, enum vm_verdict verdict, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    set_end(vm, verdict, false, format, arguments);
+    va_end(arguments);
+}
+
+void vm_end_by_guest(struct vm *vm, bool passed, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    set_end(vm, passed ? VM_PASSED : VM_FAILED, true, format, arguments);
+    va_end(arguments);
+}
+
+static void take_mtrrs(struct mtrr_snapshot *snapshot)
+{
+    const struct mtrr_raw *raw = machine_mtrr();
+
+    memset(snapshot, 0, sizeof(*snapshot));
+    snapshot->cap = raw->cap;
+    snapshot->def_type = raw->def_type;
+    memcpy(snapshot->fixed, raw->fixed, sizeof(snapshot->fixed));
+    snapshot->variable_count = raw->variable_count;
+    for (unsigned i = 0; i < raw->variable_count; i++) {
+        snapshot->variable[i].base = raw->variable[i].base;
+        snapshot->variable[i].mask = raw->variable[i].mask;
+    }
+    snapshot->phys_width = (uint8_t)cpuid_physical_width();
+}
+
+/* Memory encryption takes key-id bits off the top of physical addresses. SDM vol. 4, IA32_TME_ACTIVATE: 1 enable, 35:32 key-id bits. */
+static unsigned usable_physical_width(void)
+{
+    unsigned width = cpuid_physical_width(), key_bits = 0;
+    uint64_t activate;
+
+    if (cpuid_highest() >= 7 && (cpuid(7, 0).ecx & CPUID_7_ECX_TME) && msr_read_safe(MSR_IA32_TME_ACTIVATE, &activate) &&
+        (activate & 2))
+        key_bits = (activate >> 32) & 0xf;
+    return width > key_bits ? width - key_bits : width;
+}
+
+static bool create_ept(struct vm *vm, const struct ept_caps *caps)
+{
+    const struct ept_memory memory = {.context = &vm->tables,
+                                      .alloc_table = table_pool_alloc,
+                                      .free_table = table_pool_free,
+                                      .direct_map = MEMORY_DIRECT_MAP_BASE};
+
+    if (!table_pool_create(&vm->tables, vm->id))
+        return false;
+    take_mtrrs(&vm->mtrr);
+    if (ept_init(&vm->ept, &memory, caps, &vm->regions) != EPT_OK) {
+        table_pool_destroy(&vm->tables);
+        return false;
+    }
+    vm->ept.mtrr = &vm->mtrr;
+    vm->eptp = eptp_make(caps, vm->ept.root);
+    return true;
+}
+
+static void destroy_ept(struct vm *vm)
+{
+    ept_destroy(&vm->ept);
+    table_pool_destroy(&vm->tables);
+}
+
+static bool create_bitmap(struct vm *vm)
+{
+    vm->msr_bitmap = frame_alloc(FRAME_HOST);
+    if (vm->msr_bitmap == FRAME_ALLOC_FAILED)
+        return false;
+    msr_bitmap_fill(phys_to_virt(vm->msr_bitmap));
+    return true;
+}
+
+/* What is missing, NULL if nothing: then all parts are there. Else those made before are gone again. */
+static const char *create_parts(struct vm *vm)
+{
+    struct ept_caps caps;
+
+    if (ept_caps_init(&caps, vmx_shared_capabilities()->ept_vpid, usable_physical_width()) != EPT_OK)
+        return "an EPT walk of 4 levels is missing";
+    if (workaround_active(WORKAROUND_NO_ACCESSED_DIRTY))
+        caps.accessed_dirty = false;
+    if (!vm_memory_create(vm, &caps))
+        return "memory is missing: give it less (mem=) or the machine more";
+    if (!create_ept(vm, &caps)) {
+        vm_memory_destroy(vm);
+        return "memory for its EPT is missing";
+    }
+    if (!create_bitmap(vm)) {
+        destroy_ept(vm);
+        vm_memory_destroy(vm);
+        return "memory for its MSR bitmap is missing";
+    }
+    if (!vcpu_create(&vm->vcpu, vm)) {
+        frame_free_run(vm->msr_bitmap, 1, FRAME_HOST);
+        destroy_ept(vm);
+        vm_memory_destroy(vm);
+        return "memory for its VMCS is missing";
+    }
+    return NULL;
+}
+
+must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config, uint64_t module_physical,
+                          uint64_t module_length)
+{
+    struct guest_config copy = *config;
+    const char *missing;
+
+    memset(vm, 0, sizeof(*vm));
+    vm->id = id;
+    vm->config = copy;
+    guest_uart_reset(&vm->uart);
+    missing = create_parts(vm);
+    if (missing != NULL) {
+        vm_end_by_guest(vm, false, "%s", missing);
+        return false;
+    }
+    if (!vm_memory_load(vm, copy.load, phys_to_virt(module_physical), module_length)) {
+        vm_end_by_guest(vm, false, "its %llu bytes do not fit into its RAM at load=%#llx",
+                        (unsigned long long)module_length, (unsigned long long)copy.load);
+        vm_destroy(vm);
+        return false;
+    }
+    return true;
+}
+
+void vm_destroy(struct vm *vm)
+{
+    vcpu_destroy(&vm->vcpu);
+    frame_free_run(vm->msr_bitmap, 1, FRAME_HOST);
+    destroy_ept(vm);
+    vm_memory_destroy(vm);
+}

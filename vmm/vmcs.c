@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Setting a VMCS up: controls from capabilities, host state from this CPU's constants. */
+#include "vmm/vmcs.h"
+#include "arch/x86/control_registers.h"
+#include "arch/x86/gdt.h"
+#include "arch/x86/idt.h"
+#include "arch/x86/memory.h"
+#include "arch/x86/msr.h"
+#include "arch/x86/paging.h"
+#include "arch/x86/pat.h"
+#include "arch/x86/tsc.h"
+#include "vmm/cpu.h"
+#include "vmm/guest_cpuid.h"
+#include "vmm/guest_state.h"
+#include "vmm/inject.h"
+#include "vmm/panic.h"
+#include "vmm/vm.h"
+#include "vmm/workaround.h"
+
+/* How often a guest that never exits by itself comes back, for its deadline and for the console. */
+#define PREEMPTION_PERIOD_US 10000
+
+noreturn_fn void vmcs_access_failed(const char *instruction, enum vmcs_field field, enum vmx_status status)
+{
+    panic("%s of %s(0x%04x): %s", instruction, vmcs_field_name(field), (unsigned)field, vmx_status_text(status));
+}
+
+/* Required and wished-for controls of a word, less what the CPUs do not all have. */
+static uint32_t choose(enum vmx_control_word word)
+{
+    const struct vmx_capabilities *vmx = vmx_shared_capabilities();
+    uint32_t wanted = vmx_controls_with_use(word, VMX_USE_REQUIRED) | vmx_controls_with_use(word, VMX_USE_WISHED);
+
+    return vmx_control_adjust(vmx, word, wanted);
+}
+
+static uint32_t choose_secondary(const struct vcpu *vcpu)
+{
+    uint32_t chosen = choose(VMX_WORD_SECONDARY);
+
+    if (vcpu->vpid == 0)
+        chosen &= ~VMX_ENABLE_VPID;
+    /* The guest has these instructions exactly if its CPUID says so. */
+    if (!guest_cpuid_has_rdtscp())
+        chosen &= ~VMX_ENABLE_RDTSCP;
+    if (!guest_cpuid_has_invpcid())
+        chosen &= ~VMX_ENABLE_INVPCID;
+    return chosen;
+}
+
+/* The preemption timer counts down once every 2^rate TSC ticks. SDM vol. 3, "VMX-Preemption Timer". */
+static uint32_t preemption_timer_value(void)
+{
+    uint64_t ticks = tsc_ticks(PREEMPTION_PERIOD_US) >> VMX_MISC_TIMER_RATE(vmx_shared_capabilities()->misc);
+
+    return ticks == 0 ? 1 : ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks;
+}
+
+static void write_controls(const struct vcpu *vcpu)
+{
+    uint32_t pin = choose(VMX_WORD_PIN);
+
+    if (workaround_active(WORKAROUND_NO_PREEMPTION_TIMER))
+        pin &= ~VMX_ACTIVATE_PREEMPTION_TIMER;
+    vmcs_write(VMCS_PIN_BASED_CONTROLS, pin);
+    vmcs_write(VMCS_PRIMARY_CONTROLS, choose(VMX_WORD_PRIMARY));
+    vmcs_write(VMCS_SECONDARY_CONTROLS, choose_secondary(vcpu));
+    vmcs_write(VMCS_EXIT_CONTROLS, choose(VMX_WORD_EXIT));
+    vmcs_write(VMCS_ENTRY_CONTROLS, choose(VMX_WORD_ENTRY) & ~VMX_IA32E_MODE_GUEST);
+    if (pin & VMX_ACTIVATE_PREEMPTION_TIMER)
+        vmcs_write(VMCS_PREEMPTION_TIMER_VALUE, preemption_timer_value());
+
+    /*
+     * #DB and #AC are intercepted because a guest can make the processor deliver either without end, within one instruction; #MC
+     * because it is the machine's. All else is the guest's own affair.
+     */
+    vmcs_write(VMCS_EXCEPTION_BITMAP, 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC);
+    vmcs_write(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
+    vmcs_write(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
+    vmcs_write(VMCS_CR3_TARGET_COUNT, 0);
+    vmcs_write(VMCS_EXIT_MSR_STORE_COUNT, 0);
+    vmcs_write(VMCS_EXIT_MSR_STORE_ADDRESS, 0);
+    vmcs_write(VMCS_EXIT_MSR_LOAD_COUNT, 0);
+    vmcs_write(VMCS_EXIT_MSR_LOAD_ADDRESS, 0);
+    vmcs_write(VMCS_ENTRY_MSR_LOAD_COUNT, 0);
+    vmcs_write(VMCS_ENTRY_MSR_LOAD_ADDRESS, 0);
+    vmcs_write(VMCS_ENTRY_INTERRUPTION_INFORMATION, 0);
+    vmcs_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, 0);
+    vmcs_write(VMCS_ENTRY_INSTRUCTION_LENGTH, 0);
+    vmcs_write(VMCS_TSC_OFFSET, 0);
+    vmcs_write(VMCS_MSR_BITMAP, vcpu->vm->msr_bitmap);
+    vmcs_write(VMCS_EPT_POINTER, vcpu->vm->eptp);
+    if (vcpu->vpid != 0)
+        vmcs_write(VMCS_VPID, vcpu->vpid);
+}
+
+/* All of it constant while the vCPU stays on this CPU: nothing here is written again. SDM vol. 3, "Host-State Area". */
+static void write_host_state(const struct vcpu *vcpu)
+{
+    const struct percpu *cpu = percpu();
+
+    vmcs_write(VMCS_HOST_CR0, cr0_read());
+    vmcs_write(VMCS_HOST_CR3, cr3_read());
+    vmcs_write(VMCS_HOST_CR4, cr4_read());
+    vmcs_write(VMCS_HOST_CS_SELECTOR, SELECTOR_CODE64);
+    vmcs_write(VMCS_HOST_SS_SELECTOR, SELECTOR_DATA);
+    vmcs_write(VMCS_HOST_DS_SELECTOR, SELECTOR_DATA);
+    vmcs_write(VMCS_HOST_ES_SELECTOR, SELECTOR_DATA);
+    vmcs_write(VMCS_HOST_FS_SELECTOR, 0);
+    vmcs_write(VMCS_HOST_GS_SELECTOR, 0);
+    vmcs_write(VMCS_HOST_TR_SELECTOR, SELECTOR_TSS);
+    vmcs_write(VMCS_HOST_FS_BASE, 0);
+    vmcs_write(VMCS_HOST_GS_BASE, (uint64_t)(uintptr_t)cpu);
+    vmcs_write(VMCS_HOST_TR_BASE, percpu_tss_address(cpu));
+    vmcs_write(VMCS_HOST_GDTR_BASE, percpu_gdt_address(cpu));
+    vmcs_write(VMCS_HOST_IDTR_BASE, idt_address());
+    vmcs_write(VMCS_HOST_IA32_SYSENTER_CS, 0);
+    vmcs_write(VMCS_HOST_IA32_SYSENTER_ESP, 0);
+    vmcs_write(VMCS_HOST_IA32_SYSENTER_EIP, 0);
+    vmcs_write(VMCS_HOST_IA32_PAT, PAT_VALUE);
+    vmcs_write(VMCS_HOST_IA32_EFER, msr_read(MSR_IA32_EFER));
+    vmcs_write(VMCS_HOST_RSP, (uint64_t)(uintptr_t)&vcpu->registers.host_rsp);
+    vmcs_write(VMCS_HOST_RIP, (uint64_t)(uintptr_t)vmx_exit_entry);
+}
+
+must_check enum vmx_status vmcs_setup(struct vcpu *vcpu)
+{
+    uint32_t *region = phys_to_virt(vcpu->vmcs_physical);
+    enum vmx_status status;
+
+    memset(region, 0, PAGE_SIZE);
+    region[0] = (uint32_t)(vmx_shared_capabilities()->basic & VMX_BASIC_REVISION_MASK);
+    status = vmx_clear(vcpu->vmcs_physical);
+    if (status != VMX_OK)
+        return status;
+    status = vmx_load_pointer(vcpu->vmcs_physical);
+    if (status != VMX_OK)
+        return status;
+    write_controls(vcpu);
+    write_host_state(vcpu);
+    guest_state_reset(vcpu);
+    return VMX_OK;
+}
+
+must_check enum vmx_status vmcs_release(struct vcpu *vcpu)
+{
+    return vmx_clear(vcpu->vmcs_physical);
+}

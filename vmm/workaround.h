@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one place for what particular processors and hypervisors below do otherwise than the manual says. Each workaround is a row of
+ * workaround.c's table: a name, when it is active, and why. The active ones are named at boot.
+ */
+#ifndef VMM_WORKAROUND_H
+#define VMM_WORKAROUND_H
+
+#include <stdbool.h>
+
+enum workaround {
+    /* The VMX-preemption timer counts wrongly on a list of processors (Nehalem, Westmere, some Ivy Bridge): it is not used there. */
+    WORKAROUND_NO_PREEMPTION_TIMER,
+    /* EPT accessed and dirty flags do not work on Avoton: they are left off there. */
+    WORKAROUND_NO_ACCESSED_DIRTY,
+    /* KVM raises #GP when a guest of its guest switches PAE paging on and the page at CR3 is not yet in the EPT: such writes exit. */
+    WORKAROUND_CR0_PG_EXITS,
+    WORKAROUND_COUNT,
+};
+
+/* Looks at the processor; boot CPU, before the first guest. Prints a line for each workaround that is active. */
+void workaround_detect(void);
+
+/* Constant after workaround_detect(). Any CPU. */
+bool workaround_active(enum workaround workaround);
+
+#endif
