@@ -87,6 +87,7 @@ static uint32_t plant_fault(struct vcpu *vcpu, const struct call *call)
         return HYPERCALL_BAD_ARGUMENT;
     if (region == NULL || region->kind == EPT_REGION_HOLE || region->kind == EPT_REGION_MMIO)
         return HYPERCALL_BAD_ADDRESS;
+    vcpu->vm->faults_planted = true;
     change = ept_plant(&vcpu->vm->ept, call->ebx, level, (enum ept_plant_kind)kind);
     if (!vm_flush(vcpu->vm, change.flush))
         vm_end(vcpu->vm, VM_FAILED, "INVEPT fails after a fault was planted");

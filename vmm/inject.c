@@ -37,8 +37,13 @@ unsigned inject_again(struct vcpu *vcpu, uint32_t vectoring)
     uint32_t information = vectoring & (EVENT_VALID | EVENT_HAS_ERROR_CODE | 0x7ff);
 
     (void)vcpu;
-    if (vectoring & EVENT_HAS_ERROR_CODE)
-        vmcs_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, vmcs_read(VMCS_IDT_VECTORING_ERROR_CODE));
+    if (vectoring & EVENT_HAS_ERROR_CODE) {
+        /* In real mode no error code is pushed, and none may be injected; Bochs reports one all the same. */
+        if (vmcs_read(VMCS_GUEST_CR0) & CR0_PE)
+            vmcs_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, vmcs_read(VMCS_IDT_VECTORING_ERROR_CODE));
+        else
+            information &= ~EVENT_HAS_ERROR_CODE;
+    }
     if (type == EVENT_SOFTWARE_INTERRUPT || type == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION ||
         type == EVENT_SOFTWARE_EXCEPTION)
         vmcs_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH));

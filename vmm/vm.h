@@ -38,6 +38,7 @@ struct vm {
     struct mtrr_snapshot mtrr;
     struct table_pool tables;
     uint64_t eptp;
+    bool faults_planted; /* by PLANT_FAULT: some may stand in the EPT to its end */
     uint64_t ram_base, ram_frames; /* private: host-physical start of its RAM, one run */
     uint64_t rom_base;             /* private: host-physical start of its ROM */
     uint64_t bus_pages; /* STEP_PAGES_MAX frames that stand for a hole, or take a ROM's discarded write, during one instruction */

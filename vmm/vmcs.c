@@ -15,7 +15,6 @@
 #include "vmm/inject.h"
 #include "vmm/panic.h"
 #include "vmm/vm.h"
-#include "vmm/workaround.h"
 
 /* How often a guest that never exits by itself comes back, for its deadline and for the console. */
 #define PREEMPTION_PERIOD_US 10000
@@ -60,8 +59,6 @@ static void write_controls(const struct vcpu *vcpu)
 {
     uint32_t pin = choose(VMX_WORD_PIN);
 
-    if (workaround_active(WORKAROUND_NO_PREEMPTION_TIMER))
-        pin &= ~VMX_ACTIVATE_PREEMPTION_TIMER;
     vmcs_write(VMCS_PIN_BASED_CONTROLS, pin);
     vmcs_write(VMCS_PRIMARY_CONTROLS, choose(VMX_WORD_PRIMARY));
     vmcs_write(VMCS_SECONDARY_CONTROLS, choose_secondary(vcpu));

@@ -55,10 +55,10 @@ static const struct {
     const char *name, *why;
     bool (*applies)(void);
 } table[WORKAROUND_COUNT] = {
-    [WORKAROUND_NO_PREEMPTION_TIMER] = {"no-preemption-timer",
-                                        "this processor's VMX-preemption timer is in the list of errata: a guest that "
-                                        "never exits is not interrupted",
-                                        timer_is_broken},
+    [WORKAROUND_PREEMPTION_TIMER_RATE] = {"preemption-timer-rate",
+                                          "this processor's VMX-preemption timer counts at a wrong rate: a guest that never "
+                                          "exits may outlive its timeout",
+                                          timer_is_broken},
     [WORKAROUND_NO_ACCESSED_DIRTY] = {"no-accessed-dirty", "EPT accessed and dirty flags do not work on this processor",
                                       accessed_dirty_is_broken},
     [WORKAROUND_CR0_PG_EXITS] = {"cr0-pg-exits", "KVM below: switching paging on is emulated", below_is_kvm},

@@ -9,8 +9,11 @@
 #include <stdbool.h>
 
 enum workaround {
-    /* The VMX-preemption timer counts wrongly on a list of processors (Nehalem, Westmere, some Ivy Bridge): it is not used there. */
-    WORKAROUND_NO_PREEMPTION_TIMER,
+    /*
+     * The VMX-preemption timer counts at a wrong rate, at times not at all, on a list of processors (Nehalem, Westmere, some Ivy
+     * Bridge). Adept only uses it to get the CPU back now and then, and takes times from the TSC, so nothing but this line follows.
+     */
+    WORKAROUND_PREEMPTION_TIMER_RATE,
     /* EPT accessed and dirty flags do not work on Avoton: they are left off there. */
     WORKAROUND_NO_ACCESSED_DIRTY,
     /* KVM raises #GP when a guest of its guest switches PAE paging on and the page at CR3 is not yet in the EPT: such writes exit. */

@@ -24,19 +24,24 @@ bool virt_is_image(uint64_t address)
     return address >= (uint64_t)(uintptr_t)image_start && address < (uint64_t)(uintptr_t)image_end;
 }
 
-/* REP MOVSB and STOSB: short code, fast on every processor with EPT, and nothing that the compiler turns into
- * a call to itself. */
+/* Eight bytes at a time, then what is left: as fast as any where REP is, and nothing that the compiler turns into a call to itself. */
 void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
     void *result = to;
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(length) : : "memory");
+    size_t words = length / 8, rest = length % 8;
+
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest) : : "memory");
     return result;
 }
 
 void *memset(void *to, int byte, size_t length)
 {
     void *result = to;
-    __asm__ volatile("rep stosb" : "+D"(to), "+c"(length) : "a"(byte) : "memory");
+    size_t words = length / 8, rest = length % 8;
+
+    __asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(UINT64_C(0x0101010101010101) * (uint8_t)byte) : "memory");
+    __asm__ volatile("rep stosb" : "+D"(to), "+c"(rest) : "a"(byte) : "memory");
     return result;
 }
 
