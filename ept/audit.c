@@ -111,11 +111,13 @@ static void audit_table(struct audit *audit, const struct ept_entry *table, uint
             continue;
         if (ept_planted_original(audit->ept, table_hpa + n * sizeof(struct ept_entry), entry, &entry))
             audit->result->planted++;
+        else if (ept_is_planted_leaf(level, entry))
+            audit->result->planted++;
         if (ept_is_table(audit->ept, level, entry))
             audit_reference(audit, gpa, level, entry);
         else if (ept_is_good_leaf(audit->ept, level, entry))
             audit_leaf(audit, gpa, level, entry);
-        else
+        else if (!ept_is_planted_leaf(level, entry))
             found(audit, &audit->result->malformed, gpa);
     }
     audit->path[level] = 0;

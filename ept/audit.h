@@ -22,7 +22,7 @@ struct ept_audit {
     uint64_t tables;                     /* reached, each once, with the root */
     uint64_t leaves[EPT_LEVEL_PDPT + 1]; /* by level */
     uint64_t temporary;                  /* leaves of ept_map_one() */
-    uint64_t planted;                    /* references spoilt on purpose and recorded */
+    uint64_t planted;                    /* entries spoilt on purpose: recorded references, marked leaves */
     uint64_t foreign_tables; /* references to frames that `table` or table_at refuses; not followed */
     uint64_t foreign_pages;  /* leaves that `page` refuses */
     uint64_t cycles;         /* references to a table on the way to itself; not followed */

@@ -6,9 +6,10 @@
 #include "ept/caps.h"
 #include <stdint.h>
 
-#define EPTP_MEMORY_TYPE UINT64_C(7) /* 2:0: 0 UC, 6 WB: for the processor's accesses to the EPT structures  \
-                                      */
-#define EPTP_WALK_SHIFT     3        /* 5:3: page-walk length less one */
+#define EPTP_MEMORY_TYPE                                                                                     \
+    UINT64_C(7)               /* 2:0: 0 UC, 6 WB: for the processor's accesses to the EPT structures         \
+                               */
+#define EPTP_WALK_SHIFT     3 /* 5:3: page-walk length less one */
 #define EPTP_ACCESSED_DIRTY (UINT64_C(1) << 6)
 #define EPTP_ADDRESS        UINT64_C(0x000ffffffffff000)
 

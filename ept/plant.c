@@ -158,6 +158,7 @@ static void spoil(struct ept *ept, uint64_t gpa, unsigned level, enum ept_plant_
     if (planted.raw == cursor.entry.raw) {
         change->status = EPT_UNSUPPORTED; /* the list grants no more than this anyway */
     } else if (leaf) {
+        planted.raw = ept_entry_present(planted) ? planted.raw | EPT_SOFTWARE_PLANTED : 0;
         *done = ept_replace(cursor.slot, cursor.entry, planted);
     } else {
         change->status = ept_planted_set(ept, cursor.slot, cursor.slot_hpa, cursor.entry, planted, done);

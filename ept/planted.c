@@ -43,7 +43,7 @@ static void drop(struct ept *ept, struct ept_planted *record)
 
 static struct ept_entry value_of(const struct ept_planted *record, struct ept_entry entry)
 {
-    return (struct ept_entry){record->original | (entry.raw & record->planted & EPT_ACCESSED)};
+    return (struct ept_entry){record->original | (entry.raw & EPT_ACCESSED)};
 }
 
 bool ept_planted_original(struct ept *ept, uint64_t slot_hpa, struct ept_entry entry,

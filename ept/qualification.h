@@ -56,7 +56,7 @@ void ept_qualification_rights_text(uint64_t raw, char *buffer, size_t size);
 void ept_rights_text(unsigned rights, char *buffer, size_t size);
 
 /* Enough for every word of ept_qualification_text(). */
-#define EPT_QUALIFICATION_TEXT_SIZE 160
+#define EPT_QUALIFICATION_TEXT_SIZE 192
 
 /*
  * Everything that bits say, in words divided by ", ": "write, page R-X, final translation, user, writable".

@@ -25,7 +25,7 @@ bool ept_is_good_leaf(const struct ept *ept, unsigned level, struct ept_entry en
     uint64_t offending;
 
     return ept_entry_present(entry) && ept_entry_maps_page(entry, level) &&
-           (entry.raw & (EPT_SOFTWARE_FROZEN | EPT_SOFTWARE_PLANTED)) == 0 &&
+           (entry.raw & EPT_SOFTWARE_FROZEN) == 0 &&
            ept_misconfig_reasons(&ept->caps, level, entry, &offending) == 0;
 }
 

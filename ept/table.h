@@ -53,6 +53,13 @@ static inline bool ept_is_frozen(struct ept_entry entry)
     return (entry.raw & (EPT_SOFTWARE_FROZEN | EPT_RIGHTS)) == EPT_SOFTWARE_FROZEN;
 }
 
+/* True for a leaf that ept_plant() spoilt. */
+static inline bool ept_is_planted_leaf(unsigned level, struct ept_entry entry)
+{
+    return (entry.raw & EPT_SOFTWARE_PLANTED) != 0 && ept_entry_present(entry) &&
+           ept_entry_maps_page(entry, level);
+}
+
 /* True for a leaf that a processor would use. */
 bool ept_is_good_leaf(const struct ept *ept, unsigned level, struct ept_entry entry);
 

@@ -127,7 +127,8 @@ static void zap_slot(struct ept *ept, struct ept_entry *slot, uint64_t slot_hpa,
             zap->flush = EPT_FLUSH_CONTEXT;
             if (ept_entry_address(entry) != ept->root)
                 ept_retire(ept, ept_entry_address(entry), level - 1);
-        } else if (ept_is_good_leaf(ept, level, entry) || level == EPT_LEVEL_PT) {
+        } else if (level == EPT_LEVEL_PT || ept_is_good_leaf(ept, level, entry) ||
+                   ept_is_planted_leaf(level, entry)) {
             zap->flush = ept_flush_both(zap->flush, ept_flush_for_change(&ept->caps, level, entry, empty));
         } else {
             zap->flush = EPT_FLUSH_CONTEXT; /* it may once have referenced a table */

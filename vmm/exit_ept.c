@@ -29,19 +29,21 @@ static bool is_stuck(struct vcpu *vcpu, uint64_t guest_physical_address)
 {
     struct no_progress *last = &vcpu->no_progress;
     bool consecutive = vcpu->exit_count == last->exit_count + 1;
+    uint64_t rip;
 
     last->exit_count = vcpu->exit_count;
     if (likely(!consecutive || guest_physical_address != last->guest_physical_address)) {
         last->guest_physical_address = guest_physical_address;
-        last->count = 0;
+        last->count = 1;
         return false;
     }
-    if (last->count == 0 || vmcs_read(VMCS_GUEST_RIP) != last->rip) {
-        last->rip = vmcs_read(VMCS_GUEST_RIP);
-        last->count = 1; /* the one before may have come from elsewhere: it does not count */
-        return false;
-    }
-    return ++last->count >= NO_PROGRESS_LIMIT;
+    rip = vmcs_read(VMCS_GUEST_RIP);
+    if (last->count == 1 || rip == last->rip) /* the first of a row is taken to have come from where the second did */
+        last->count++;
+    else
+        last->count = 1;
+    last->rip = rip;
+    return last->count >= NO_PROGRESS_LIMIT;
 }
 
 static enum exit_action end_stuck(struct vcpu *vcpu, uint64_t guest_physical_address)

@@ -68,6 +68,12 @@ enum exit_action exit_exception(struct vcpu *vcpu)
 
     if (EVENT_TYPE(information) == EVENT_NMI)
         return host_nmi(vcpu);
+    if (EVENT_TYPE(information) == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION) { /* INT1; it changes nothing in DR6 */
+        if (vcpu->step.active)
+            step_finish(vcpu);
+        inject_software_exception(vcpu, information);
+        return EXIT_ACTION_RESUME;
+    }
     switch (EVENT_VECTOR(information)) {
     case VECTOR_DB:
         return debug_exception(vcpu);

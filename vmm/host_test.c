@@ -13,6 +13,7 @@
 #include "vmm/panic.h"
 
 #define NMI_WAIT_US 100000
+#define PENDING_VECTOR 0x40
 /* Page 0 is unmapped; an offset into it is what a null pointer to a structure makes. */
 #define NULL_MEMBER 0x18
 /* Far more than a stack holds. */
@@ -64,6 +65,13 @@ static void nmi_to_self(void)
         console_printf("adept: nmi: survived count=%u\n", nmi_count());
 }
 
+/* An interrupt of the machine's that waits, the host never taking any, until the first guest with RFLAGS.IF set runs. */
+static void interrupt_to_self(void)
+{
+    if (!apic_send_fixed(percpu()->apic_id, PENDING_VECTOR))
+        console_printf("adept: interrupt: could not be sent\n");
+}
+
 void host_test_run(void)
 {
     const struct cmdline_options *options = machine_options();
@@ -71,6 +79,8 @@ void host_test_run(void)
 
     if (cmdline_has_test(options, "host-nmi"))
         nmi_to_self();
+    if (cmdline_has_test(options, "guest-interrupt"))
+        interrupt_to_self();
     if (cmdline_has_test(options, "host-exception"))
         host_test_page_fault((volatile uint32_t *)nowhere);
     if (cmdline_has_test(options, "host-undefined"))

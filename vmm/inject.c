@@ -24,6 +24,14 @@ void inject_exception(struct vcpu *vcpu, unsigned vector, uint32_t error_code)
     vcpu->result.vector = (uint8_t)vector;
 }
 
+void inject_software_exception(struct vcpu *vcpu, uint32_t information)
+{
+    vmcs_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH));
+    vmcs_write(VMCS_ENTRY_INTERRUPTION_INFORMATION, EVENT_VALID | EVENT_TYPE(information) << 8 | EVENT_VECTOR(information));
+    vcpu->result.code = RESULT_INJECT;
+    vcpu->result.vector = (uint8_t)EVENT_VECTOR(information);
+}
+
 void inject_page_fault(struct vcpu *vcpu, uint64_t linear_address, uint32_t error_code)
 {
     cr2_write(linear_address);

@@ -46,6 +46,12 @@ enum event_type {
  */
 void inject_exception(struct vcpu *vcpu, unsigned vector, uint32_t error_code);
 
+/*
+ * Delivers the exception that an intercepted software exception (INT1, INT3, INTO) would have raised: the return address then lies
+ * behind the instruction. `information` is the EXIT_INTERRUPTION_INFORMATION field.
+ */
+void inject_software_exception(struct vcpu *vcpu, uint32_t information);
+
 /* #PF: sets CR2 too. */
 void inject_page_fault(struct vcpu *vcpu, uint64_t linear_address, uint32_t error_code);
 

@@ -81,8 +81,9 @@ static bool ring_put(struct trace_ring *ring, const struct trace_record *record)
     if (ring->records == NULL)
         return true;
     if (ring_full(ring)) {
-        ring->lost++;
-        ring->lost_total++;
+        uint32_t exits = record->kind == TRACE_EXIT ? record->exit.repeats : 0;
+
+        ring->lost = ring->lost > UINT32_MAX - exits ? UINT32_MAX : ring->lost + exits;
         return false;
     }
     slot = &ring->records[ring->head % TRACE_RING_RECORDS];

@@ -60,7 +60,7 @@ struct trace_record {
     uint16_t reserved;
     uint64_t sequence; /* the exit's number in its VM, from 1 */
     uint64_t tsc;
-    uint32_t lost; /* records that did not fit just before this one */
+    uint32_t lost; /* exits whose records did not fit just before this one */
     uint32_t reserved2;
     union {
         struct trace_exit exit;
@@ -77,8 +77,7 @@ struct trace_ring {
     struct trace_record *records; /* TRACE_RING_RECORDS of them; NULL: no trace on this CPU */
     uint32_t head;                /* next to write; only the CPU writes it */
     uint32_t tail;                /* next to read; only the consumer writes it */
-    uint32_t lost;                /* since the last record that fitted */
-    uint64_t lost_total;
+    uint32_t lost;                /* exits since the last record that fitted */
     bool held_valid;
     struct trace_record held; /* the newest exit, not yet published: an identical one only raises its count */
 };

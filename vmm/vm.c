@@ -12,6 +12,7 @@
 #include "vmm/exit_msr.h"
 #include "vmm/frame.h"
 #include "vmm/machine.h"
+#include "vmm/panic.h"
 #include "vmm/vm_memory.h"
 #include "vmm/workaround.h"
 #include <stdarg.h>
@@ -74,6 +75,17 @@ static unsigned usable_physical_width(void)
     return width > key_bits ? width - key_bits : width;
 }
 
+/* For test=ept-wrong-root: the processor walks an empty table, whatever the engine installs in its own. Kept to the machine's end. */
+static uint64_t empty_root(void)
+{
+    uint64_t physical = frame_alloc(FRAME_HOST);
+
+    if (physical == FRAME_ALLOC_FAILED)
+        panic("no frame for test=ept-wrong-root");
+    memset(phys_to_virt(physical), 0, PAGE_SIZE);
+    return physical;
+}
+
 static bool create_ept(struct vm *vm, const struct ept_caps *caps)
 {
     const struct ept_memory memory = {.context = &vm->tables,
@@ -90,6 +102,8 @@ static bool create_ept(struct vm *vm, const struct ept_caps *caps)
     }
     vm->ept.mtrr = &vm->mtrr;
     vm->eptp = eptp_make(caps, vm->ept.root);
+    if (cmdline_has_test(machine_options(), "ept-wrong-root"))
+        vm->eptp = eptp_make(caps, empty_root());
     return true;
 }
 

@@ -185,6 +185,11 @@ must_check bool apic_send_nmi(uint32_t id)
     return send(id, ICR_NMI | ICR_ASSERT);
 }
 
+must_check bool apic_send_fixed(uint32_t id, uint8_t vector)
+{
+    return send(id, ICR_ASSERT | vector);
+}
+
 void pic_mask(void)
 {
     out8(PIC1_DATA, 0xff);

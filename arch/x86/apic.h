@@ -32,6 +32,7 @@ uint32_t apic_id(void);
 must_check bool apic_send_init(uint32_t id);
 must_check bool apic_send_startup(uint32_t id, uint8_t page);
 must_check bool apic_send_nmi(uint32_t id);
+must_check bool apic_send_fixed(uint32_t id, uint8_t vector);
 
 /* Ends the interrupt in service on the calling CPU; nothing without a local APIC. */
 void apic_end_of_interrupt(void);

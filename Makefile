@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+# Adept's build. `make help` says what there is. Everything generated goes to $(BUILD).
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+SHELL := /bin/bash
+
+BUILD ?= build
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
+V ?= 0
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-7s %s\n' '$(1)' '$(2)'
+else
+Q :=
+say =
+endif
+
+# --- Toolchain -------------------------------------------------------------------------------------------------------
+# Prefix: x86_64-elf- if installed, else the native tools of an x86-64 machine, else x86_64-linux-gnu-.
+ifeq ($(origin CROSS_COMPILE),undefined)
+ifneq ($(shell command -v x86_64-elf-gcc),)
+CROSS_COMPILE := x86_64-elf-
+else ifeq ($(shell uname -m),x86_64)
+CROSS_COMPILE :=
+else
+CROSS_COMPILE := x86_64-linux-gnu-
+endif
+endif
+
+ifeq ($(origin CC),default)
+ifeq ($(CLANG),1)
+CC := clang
+else
+CC := $(CROSS_COMPILE)gcc
+endif
+endif
+ifneq ($(findstring clang,$(CC)),)
+TARGET_FLAGS := --target=x86_64-elf
+endif
+LD := $(CROSS_COMPILE)ld
+NM := $(CROSS_COMPILE)nm
+OBJCOPY := $(CROSS_COMPILE)objcopy
+OBJDUMP := $(CROSS_COMPILE)objdump
+NASM ?= nasm
+HOSTCC ?= gcc
+FUZZCC ?= clang
+
+# --- The hypervisor --------------------------------------------------------------------------------------------------
+C_SOURCES := $(sort $(wildcard boot/*.c arch/x86/*.c ept/*.c vmm/*.c vmm/devices/*.c drivers/*.c))
+ASM_SOURCES := $(sort $(wildcard boot/*.asm arch/x86/*.asm))
+OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(C_SOURCES)) $(basename $(ASM_SOURCES)))
+ifneq ($(words $(OBJECTS)),$(words $(sort $(OBJECTS))))
+$(error a .c and a .asm file share a name: $(foreach f,$(basename $(ASM_SOURCES)),$(filter $f,$(basename $(C_SOURCES)))))
+endif
+
+ABI_HEADERS := $(sort $(wildcard boot/*_abi.h arch/x86/*_abi.h vmm/*_abi.h))
+ABI_INCLUDES := $(addprefix $(BUILD)/gen/,$(notdir $(ABI_HEADERS:.h=.inc)))
+GENERATED := $(BUILD)/gen/version.h $(ABI_INCLUDES)
+
+INCLUDES := -I. -I$(BUILD)/gen
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+CFLAGS := -std=c17 -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
+	-fno-strict-aliasing -fno-common $(WARNINGS) $(TARGET_FLAGS) $(EXTRA_CFLAGS)
+# Relocations are wanted here, and nasm before 2.16.02 does not know that it could warn about them.
+NASMFLAGS := -f elf64 -g -F dwarf -w+all -w-unknown-warning -w-reloc-abs-dword -w-reloc-abs-qword -w-reloc-rel-dword -Werror -I. -I$(BUILD)/gen/
+GUEST_NASMFLAGS := -f bin -w+all -Werror -I. -Iguests/ -I$(BUILD)/gen/
+LDFLAGS := -nostdlib -static -z max-page-size=0x1000 -z noexecstack --no-dynamic-linker --build-id=none
+
+KERNEL := $(BUILD)/adept.elf
+# What goes on the ISO: the same without symbols (GRUB would copy them into memory).
+KERNEL_STRIPPED := $(BUILD)/adept
+
+GUESTS := $(patsubst guests/%.asm,$(BUILD)/guests/%.bin,$(sort $(wildcard guests/*.asm)))
+
+.PHONY: all kernel guests iso run test fuzz check-host deps clean help FORCE
+all: kernel guests
+kernel: $(KERNEL) $(KERNEL_STRIPPED) $(BUILD)/adept.dis
+guests: $(GUESTS)
+
+# A file that changes only when its contents do: $(call stamp,FILE,SHELL COMMAND THAT PRINTS THE CONTENTS).
+define stamp
+	@mkdir -p $(dir $(1))
+	@$(2) > $(1).new
+	@if cmp -s $(1).new $(1); then rm -f $(1).new; else mv $(1).new $(1); fi
+endef
+
+# Everything that decides how a source is compiled; an object is older than it => rebuilt.
+$(BUILD)/flags: FORCE
+	$(call stamp,$@,printf '%s\n' '$(CC) $(CFLAGS)' '$(NASM) $(NASMFLAGS)' '$(GUEST_NASMFLAGS)' '$(LD) $(LDFLAGS)' "$$($(CC) --version | head -n 1)" "$$($(NASM) -v)")
+
+# The list of objects: a removed source must cause a link.
+$(BUILD)/objects: FORCE
+	$(call stamp,$@,printf '%s\n' $(OBJECTS))
+
+$(BUILD)/gen/version.h: FORCE
+	$(call stamp,$@,printf '#define ADEPT_VERSION "%s"\n' "$$(git describe --always --dirty 2>/dev/null || echo unknown)")
+
+# `#define NAME value` -> `%define NAME value`; comments and the include guard go.
+define abi_rule
+$(BUILD)/gen/$(notdir $(1:.h=.inc)): $(1) tools/abi-to-nasm
+	@mkdir -p $(BUILD)/gen
+	$(Q)tools/abi-to-nasm $$< > $$@
+endef
+$(foreach header,$(ABI_HEADERS),$(eval $(call abi_rule,$(header))))
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) $(INCLUDES) -MMD -MP -c $< -o $@
+
+# The dependencies of a nasm source come from a run of their own (-M): -MD of nasm 2.16.01 leaves out what is included.
+$(BUILD)/obj/%.o: %.asm $(BUILD)/flags | $(GENERATED)
+	@mkdir -p $(@D)
+	$(call say,NASM,$<)
+	$(Q)$(NASM) $(NASMFLAGS) -M -MP -MT $@ -MF $(@:.o=.d) $<
+	$(Q)$(NASM) $(NASMFLAGS) $< -o $@
+
+$(BUILD)/gen/linker.ld: linker.ld boot/layout_abi.h $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TARGET_FLAGS) -E -P -undef -x c -I. $< -o $@
+
+# Two links: the second adds the symbol table that tools/symbols makes from the first one's symbols.
+$(BUILD)/gen/symbols-empty.asm: tools/symbols
+	@mkdir -p $(@D)
+	$(Q)tools/symbols empty > $@
+
+$(BUILD)/adept-nosym.elf: $(OBJECTS) $(BUILD)/obj/symbols-empty.o $(BUILD)/gen/linker.ld $(BUILD)/objects
+	$(Q)$(LD) $(LDFLAGS) -T $(BUILD)/gen/linker.ld -o $@ $(OBJECTS) $(BUILD)/obj/symbols-empty.o
+
+$(BUILD)/gen/symbols.asm: $(BUILD)/adept-nosym.elf tools/symbols
+	$(Q)$(NM) -n $< | tools/symbols table > $@
+
+$(BUILD)/obj/symbols%.o: $(BUILD)/gen/symbols%.asm $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(NASM) $(NASMFLAGS) $< -o $@
+
+$(BUILD)/obj/symbols.o: $(BUILD)/gen/symbols.asm $(BUILD)/flags
+	$(Q)$(NASM) $(NASMFLAGS) $< -o $@
+
+$(KERNEL): $(BUILD)/adept-nosym.elf $(BUILD)/obj/symbols.o
+	$(call say,LD,$@)
+	$(Q)$(LD) $(LDFLAGS) -T $(BUILD)/gen/linker.ld -Map $(BUILD)/adept.map -o $@ $(OBJECTS) $(BUILD)/obj/symbols.o
+	$(Q)tools/symbols compare <($(NM) -n $(BUILD)/adept-nosym.elf) <($(NM) -n $@)
+
+$(KERNEL_STRIPPED): $(KERNEL)
+	$(Q)$(OBJCOPY) --strip-all $< $@
+
+$(BUILD)/adept.dis: $(KERNEL)
+	$(Q)$(OBJDUMP) -d -M intel $< > $@
+
+# --- Guests ----------------------------------------------------------------------------------------------------------
+$(BUILD)/guests/%.bin: guests/%.asm $(BUILD)/flags | $(GENERATED)
+	@mkdir -p $(@D)
+	$(call say,GUEST,$<)
+	$(Q)$(NASM) $(GUEST_NASMFLAGS) -M -MP -MT $@ -MF $(@:.bin=.d) $<
+	$(Q)$(NASM) $(GUEST_NASMFLAGS) -l $(@:.bin=.lst) $< -o $@
+
+# --- ISO -------------------------------------------------------------------------------------------------------------
+iso: $(BUILD)/adept.iso
+$(BUILD)/adept.iso: $(KERNEL_STRIPPED) $(GUESTS) iso/menu iso/guests iso/image
+	$(call say,ISO,$@)
+	$(Q)iso/image $@ $(KERNEL_STRIPPED) $(GUESTS)
+
+# --- Running ---------------------------------------------------------------------------------------------------------
+# GUEST=, CPUS= and so on reach tools/run through the environment.
+run:
+	@tools/deps run
+	@$(MAKE) --no-print-directory -j$(JOBS) kernel guests
+	@BUILD='$(BUILD)' tools/run
+
+check-host:
+	@tools/check-host
+
+# --- Tests on this machine -------------------------------------------------------------------------------------------
+# What the programs in test/host and test/fuzz may link against: sources without an instruction, a port or a global of the
+# machine. A new pure source is added here; test/layering checks that they are pure.
+PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/paging_layout.c arch/x86/exception_name.c \
+	drivers/*.c \
+	vmm/cmdline.c vmm/guest_config.c vmm/guest_line.c vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c \
+	vmm/exit_reason.c vmm/frame_pool.c vmm/guest_paging.c vmm/devices/*.c))
+
+ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
+TSAN_FLAGS := -fsanitize=thread
+FUZZ_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_CFLAGS := -std=gnu17 -O1 -g -fno-omit-frame-pointer -Wall -Wextra -Werror -I. -I$(BUILD)/gen
+TEST_CFLAGS := $(HOST_CFLAGS) -Wno-unused-parameter
+
+HOST_TESTS := $(patsubst test/host/%.c,$(BUILD)/host/%,$(sort $(wildcard test/host/*.c)))
+STRESS_TESTS := $(patsubst test/host/%.c,$(BUILD)/tsan/%,$(sort $(wildcard test/host/*_stress.c)))
+FUZZERS := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard test/fuzz/*.c)))
+
+# $(call flavour,DIRECTORY,COMPILER,FLAGS FOR THE SOURCES): the pure sources built one way, as an archive.
+define flavour
+COMMAND_$(1) := $(2) $(HOST_CFLAGS) $(3)
+$(BUILD)/$(1)/flags: FORCE
+	$$(call stamp,$$@,printf '%s\n' '$$(COMMAND_$(1))' "$$$$($(2) --version 2>&1 | head -n 1)")
+$(BUILD)/$(1)/obj/%.o: %.c $(BUILD)/$(1)/flags | $(GENERATED)
+	@mkdir -p $$(@D)
+	$$(Q)$$(COMMAND_$(1)) -MMD -MP -c $$< -o $$@
+$(BUILD)/$(1)/libpure.a: $(PURE_SOURCES:%.c=$(BUILD)/$(1)/obj/%.o) $(BUILD)/objects
+	$$(Q)rm -f $$@ && ar rcs $$@ $$(filter %.o,$$^)
+-include $(PURE_SOURCES:%.c=$(BUILD)/$(1)/obj/%.d)
+endef
+$(eval $(call flavour,host,$(HOSTCC),$(ASAN_FLAGS)))
+$(eval $(call flavour,tsan,$(HOSTCC),$(TSAN_FLAGS)))
+$(eval $(call flavour,fuzz,$(FUZZCC),$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link))
+
+$(BUILD)/host/%: test/host/%.c $(BUILD)/host/libpure.a $(BUILD)/host/flags
+	$(call say,TEST,$@)
+	$(Q)$(HOSTCC) $(TEST_CFLAGS) $(ASAN_FLAGS) -MMD -MP -MF $@.d $< $(BUILD)/host/libpure.a -lcmocka -lpthread -o $@
+
+$(BUILD)/tsan/%: test/host/%.c $(BUILD)/tsan/libpure.a $(BUILD)/tsan/flags
+	$(call say,TSAN,$@)
+	$(Q)$(HOSTCC) $(TEST_CFLAGS) $(TSAN_FLAGS) -MMD -MP -MF $@.d $< $(BUILD)/tsan/libpure.a -lcmocka -lpthread -o $@
+
+$(BUILD)/fuzz/%: test/fuzz/%.c $(BUILD)/fuzz/libpure.a $(BUILD)/fuzz/flags
+	$(call say,FUZZ,$@)
+	$(Q)$(FUZZCC) $(TEST_CFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d $< $(BUILD)/fuzz/libpure.a -o $@
+
+.PHONY: host-tests stress-tests fuzzers print-pure-sources
+host-tests: $(HOST_TESTS)
+stress-tests: $(STRESS_TESTS)
+fuzzers: $(FUZZERS)
+print-pure-sources:
+	@printf '%s\n' $(PURE_SOURCES)
+
+# --- Everything that is tested: the last line is `N passed, N failed` -------------------------------------------------
+# ONLY=pattern runs the tests whose name contains the pattern.
+test:
+	@tools/deps test
+	@BUILD='$(BUILD)' test/run-tests --only '$(ONLY)'
+
+FUZZ_SECONDS ?= 600
+FUZZ_GUESTS ?= 10000
+fuzz:
+	@tools/deps test
+	@BUILD='$(BUILD)' test/run-tests --only '$(or $(ONLY),fuzz)' --fuzz-seconds $(FUZZ_SECONDS) --fuzz-guests $(FUZZ_GUESTS)
+
+deps:
+	@tools/deps test
+
+clean:
+	$(Q)rm -rf $(BUILD)
+
+help:
+	@printf '%s\n' \
+	    'make              builds the hypervisor and the guests into $(BUILD)/' \
+	    'make run          runs them in an emulator; GUEST= CPUS= MEM= MODEL= EMU= CMDLINE= TIMEOUT= UEFI=1' \
+	    '                  (tools/run --help explains them)' \
+	    'make test         runs every test; ONLY=pattern some of them' \
+	    'make fuzz         fuzzes for FUZZ_SECONDS=$(FUZZ_SECONDS) each, and with FUZZ_GUESTS=$(FUZZ_GUESTS) random guests' \
+	    'make iso          $(BUILD)/adept.iso, for CD and USB, BIOS and UEFI' \
+	    'make check-host   what this machine can run Adept in, and why' \
+	    'make deps         installs what run and test need (they do so themselves)' \
+	    'make clean        removes $(BUILD)/' \
+	    'V=1 shows the commands; CLANG=1 builds with clang; CROSS_COMPILE= sets the toolchain prefix; BUILD= the directory'
+
+-include $(OBJECTS:.o=.d) $(GUESTS:.bin=.d) $(addsuffix .d,$(HOST_TESTS) $(STRESS_TESTS) $(FUZZERS))

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""What exits do, one by one, by guests made for it (test/emu/guests), and faults forced into the hypervisor."""
+import os
+import re
+import subprocess
+
+from harness import Failure, check, emulator_test, launch
+
+
+def assemble(context, name):
+    """Assembles test/emu/guests/NAME.asm; gives the binary's path."""
+    path = os.path.join(context.logs, f"guest-{name}.bin")
+    command = ["nasm", "-f", "bin", "-w+all", "-Werror", "-Iguests/", f"-I{context.build}/gen/", f"test/emu/guests/{name}.asm", "-o", path]
+    done = subprocess.run(command, cwd=context.root, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failure(f"test/emu/guests/{name}.asm does not assemble: {done.stderr.strip().splitlines()[0]}")
+    return path
+
+
+def made_guest(context, test_name, guest, status=0, expect=(), forbid=(), options="", **variables):
+    """A test whose guest is assembled when it runs: the tests are listed before anything is built."""
+
+    def test():
+        run = launch(context, test_name, GUEST=f"{assemble(context, guest)} name={guest} {options}".strip(), **variables)
+        verdict = "pass" if status == 0 else "fail"
+        check(context, test_name, run, status, [rf"^adept: guest {guest}: {verdict} \(", *expect], forbid)
+    return test_name, test
+
+
+def nothing_lost_uncounted(context):
+    """Every exit of a guest that floods the trace is printed, folded, or counted as lost: the sum is exact."""
+
+    def test():
+        name = "trace-flood"
+        run = launch(context, name, GUEST=f"{assemble(context, 'flood')} name=flood")
+        check(context, name, run, 0, [r"^adept: guest flood: pass", r"^\[flood\] flood: done$", r"-> emulated \(\d+\) x5000$"])
+        printed = sum(int(repeats or 1) for repeats in re.findall(r"^#\d+ .*?(?: x(\d+))?$", "\n".join(run.lines), re.MULTILINE))
+        lost = sum(int(count) for count in re.findall(r"^adept: trace: cpu=\d+ lost=(\d+) ", "\n".join(run.lines), re.MULTILINE))
+        total = int(re.search(r"^adept: exits vm=flood reason=all count=(\d+)", "\n".join(run.lines), re.MULTILINE).group(1))
+        if lost == 0:
+            raise Failure("nothing was lost: the flood is too small to prove anything")
+        if printed + lost != total:
+            raise Failure(f"{printed} exits printed and {lost} lost are not {total}")
+    return "trace-flood", test
+
+
+def tests(context):
+    for model in ("corei7_icelake_u", "corei5_arrandale_m520", "corei7_haswell_4770"):
+        yield made_guest(context, f"reinject-{model}", "reinject", MODEL=model,
+                         expect=[r"^#\d+ .* RDMSR\(31\) .* -> inject #GP", r"^#\d+ .* EXCEPTION_NMI\(0\) .* -> inject #DB"])
+        yield made_guest(context, f"instructions-{model}", "instructions", MODEL=model,
+                         expect=[r"^\[instructions\] outsb upwards, outsb downwards$", r"reason=XSETBV\(55\)",
+                                 r"reason=WBINVD\(54\)", r"reason=INVD\(13\)", r"reason=CR_ACCESS\(28\)"]
+                         if "arrandale" not in model else [r"reason=WBINVD\(54\)", r"reason=INVD\(13\)"])
+    yield nothing_lost_uncounted(context)
+
+    # The machine's interrupt, pending when a guest starts, exits and goes nowhere.
+    yield made_guest(context, "external-interrupt", "interrupt", CMDLINE="test=guest-interrupt",
+                     expect=[r"^#\d+ .* EXTERNAL_INTERRUPT\(1\) .*\(64\) -> resume"])
+    # An EPT that does not become better by what the engine does: the guest ends, told why, after 16 exits.
+    yield emulator_test(context, "ept-no-progress", status=1, GUEST="hello;modes", CMDLINE="test=ept-wrong-root",
+                        expect=[r"^adept: guest hello: fail \(no progress: 16 EPT faults in a row at gpa=0x7c00 rip=0x7c00\)",
+                                r"^adept: exits vm=hello reason=EPT_VIOLATION\(48\) count=16 ", r"^adept: guest modes: fail \(no progress"])
+
+    # Policies: end instead of ignore, all at once and one by one.
+    for name, policy, why in (("policy-end", "policy=end", "write to ROM: gpa=0xf0000 access=W"),
+                              ("policy-hole", "policy=rom:ignore,hole:end", "access to a hole: gpa=0xa0000 access=R"),
+                              ("policy-nx", "policy=nx:end", "fetch from no-execute memory: gpa=0x50000 access=X")):
+        yield emulator_test(context, name, status=1, GUEST=f"tour {policy}", CMDLINE="trace=stats",
+                            expect=[rf"^adept: guest tour: fail \({re.escape(why)}", r"^adept: report: vm=tour "])
+
+    # What a report of a crash holds.
+    yield emulator_test(context, "crash-report", status=1, GUEST="crash", expect=[
+        r"^adept: report: vm=crash cpu=0 ended: triple fault$", r"^adept:   rip=0x[0-9a-f]+ rflags=", r"^adept:   cs=0000 base=0x0 ",
+        r"^adept:   code at 0x[0-9a-f]+:( [0-9a-f]{2}){16}$", r"^adept:   #\d+ .* TRIPLE_FAULT\(2\)", r"^adept: report: end vm=crash$"])
+    yield emulator_test(context, "dump-vmcs", GUEST="hello", CMDLINE="trace=none dump=vmcs", expect=[
+        r"^adept: vmcs: control EPT_POINTER\(0x201a\)=0x[0-9a-f]+5e$", r"^adept: vmcs: guest GUEST_RIP\(0x681e\)=0x",
+        r"^adept: vmcs: control ENCLS_EXITING_BITMAP\(0x202e\)=absent$"])
+    yield emulator_test(context, "dump-ept-identity", GUEST="identity", CMDLINE="trace=none dump=ept", MODEL="corei7_haswell_4770", expect=[
+        r"^adept: ept: vm=identity gpa=0xb8000-0xb8fff hpa=0xb8000 pages=1x4K rights=RW- type=UC ipat=0 accessed=1 dirty=1$",
+        r"^adept: ept: vm=identity gpa=0x[0-9a-f]+-0x[0-9a-f]+ hpa=0x[0-9a-f]+ pages=\d+x2M rights=RWX type=WB "])
+
+    # Strings that make no sense.
+    yield emulator_test(context, "guest-too-large", status=1, ran=False, GUEST="hello mem=4G", MEM=256,
+                        expect=[r"^adept: guest hello: fail \(memory is missing", r"^adept: end: "])
+    yield emulator_test(context, "guest-beyond-its-memory", status=1, ran=False, GUEST="hello load=0x9fff0000", MEM=256,
+                        expect=[r"^adept: guest hello: fail \(its 512 bytes do not fit into its RAM at load=0x9fff0000\)"])
+    yield emulator_test(context, "guest-entry", status=1, GUEST="hello entry=0000:9000 timeout=1", CMDLINE="trace=EPT_VIOLATION",
+                        expect=[r"^#1 .* cs:ip=0000:9000 gpa=0x9000 "])

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""What the emulator tests share: a run of tools/run, its console, and what must and must not be on it."""
+import os
+import re
+import subprocess
+
+EMULATOR_TIMEOUT = 60  # seconds; tests that need more say so
+
+
+class Failure(Exception):
+    """A test has failed; the text says why, on one line."""
+
+
+class Context:
+    def __init__(self, root, build, jobs, update):
+        self.root = root
+        self.build = os.path.join(root, build)
+        self.jobs = jobs
+        self.update = update
+        self.kernel = os.path.join(self.build, "adept")
+        self.logs = os.path.join(self.build, "test")
+        os.makedirs(self.logs, exist_ok=True)
+
+    def log(self, name):
+        return os.path.join(self.logs, name + ".log")
+
+    def read_log(self, name):
+        with open(self.log(name), encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+
+def run_logged(command, log, timeout=600, environment=None):
+    """Runs a command with all it prints going to the file `log`; its exit status, or 124 if it took too long."""
+    with open(log, "wb") as output:
+        try:
+            return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                  timeout=timeout, check=False, env={**os.environ, **(environment or {})}).returncode
+        except subprocess.TimeoutExpired:
+            output.write(f"\ntimeout after {timeout} s\n".encode())
+            return 124
+
+
+class Run:
+    """One run of the launcher: exit status and console lines (without their line ends)."""
+
+    def __init__(self, status, console):
+        self.status = status
+        self.console = console
+        self.lines = console.replace("\r", "").split("\n")
+
+    def has(self, pattern):
+        return re.search(pattern, "\n".join(self.lines), re.MULTILINE) is not None
+
+    def count(self, pattern):
+        return len(re.findall(pattern, "\n".join(self.lines), re.MULTILINE))
+
+
+# The variables that decide a run: those of the caller's environment must not leak into a test.
+VARIABLES = ("GUEST", "CPUS", "MEM", "EMU", "MODEL", "CMDLINE", "TIMEOUT", "UEFI", "MULTIBOOT", "IPS", "ISO", "KERNEL")
+
+
+def launch(context, name, timeout=EMULATOR_TIMEOUT, **variables):
+    """Runs tools/run; console to NAME.log, what the launcher itself says to NAME.launcher.log."""
+    environment = {key: value for key, value in os.environ.items() if key not in VARIABLES}
+    environment["BUILD"] = context.build
+    environment["TMPDIR"] = context.logs
+    arguments = {"EMU": "bochs", "CPUS": 1, "TIMEOUT": timeout, **variables}
+    command = ["tools/run", *(f"{key}={value}" for key, value in arguments.items())]
+    with open(context.log(name), "wb") as console, open(context.log(name + ".launcher"), "wb") as launcher:
+        launcher.write((" ".join(repr(word) for word in command) + "\n").encode())
+        launcher.flush()
+        status = subprocess.run(command, cwd=context.root, stdin=subprocess.DEVNULL, stdout=console, stderr=launcher,
+                                timeout=timeout + 60, check=False, env=environment).returncode
+    with open(context.log(name), encoding="utf-8", errors="replace", newline="") as console:
+        return Run(status, console.read())
+
+
+def first_complaint(context, name, run):
+    """The most telling line of a run that went wrong, for its FAIL line."""
+    for line in run.lines:
+        if re.match(r"adept: (panic|refused|isolation: VIOLATION|guest .*: fail)", line):
+            return line
+    lines = context.read_log(name + ".launcher").strip().splitlines()
+    return lines[-1] if len(lines) > 1 else "no complaint on the console"
+
+
+def check(context, name, run, status=0, expect=(), forbid=(), ran=True):
+    """Fails unless exit status and console are as told. Patterns are searched line by line (^ and $ match at lines).
+
+    ran: guests ran, so the hypervisor must have audited who owns what they could reach, and said so.
+    """
+    statuses = status if isinstance(status, tuple) else (status,)
+    if run.status not in statuses:
+        raise Failure(f"exit status {run.status}, not {' or '.join(map(str, statuses))}: {first_complaint(context, name, run)}")
+    forbid = [*forbid, r"isolation: VIOLATION"]
+    if ran:
+        # Each guest of the run must have its audit, not just one of them.
+        guests = re.findall(r"^adept: guest (\S+): (?:pass|fail) \(", "\n".join(run.lines), re.MULTILINE)
+        if not guests:
+            raise Failure(f"no guest has an end: {first_complaint(context, name, run)}")
+        expect = [*expect, *(rf"^adept: isolation: ok vm={re.escape(guest)} " for guest in guests), r"^adept: end: "]
+        forbid += [r"^adept: panic:"]
+    for pattern in forbid:
+        for line in run.lines:
+            if re.search(pattern, line):
+                raise Failure(f"'{pattern}' must not appear: {line}")
+    for pattern in expect:
+        if not run.has(pattern):
+            raise Failure(f"'{pattern}' does not appear: {first_complaint(context, name, run)}")
+
+
+def emulator_test(context, name, status=0, expect=(), forbid=(), ran=True, timeout=EMULATOR_TIMEOUT, **variables):
+    """A test that is one run: (name, function)."""
+
+    def test():
+        run = launch(context, name, timeout=timeout, **variables)
+        check(context, name, run, status, expect, forbid, ran)
+    return name, test
