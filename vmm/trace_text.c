@@ -2,11 +2,13 @@
 /* A trace record as one line: `#17 cpu=0 vm=tour t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e ... -> map 4K WB (214)`. */
 #include "vmm/trace_text.h"
 #include "arch/x86/exception.h"
+#include "arch/x86/msr.h"
 #include "drivers/format.h"
 #include "ept/memtype.h"
 #include "ept/misconfig.h"
 #include "ept/qualification.h"
 #include "vmm/exit_reason.h"
+#include "vmm/hypercall_name.h"
 #include <stdarg.h>
 
 struct line {
@@ -117,6 +119,7 @@ static void add_cr(struct line *line, const struct trace_exit *exit)
 static void add_details(struct line *line, const struct trace_exit *exit)
 {
     unsigned long long word = exit->word, value = exit->value;
+    const char *name;
 
     switch (exit->reason) {
     case EXIT_EXCEPTION_NMI:
@@ -128,10 +131,11 @@ static void add_details(struct line *line, const struct trace_exit *exit)
         break;
     case EXIT_RDMSR:
     case EXIT_WRMSR:
-        add(line, " msr=%#llx value=%#llx", word, value);
+        name = msr_name((uint32_t)word);
+        add(line, " msr=%s(%#llx) value=%#llx", name != NULL ? name : "unknown", word, value);
         break;
     case EXIT_VMCALL:
-        add(line, " number=%#llx arg=%#llx", word, value);
+        add(line, " call=%s(%#llx) ebx=%#llx", hypercall_name((uint32_t)word), word, value);
         break;
     case EXIT_XSETBV:
         add(line, " xcr=%#llx value=%#llx", word, value);

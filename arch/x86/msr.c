@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* MSR accesses that survive a #GP, and names. */
+/* MSR accesses that survive a #GP. */
 #include "arch/x86/msr.h"
-
-#include <stddef.h>
 
 must_check bool msr_read_safe(uint32_t number, uint64_t *value)
 {
@@ -38,17 +36,4 @@ must_check bool msr_write_safe(uint32_t number, uint64_t value)
                      : "c"(number), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
                      : "memory");
     return !failed;
-}
-
-const char *msr_name(uint32_t number)
-{
-    switch (number) {
-#define MSR(value, name)                                                                                     \
-    case value:                                                                                              \
-        return #name;
-#include "arch/x86/msr.def"
-#undef MSR
-    default:
-        return NULL;
-    }
 }

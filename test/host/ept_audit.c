@@ -28,8 +28,11 @@ static bool page_is_ours(void *context, uint64_t gpa, uint64_t hpa, uint64_t siz
 
 static bool audit(struct bed *bed, struct ept_audit *result)
 {
-    struct ept_audit_check check = {
-        .context = &bed->pool, .table = table_is_ours, .page = page_is_ours, .scratch = scratch, .scratch_words = 64};
+    struct ept_audit_check check = {.context = &bed->pool,
+                                    .table = table_is_ours,
+                                    .page = page_is_ours,
+                                    .scratch = scratch,
+                                    .scratch_words = 64};
 
     return ept_audit(&bed->ept, &check, result);
 }
@@ -93,7 +96,8 @@ static void test_damage(void **state)
     assert_true(bed_done(&bed));
 
     start(&bed);
-    *pool_entry(&bed.pool, &bed.ept, 1 * MB, 1) = *pool_entry(&bed.pool, &bed.ept, 0, 1); /* where nothing is listed */
+    *pool_entry(&bed.pool, &bed.ept, 1 * MB, 1) =
+        *pool_entry(&bed.pool, &bed.ept, 0, 1); /* where nothing is listed */
     assert_false(audit(&bed, &result));
     assert_int_equal(result.unlisted, 1);
     assert_true(bed_done(&bed));

@@ -15,13 +15,14 @@ static void test_bits(void **state)
 
     (void)state;
     assert_int_equal(ept_caps_init(&caps, CAP_ALL, 46), EPT_OK);
-    assert_true(caps.execute_only && caps.walk_4 && caps.structures_uc && caps.structures_wb && caps.large_2m &&
-                caps.large_1g && caps.invept && caps.accessed_dirty && caps.advanced_exit_information &&
-                caps.invept_context && caps.invept_all);
+    assert_true(caps.execute_only && caps.walk_4 && caps.structures_uc && caps.structures_wb &&
+                caps.large_2m && caps.large_1g && caps.invept && caps.accessed_dirty &&
+                caps.advanced_exit_information && caps.invept_context && caps.invept_all);
     assert_false(caps.walk_5);
     assert_int_equal(ept_caps_init(&caps, 1u << 6 | 1u << 14, 46), EPT_OK);
     assert_false(caps.execute_only || caps.structures_uc || caps.large_2m || caps.large_1g || caps.invept ||
-                 caps.accessed_dirty || caps.advanced_exit_information || caps.invept_context || caps.invept_all);
+                 caps.accessed_dirty || caps.advanced_exit_information || caps.invept_context ||
+                 caps.invept_all);
     assert_true(ept_caps_leaf(&caps, 1));
     assert_false(ept_caps_leaf(&caps, 2) || ept_caps_leaf(&caps, 3) || ept_caps_leaf(&caps, 4));
 }
@@ -76,7 +77,8 @@ static void test_eptp(void **state)
     assert_int_equal(ept_caps_init(&caps, 1u << 6 | 1u << 8, 46), EPT_OK);
     assert_int_equal(eptp_make(&caps, 0x12345000), 0x12345000 | 0 | 3 << 3);
     assert_int_equal(ept_caps_init(&caps, CAP_5_LEVEL, 52), EPT_OK);
-    assert_int_equal(eptp_make(&caps, UINT64_C(0xffffffffff000)), UINT64_C(0xffffffffff000) | 6 | 4 << 3 | 1 << 6);
+    assert_int_equal(eptp_make(&caps, UINT64_C(0xffffffffff000)),
+                     UINT64_C(0xffffffffff000) | 6 | 4 << 3 | 1 << 6);
 }
 
 static void test_status_text(void **state)
@@ -90,7 +92,7 @@ static void test_status_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits),  cmocka_unit_test(test_missing),     cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_bits), cmocka_unit_test(test_missing),     cmocka_unit_test(test_widths),
         cmocka_unit_test(test_eptp), cmocka_unit_test(test_status_text),
     };
 

@@ -68,11 +68,11 @@ static void test_operations(void **state)
     (void)state;
     assert_true(bed_init(&bed, CAP_NO_1G, 40, 64));
     assert_true(bed_add(&bed, EPT_REGION_RAM, 0, GB, 16 * GB, RWX));
-    assert_int_equal(ept_zap(&bed.ept, 0, GB), EPT_FLUSH_NONE);                       /* nothing was mapped */
-    assert_int_equal(ept_fault(&bed.ept, 0, EPT_READ).flush, EPT_FLUSH_NONE);         /* installed */
-    assert_int_equal(ept_fault(&bed.ept, 0, EPT_READ).flush, EPT_FLUSH_NONE);         /* spurious */
+    assert_int_equal(ept_zap(&bed.ept, 0, GB), EPT_FLUSH_NONE);               /* nothing was mapped */
+    assert_int_equal(ept_fault(&bed.ept, 0, EPT_READ).flush, EPT_FLUSH_NONE); /* installed */
+    assert_int_equal(ept_fault(&bed.ept, 0, EPT_READ).flush, EPT_FLUSH_NONE); /* spurious */
     assert_int_equal(ept_split(&bed.ept, 0, 1).flush, EPT_FLUSH_CONTEXT);
-    assert_int_equal(ept_split(&bed.ept, 0, 1).flush, EPT_FLUSH_NONE);                /* it was split */
+    assert_int_equal(ept_split(&bed.ept, 0, 1).flush, EPT_FLUSH_NONE); /* it was split */
     assert_int_equal(ept_set_rights(&bed.ept, 0x1000, 0x1000, R).flush, EPT_FLUSH_CONTEXT);
     assert_int_equal(ept_set_rights(&bed.ept, 0x1000, 0x1000, R).flush, EPT_FLUSH_NONE);
     assert_int_equal(ept_fault(&bed.ept, 0x1000, EPT_READ).kind, EPT_FAULT_INSTALLED);
@@ -82,7 +82,8 @@ static void test_operations(void **state)
     assert_int_equal(ept_remove(&bed.ept, 0x3000, 0x1000).flush, EPT_FLUSH_CONTEXT);
     assert_int_equal(ept_remove(&bed.ept, 0x3000, 0x1000).flush, EPT_FLUSH_NONE);
     assert_int_equal(ept_plant(&bed.ept, 0x8000, 1, EPT_PLANT_WRITE_ONLY).flush, EPT_FLUSH_CONTEXT);
-    assert_int_equal(ept_fault(&bed.ept, 0x8000, 0).flush, EPT_FLUSH_NONE); /* a misconfigured entry is not cached */
+    assert_int_equal(ept_fault(&bed.ept, 0x8000, 0).flush,
+                     EPT_FLUSH_NONE); /* a misconfigured entry is not cached */
     assert_int_equal(ept_plant(&bed.ept, 0x8000, 3, EPT_PLANT_READ_ONLY).flush, EPT_FLUSH_CONTEXT);
     assert_int_equal(ept_fault(&bed.ept, 0x8000, EPT_WRITE).flush, EPT_FLUSH_NONE);
     assert_int_equal(ept_map_one(&bed.ept, 0x9000, 0, R, MEMORY_TYPE_WB).flush, EPT_FLUSH_CONTEXT);

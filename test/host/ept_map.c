@@ -62,14 +62,15 @@ static void test_largest_page(void **state)
 
     (void)state;
     assert_true(bed_init(&bed, CAP_ALL, 40, 64));
-    assert_true(bed_add(&bed, EPT_REGION_RAM, 0, 640 * KB, 4 * GB, RWX));            /* too short for 2M */
+    assert_true(bed_add(&bed, EPT_REGION_RAM, 0, 640 * KB, 4 * GB, RWX)); /* too short for 2M */
     assert_true(bed_add(&bed, EPT_REGION_RAM, 1 * MB, 3 * GB - 1 * MB, 4 * GB + 1 * MB, RWX));
-    assert_true(bed_add(&bed, EPT_REGION_RAM, 8 * GB, 2 * GB, 16 * GB + 2 * MB, RWX)); /* hpa aligned for 2M only */
+    assert_true(
+        bed_add(&bed, EPT_REGION_RAM, 8 * GB, 2 * GB, 16 * GB + 2 * MB, RWX)); /* hpa aligned for 2M only */
     assert_true(bed_add(&bed, EPT_REGION_RAM, 12 * GB, 2 * GB, 24 * GB + 4 * KB, RWX)); /* for 4K only */
     assert_int_equal(touch(&bed, 0x1000, 0).level, 1);
     assert_int_equal(touch(&bed, 1 * MB, 0).level, 1);
     assert_int_equal(touch(&bed, 2 * MB, 0).level, 2);
-    assert_int_equal(touch(&bed, 1 * GB - 1, 0).level, 2);  /* its 1G page would begin outside */
+    assert_int_equal(touch(&bed, 1 * GB - 1, 0).level, 2); /* its 1G page would begin outside */
     assert_int_equal(touch(&bed, 1 * GB, 0).level, 3);
     assert_int_equal(touch(&bed, 2 * GB, 0).level, 3);
     assert_int_equal(touch(&bed, 3 * GB - 1, 0).kind, EPT_FAULT_SPURIOUS);
@@ -161,7 +162,8 @@ static void test_memory_type_of_identity(void **state)
 {
     struct bed bed;
     struct mtrr_snapshot mtrr = {.def_type = 0x800 | MEMORY_TYPE_WB, .phys_width = 40};
-    struct ept_region region = {.size = 8 * GB, .kind = EPT_REGION_IDENTITY, .rights = RWX, .type_from_mtrr = true};
+    struct ept_region region = {
+        .size = 8 * GB, .kind = EPT_REGION_IDENTITY, .rights = RWX, .type_from_mtrr = true};
 
     (void)state;
     mtrr.variable[0].base = 3 * GB | MEMORY_TYPE_UC;
@@ -327,7 +329,8 @@ static void test_corrupt_reference(void **state)
 
         assert_true(ept_fault_resolved(touch(&bed, 0x3000, 0).kind));
         before = bed.pool.in_use;
-        *pool_entry(&bed.pool, &bed.ept, 0x3000, level) ^= UINT64_C(1) << 38; /* well-formed, but no table of ours */
+        *pool_entry(&bed.pool, &bed.ept, 0x3000, level) ^= UINT64_C(1)
+                                                           << 38; /* well-formed, but no table of ours */
         assert_int_equal(ept_walk(&bed.ept, 0x3000).end, EPT_WALK_FOREIGN);
         result = touch(&bed, 0x3000, EPT_READ);
         assert_int_equal(result.kind, EPT_FAULT_REPAIRED);
@@ -390,7 +393,8 @@ static void test_map_range(void **state)
     assert_int_equal(ept_map_range(&bed.ept, 0, 0).status, EPT_UNALIGNED);
     assert_int_equal(ept_map_range(&bed.ept, TB, 0x1000).status, EPT_BEYOND_WIDTH);
     assert_int_equal(ept_map_range(&bed.ept, 0x1000, TB).status, EPT_BEYOND_WIDTH);
-    assert_int_equal(ept_map_range(&bed.ept, 100 * MB, 0x1000).status, EPT_OK); /* nothing there, nothing to do */
+    assert_int_equal(ept_map_range(&bed.ept, 100 * MB, 0x1000).status,
+                     EPT_OK); /* nothing there, nothing to do */
     assert_true(bed_done(&bed));
 }
 
@@ -478,8 +482,9 @@ static void test_names(void **state)
     assert_string_equal(ept_fault_kind_name((enum ept_fault_kind)99), "?");
     for (int kind = 0; kind < EPT_FAULT_KIND_COUNT; kind++) {
         assert_true(strlen(ept_fault_kind_name((enum ept_fault_kind)kind)) > 1);
-        assert_int_equal(ept_fault_resolved((enum ept_fault_kind)kind),
-                         kind == EPT_FAULT_INSTALLED || kind == EPT_FAULT_SPURIOUS || kind == EPT_FAULT_REPAIRED);
+        assert_int_equal(ept_fault_resolved((enum ept_fault_kind)kind), kind == EPT_FAULT_INSTALLED ||
+                                                                            kind == EPT_FAULT_SPURIOUS ||
+                                                                            kind == EPT_FAULT_REPAIRED);
     }
 }
 

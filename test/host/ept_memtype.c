@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of ept/memtype.c, also against a table and a byte-by-byte reading of the manual written without it. */
+/* Tests of ept/memtype.c, also against a table and a byte-by-byte reading of the manual written without it.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -51,7 +52,8 @@ static void test_fixed(void **state)
 {
     struct mtrr_snapshot mtrr = snapshot(UC | ON | FIXED);
     struct memory_type_range range;
-    const uint32_t bases[11] = {0x00000, 0x80000, 0xa0000, 0xc0000, 0xc8000, 0xd0000, 0xd8000, 0xe0000, 0xe8000, 0xf0000, 0xf8000};
+    const uint32_t bases[11] = {0x00000, 0x80000, 0xa0000, 0xc0000, 0xc8000, 0xd0000,
+                                0xd8000, 0xe0000, 0xe8000, 0xf0000, 0xf8000};
     const enum memory_type types[8] = {WB, UC, WC, WT, WP, WB, WC, UC};
 
     (void)state;
@@ -86,7 +88,8 @@ static void test_overlap_table(void **state)
 {
     const enum memory_type types[5] = {UC, WC, WT, WP, WB};
     const enum memory_type expected[5][5] = {
-        {UC, UC, UC, UC, UC}, {UC, WC, UC, UC, UC}, {UC, UC, WT, UC, WT}, {UC, UC, UC, WP, UC}, {UC, UC, WT, UC, WB},
+        {UC, UC, UC, UC, UC}, {UC, WC, UC, UC, UC}, {UC, UC, WT, UC, WT},
+        {UC, UC, UC, WP, UC}, {UC, UC, WT, UC, WB},
     };
 
     (void)state;
@@ -194,11 +197,21 @@ static enum memory_type by_the_book(const struct mtrr_snapshot *mtrr, uint64_t a
             continue;
         matched = true;
         switch (mtrr->variable[n].base & 0xff) {
-        case 0: uc = true; break;
-        case 1: wc = true; break;
-        case 4: wt = true; break;
-        case 5: wp = true; break;
-        case 6: wb = true; break;
+        case 0:
+            uc = true;
+            break;
+        case 1:
+            wc = true;
+            break;
+        case 4:
+            wt = true;
+            break;
+        case 5:
+            wp = true;
+            break;
+        case 6:
+            wb = true;
+            break;
         }
     }
     if (!matched)
@@ -249,20 +262,17 @@ static void test_names(void **state)
     assert_string_equal(memory_type_name((enum memory_type)2), "?");
     assert_string_equal(memory_type_name((enum memory_type)7), "?");
     for (unsigned type = 0; type < 300; type++)
-        assert_int_equal(memory_type_valid(type), type == 0 || type == 1 || type == 4 || type == 5 || type == 6);
+        assert_int_equal(memory_type_valid(type),
+                         type == 0 || type == 1 || type == 4 || type == 5 || type == 6);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_disabled_is_uc),
-        cmocka_unit_test(test_fixed),
-        cmocka_unit_test(test_overlap_table),
-        cmocka_unit_test(test_three_overlap),
-        cmocka_unit_test(test_usual_layouts),
-        cmocka_unit_test(test_not_valid_and_count),
-        cmocka_unit_test(test_unknown_is_uc),
-        cmocka_unit_test(test_random_against_the_book),
+        cmocka_unit_test(test_disabled_is_uc), cmocka_unit_test(test_fixed),
+        cmocka_unit_test(test_overlap_table),  cmocka_unit_test(test_three_overlap),
+        cmocka_unit_test(test_usual_layouts),  cmocka_unit_test(test_not_valid_and_count),
+        cmocka_unit_test(test_unknown_is_uc),  cmocka_unit_test(test_random_against_the_book),
         cmocka_unit_test(test_names),
     };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of ept/misconfig.c: every rule at every level, each bit alone, against the manual's table written out here. */
+/* Tests of ept/misconfig.c: every rule at every level, each bit alone, against the manual's table written out
+ * here. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,11 +10,13 @@
 #include "ept/misconfig.h"
 #include "test/host/ept_pool.h"
 
-/* SDM vol. 3, "EPT Misconfigurations" and the entry formats, as a second reading: the reserved bits of a present entry. */
+/* SDM vol. 3, "EPT Misconfigurations" and the entry formats, as a second reading: the reserved bits of a
+ * present entry. */
 static uint64_t reserved_bits(const struct ept_caps *caps, unsigned level, uint64_t raw)
 {
     uint64_t reserved = 0;
-    bool leaf = level == 1 || (level == 2 && caps->large_2m && raw & 0x80) || (level == 3 && caps->large_1g && raw & 0x80);
+    bool leaf = level == 1 || (level == 2 && caps->large_2m && raw & 0x80) ||
+                (level == 3 && caps->large_1g && raw & 0x80);
 
     for (unsigned bit = caps->physical_width; bit < 52; bit++)
         reserved |= UINT64_C(1) << bit;
@@ -31,7 +34,8 @@ static uint64_t reserved_bits(const struct ept_caps *caps, unsigned level, uint6
 static bool misconfigured(const struct ept_caps *caps, unsigned level, uint64_t raw)
 {
     unsigned rights = raw & 7, type = raw >> 3 & 7;
-    bool leaf = level == 1 || (level == 2 && caps->large_2m && raw & 0x80) || (level == 3 && caps->large_1g && raw & 0x80);
+    bool leaf = level == 1 || (level == 2 && caps->large_2m && raw & 0x80) ||
+                (level == 3 && caps->large_1g && raw & 0x80);
 
     if (rights == 0)
         return false;
@@ -80,10 +84,10 @@ static void test_exhaustive_low_bits(void **state)
                     check(&caps, level, low | UINT64_C(0x40000000));
                 }
                 for (unsigned bit = 3; bit < 64; bit++) {
-                    check(&caps, level, UINT64_C(1) << bit | 7);           /* each bit alone, in a table entry */
-                    check(&caps, level, UINT64_C(1) << bit | 7 | 0x80);    /* in a large page */
-                    check(&caps, level, UINT64_C(1) << bit | 7 | 0xb0);    /* ... of type WB */
-                    check(&caps, level, UINT64_C(1) << bit);               /* not present: never */
+                    check(&caps, level, UINT64_C(1) << bit | 7);        /* each bit alone, in a table entry */
+                    check(&caps, level, UINT64_C(1) << bit | 7 | 0x80); /* in a large page */
+                    check(&caps, level, UINT64_C(1) << bit | 7 | 0xb0); /* ... of type WB */
+                    check(&caps, level, UINT64_C(1) << bit);            /* not present: never */
                 }
             }
         }
@@ -115,7 +119,8 @@ static void test_reasons(void **state)
         {2, UINT64_C(0x10000001007), EPT_REASON_ADDRESS, UINT64_C(0x10000000000)},
         {1, UINT64_C(0x8000000001037), EPT_REASON_ADDRESS, UINT64_C(0x8000000000000)},
         {1, UINT64_C(0xfff0000000001f37), 0, 0}, /* bits 63:52 and 11:8 */
-        {1, UINT64_C(0x8000000000012), EPT_REASON_WRITE_ONLY | EPT_REASON_ADDRESS | EPT_REASON_MEMORY_TYPE, UINT64_C(0x800000000003f)},
+        {1, UINT64_C(0x8000000000012), EPT_REASON_WRITE_ONLY | EPT_REASON_ADDRESS | EPT_REASON_MEMORY_TYPE,
+         UINT64_C(0x800000000003f)},
     };
     struct ept_caps caps;
 
@@ -124,7 +129,9 @@ static void test_reasons(void **state)
     for (unsigned n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
         uint64_t offending;
 
-        assert_int_equal(ept_misconfig_reasons(&caps, cases[n].level, (struct ept_entry){cases[n].raw}, &offending), cases[n].reasons);
+        assert_int_equal(
+            ept_misconfig_reasons(&caps, cases[n].level, (struct ept_entry){cases[n].raw}, &offending),
+            cases[n].reasons);
         assert_int_equal(offending, cases[n].offending);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Table frames for the tests of ept/: a pool that zeroes, counts, checks owners, and can run short or interfere. */
+/* Table frames for the tests of ept/: a pool that zeroes, counts, checks owners, and can run short or
+ * interfere. */
 #ifndef TEST_HOST_EPT_POOL_H
 #define TEST_HOST_EPT_POOL_H
 
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POOL_BASE UINT64_C(0x7e00000000) /* host-physical address of the first frame */
+#define POOL_BASE        UINT64_C(0x7e00000000) /* host-physical address of the first frame */
 #define POOL_END_OF_LIST UINT32_MAX
 
 /* IA32_VMX_EPT_VPID_CAP of a processor that has it all, and bits to take away. */
@@ -176,8 +177,8 @@ static inline bool bed_done(struct bed *bed)
     return clean;
 }
 
-static inline bool bed_add(struct bed *bed, enum ept_region_kind kind, uint64_t gpa, uint64_t size, uint64_t hpa,
-                           unsigned rights)
+static inline bool bed_add(struct bed *bed, enum ept_region_kind kind, uint64_t gpa, uint64_t size,
+                           uint64_t hpa, unsigned rights)
 {
     struct ept_region region = {.gpa = gpa,
                                 .size = size,

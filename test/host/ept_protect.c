@@ -73,7 +73,8 @@ static void test_remove_and_type(void **state)
     assert_int_equal(ept_fault(&bed.ept, 8 * MB, EPT_READ).level, 2);
     assert_int_equal(ept_walk(&bed.ept, 8 * MB).memory_type, MEMORY_TYPE_WC);
     assert_true(ept_walk(&bed.ept, 8 * MB).ignore_pat);
-    assert_int_equal(ept_set_type(&bed.ept, 8 * MB, 2 * MB, MEMORY_TYPE_WC, true).flush, EPT_FLUSH_NONE); /* the same */
+    assert_int_equal(ept_set_type(&bed.ept, 8 * MB, 2 * MB, MEMORY_TYPE_WC, true).flush,
+                     EPT_FLUSH_NONE); /* the same */
     assert_true(bed_done(&bed));
 }
 

@@ -19,8 +19,8 @@ static void test_decode_every_bit(void **state)
             q = ept_qualification_decode(access | rights << 3, true);
             assert_int_equal(q.access, access);
             assert_int_equal(q.rights, rights);
-            assert_false(q.linear_valid || q.page_walk || q.linear_known || q.nmi_unblocking || q.shadow_stack ||
-                         q.page_shadow_stack || q.paging_verification || q.asynchronous);
+            assert_false(q.linear_valid || q.page_walk || q.linear_known || q.nmi_unblocking ||
+                         q.shadow_stack || q.page_shadow_stack || q.paging_verification || q.asynchronous);
         }
     }
     q = ept_qualification_decode(0x80, true);

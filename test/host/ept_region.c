@@ -18,7 +18,8 @@ static void empty(struct ept_region_list *list, struct ept_region *storage, unsi
 
 static struct ept_region ram(uint64_t gpa, uint64_t size, uint64_t hpa)
 {
-    return (struct ept_region){.gpa = gpa, .size = size, .hpa = hpa, .kind = EPT_REGION_RAM, .rights = RWX, .memory_type = 6};
+    return (struct ept_region){
+        .gpa = gpa, .size = size, .hpa = hpa, .kind = EPT_REGION_RAM, .rights = RWX, .memory_type = 6};
 }
 
 static enum ept_status add(struct ept_region_list *list, struct ept_region region)
@@ -183,7 +184,8 @@ static void test_hole(void **state)
 {
     struct ept_region storage[4];
     struct ept_region_list list;
-    struct ept_region hole = {.gpa = 0xa0000, .size = 0x20000, .kind = EPT_REGION_HOLE, .hpa = 0x123, .memory_type = 6};
+    struct ept_region hole = {
+        .gpa = 0xa0000, .size = 0x20000, .kind = EPT_REGION_HOLE, .hpa = 0x123, .memory_type = 6};
 
     (void)state;
     empty(&list, storage, 4);
@@ -262,7 +264,8 @@ static void test_random_against_pages(void **state)
         }
         /* Neighbours that are alike were merged. */
         for (unsigned n = 1; n < list.count; n++)
-            assert_false(storage[n - 1].gpa + storage[n - 1].size == storage[n].gpa && storage[n - 1].rights == storage[n].rights &&
+            assert_false(storage[n - 1].gpa + storage[n - 1].size == storage[n].gpa &&
+                         storage[n - 1].rights == storage[n].rights &&
                          storage[n - 1].hpa + storage[n - 1].size == storage[n].hpa);
     }
 }

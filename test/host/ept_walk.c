@@ -35,7 +35,8 @@ static void test_steps(void **state)
 
         assert_int_equal(walk.steps[n].level, level);
         assert_int_equal(walk.steps[n].entry.raw, *entry);
-        assert_ptr_equal(pool_at(&bed.pool, walk.steps[n].entry_hpa & ~UINT64_C(0xfff)), (void *)((uintptr_t)entry & ~UINT64_C(0xfff)));
+        assert_ptr_equal(pool_at(&bed.pool, walk.steps[n].entry_hpa & ~UINT64_C(0xfff)),
+                         (void *)((uintptr_t)entry & ~UINT64_C(0xfff)));
         assert_int_equal(walk.steps[n].entry_hpa & 0xfff, (uintptr_t)entry & 0xfff);
     }
     *pool_entry(&bed.pool, &bed.ept, 3 * GB + 0x123456, 3) &= ~EPT_EXECUTE; /* rights are the AND of all */

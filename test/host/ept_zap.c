@@ -97,8 +97,7 @@ static void test_shared_and_cyclic(void **state)
     assert_true(bed_add(&bed, EPT_REGION_RAM, 0, 4 * GB, 4 * GB, RWX));
     assert_int_equal(ept_map_range(&bed.ept, 0, 4 * MB).status, EPT_OK);
     *pool_entry(&bed.pool, &bed.ept, 64 * MB, 2) = *pool_entry(&bed.pool, &bed.ept, 0, 2); /* shared PT */
-    *pool_entry(&bed.pool, &bed.ept, 65 * MB + 2 * MB, 2) = bed.ept.root | RWX;            /* back to the root */
-    *pool_entry(&bed.pool, &bed.ept, 0, 3) |= 0;
+    *pool_entry(&bed.pool, &bed.ept, 65 * MB + 2 * MB, 2) = bed.ept.root | RWX; /* back to the root */
     assert_int_equal(ept_zap(&bed.ept, 64 * MB, 64 * MB), EPT_FLUSH_CONTEXT);
     assert_true(mapped(&bed, 2 * MB));
     assert_int_equal(ept_zap(&bed.ept, 0, TB), EPT_FLUSH_CONTEXT);
@@ -117,7 +116,8 @@ static void test_junk_goes(void **state)
     assert_true(bed_init(&bed, CAP_NO_LARGE, 40, 64));
     assert_true(bed_add(&bed, EPT_REGION_RAM, 0, 4 * GB, 4 * GB, RWX));
     assert_int_equal(ept_map_range(&bed.ept, 0, 4 * MB).status, EPT_OK);
-    *pool_entry(&bed.pool, &bed.ept, 2 * MB, 2) |= EPT_BIT(45); /* the reference is spoilt: its table is lost */
+    *pool_entry(&bed.pool, &bed.ept, 2 * MB, 2) |=
+        EPT_BIT(45); /* the reference is spoilt: its table is lost */
     assert_int_equal(ept_zap(&bed.ept, 2 * MB, 4 * KB), EPT_FLUSH_CONTEXT);
     assert_int_equal(*pool_entry(&bed.pool, &bed.ept, 2 * MB, 2), 0);
     *pool_entry(&bed.pool, &bed.ept, 0, 1) = EPT_BIT(60); /* junk in a leaf that is not present */
@@ -130,9 +130,9 @@ static void test_junk_goes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exactly_the_range), cmocka_unit_test(test_large_page_goes_whole),
+        cmocka_unit_test(test_exactly_the_range),  cmocka_unit_test(test_large_page_goes_whole),
         cmocka_unit_test(test_retire_and_reclaim), cmocka_unit_test(test_nothing_there),
-        cmocka_unit_test(test_shared_and_cyclic), cmocka_unit_test(test_junk_goes),
+        cmocka_unit_test(test_shared_and_cyclic),  cmocka_unit_test(test_junk_goes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

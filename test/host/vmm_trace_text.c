@@ -100,8 +100,18 @@ static void instructions(void **state)
     record.exit.mode = TRACE_MODE_LONG;
     record.exit.word = 0x1234;
     record.exit.result = (struct trace_result){.code = RESULT_INJECT, .vector = 13};
-    expect(&record, "#17 cpu=0 vm=tour t=123456 RDMSR(31) cs:ip=0000:0000000000007c3e msr=0x1234 value=0x0 -> inject #GP "
+    expect(&record, "#17 cpu=0 vm=tour t=123456 RDMSR(31) cs:ip=0000:0000000000007c3e msr=unknown(0x1234) value=0x0 -> inject #GP "
                     "(214)");
+    record.exit.word = 0xc0000080;
+    record.exit.value = 0x100;
+    record.exit.result.code = RESULT_EMULATED;
+    expect(&record, "#17 cpu=0 vm=tour t=123456 RDMSR(31) cs:ip=0000:0000000000007c3e msr=IA32_EFER(0xc0000080) value=0x100 "
+                    "-> emulated (214)");
+    record = record_of(EXIT_VMCALL);
+    record.exit.word = 0x41440007;
+    record.exit.value = 0x40000;
+    expect(&record, "#17 cpu=0 vm=tour t=123456 VMCALL(18) cs:ip=0000:7c3e call=QUERY_MAPPING(0x41440007) ebx=0x40000 -> "
+                    "emulated (214)");
     record = record_of(EXIT_CR_ACCESS);
     record.exit.qualification = 0x4;
     record.exit.value = 0x20;

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Names of the hypercalls. */
+#include "vmm/hypercall_name.h"
+#include "vmm/hypercall_abi.h"
+
+const char *hypercall_name(uint32_t number)
+{
+    switch (number) {
+    case HYPERCALL_VERSION:
+        return "VERSION";
+    case HYPERCALL_END:
+        return "END";
+    case HYPERCALL_PUT_CHARACTER:
+        return "PUT_CHARACTER";
+    case HYPERCALL_PUT_STRING:
+        return "PUT_STRING";
+    case HYPERCALL_EXIT_COUNT:
+        return "EXIT_COUNT";
+    case HYPERCALL_PLANT_FAULT:
+        return "PLANT_FAULT";
+    case HYPERCALL_LAST_FAULT:
+        return "LAST_FAULT";
+    case HYPERCALL_QUERY_MAPPING:
+        return "QUERY_MAPPING";
+    case HYPERCALL_SET_RIGHTS:
+        return "SET_RIGHTS";
+    case HYPERCALL_MEMORY_SIZE:
+        return "MEMORY_SIZE";
+    default:
+        return "unknown";
+    }
+}
