@@ -41,23 +41,42 @@ static bool seen_before(struct audit *audit, uint64_t hpa)
     return false;
 }
 
-/* Does a leaf say what the list says about all that it maps? */
-static bool listed(const struct audit *audit, uint64_t gpa, unsigned level, struct ept_entry leaf)
+/* Does the list grant [gpa, gpa + size), in one region, at hpa, with these attributes of a leaf or more
+ * rights? */
+static bool granted(const struct ept *ept, const struct ept_region *region, uint64_t gpa, uint64_t hpa,
+                    uint64_t size, struct ept_entry leaf)
 {
-    const struct ept_region *region = ept_region_find(audit->ept->regions, gpa);
-    uint64_t size = ept_level_size(level);
-    enum memory_type type;
+    enum memory_type type = (enum memory_type)region->memory_type;
 
-    if (region == NULL || region->gpa + region->size < gpa + size)
+    if ((ept_entry_rights(leaf) & ~(unsigned)region->rights) != 0 || region->hpa + (gpa - region->gpa) != hpa)
         return false;
-    if ((ept_entry_rights(leaf) & ~(unsigned)region->rights) != 0 ||
-        region->hpa + (gpa - region->gpa) != ept_entry_address(leaf))
-        return false;
-    type = (enum memory_type)region->memory_type;
-    if (region->type_from_mtrr && !mtrr_type_uniform(audit->ept->mtrr, ept_entry_address(leaf), size, &type))
+    if (region->type_from_mtrr && !mtrr_type_uniform(ept->mtrr, hpa, size, &type))
         return false;
     return ept_entry_memory_type(leaf) == (unsigned)type &&
            ((leaf.raw & EPT_IGNORE_PAT) != 0) == region->ignore_pat;
+}
+
+/*
+ * Does a leaf say what the list says about all that it maps? It may reach over several regions: after rights
+ * were added to a part of it, until an access needs them.
+ */
+static bool listed(const struct audit *audit, uint64_t gpa, unsigned level, struct ept_entry leaf)
+{
+    uint64_t end = gpa + ept_level_size(level);
+    uint64_t offset = ept_entry_address(leaf) - gpa;
+
+    while (gpa < end) {
+        const struct ept_region *region = ept_region_find(audit->ept->regions, gpa);
+        uint64_t to;
+
+        if (region == NULL)
+            return false;
+        to = region->gpa + region->size < end ? region->gpa + region->size : end;
+        if (!granted(audit->ept, region, gpa, gpa + offset, to - gpa, leaf))
+            return false;
+        gpa = to;
+    }
+    return true;
 }
 
 static void audit_leaf(struct audit *audit, uint64_t gpa, unsigned level, struct ept_entry leaf)

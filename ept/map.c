@@ -30,6 +30,7 @@ void ept_destroy(struct ept *ept)
 
         while ((lost = ept->memory.any_table(ept->memory.context)) != EPT_NO_FRAME)
             ept_table_free(ept, lost);
+        ept->retired_count = 0; /* what a damaged list of retired frames still counted was among them */
     }
     ept->root_table = NULL;
     ept->root = 0;

@@ -61,24 +61,22 @@ bool ept_planted_original(struct ept *ept, uint64_t slot_hpa, struct ept_entry e
     return record != NULL;
 }
 
-bool ept_planted_restore(struct ept *ept, struct ept_entry *slot, uint64_t slot_hpa, struct ept_entry entry,
-                         struct ept_entry *original)
+enum ept_settled ept_planted_settle(struct ept *ept, struct ept_entry *slot, uint64_t slot_hpa,
+                                    struct ept_entry bad, struct ept_entry *now)
 {
     struct ept_planted *record;
-    bool done = false;
+    enum ept_settled settled = EPT_SETTLED_NOT;
 
-    if (none(ept))
-        return false;
     lock(ept);
-    record = record_of(ept, slot_hpa, entry);
-    if (record != NULL) {
-        *original = value_of(record, entry);
-        done = ept_replace(slot, entry, *original);
-        if (done)
+    record = record_of(ept, slot_hpa, bad);
+    *now = record != NULL ? value_of(record, bad) : (struct ept_entry){0};
+    if (ept_replace(slot, bad, *now)) {
+        settled = record != NULL ? EPT_SETTLED_RESTORED : EPT_SETTLED_CLEARED;
+        if (record != NULL)
             drop(ept, record);
     }
     unlock(ept);
-    return done;
+    return settled;
 }
 
 bool ept_planted_take(struct ept *ept, uint64_t slot_hpa, struct ept_entry entry, struct ept_entry *original)

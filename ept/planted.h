@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Inside the engine: the record of references to tables that ept_plant() spoilt. Only with a record is the
- * address of a spoilt reference believed. A lock guards it, which nobody takes while nothing is planted.
+ * address of a spoilt reference believed. A lock guards it, which a fault takes only when it meets a bad
+ * entry.
  */
 #ifndef EPT_PLANTED_H
 #define EPT_PLANTED_H
@@ -12,10 +13,19 @@
 EPT_MUST_CHECK bool ept_planted_original(struct ept *ept, uint64_t slot_hpa, struct ept_entry entry,
                                          struct ept_entry *original);
 
-/* Puts a planted entry back and drops its record. False: it is not planted (any more). *original: what is
- * there then. */
-EPT_MUST_CHECK bool ept_planted_restore(struct ept *ept, struct ept_entry *slot, uint64_t slot_hpa,
-                                        struct ept_entry entry, struct ept_entry *original);
+/*
+ * Puts a bad entry right: a planted one gets its true value back and its record is dropped, any other is
+ * cleared. Looking for the record and changing the slot are one step under the lock: between the two another
+ * CPU could put the entry right and a third plant it anew, and then clearing it would lose a table.
+ */
+enum ept_settled {
+    EPT_SETTLED_NOT,      /* the slot holds something else by now */
+    EPT_SETTLED_RESTORED, /* *now is the true value */
+    EPT_SETTLED_CLEARED,  /* *now is empty */
+};
+
+EPT_MUST_CHECK enum ept_settled ept_planted_settle(struct ept *ept, struct ept_entry *slot, uint64_t slot_hpa,
+                                                   struct ept_entry bad, struct ept_entry *now);
 
 /* Drops the record of an entry that was planted and has been taken out of its slot. As
  * ept_planted_original(). */

@@ -55,17 +55,11 @@ bool ept_cursor_down(const struct ept *ept, uint64_t gpa, struct ept_cursor *cur
     return true;
 }
 
-static void repaired(struct ept_cursor *cursor)
-{
-    if (cursor->level > cursor->repaired_level)
-        cursor->repaired_level = cursor->level;
-}
-
 void ept_correct(struct ept *ept, uint64_t gpa, struct ept_cursor *cursor)
 {
-    const struct ept_entry empty = {0};
     struct ept_entry bad = cursor->entry;
-    struct ept_entry original;
+    struct ept_entry now;
+    enum ept_settled settled;
 
     /*
      * A table is unlinked before it is frozen, and its frame is not used again while we are in here: so a
@@ -77,21 +71,18 @@ void ept_correct(struct ept *ept, uint64_t gpa, struct ept_cursor *cursor)
         ept_cursor_start(ept, gpa, cursor);
         return;
     }
-    if (ept_planted_original(ept, cursor->slot_hpa, bad, &original)) {
-        if (ept_planted_restore(ept, cursor->slot, cursor->slot_hpa, bad, &original)) {
-            repaired(cursor);
-            cursor->flush =
-                ept_flush_both(cursor->flush, ept_flush_for_change(&ept->caps, cursor->level, bad, original));
-        }
-    } else if (ept_replace(cursor->slot, bad, empty)) {
-        repaired(cursor);
-        /* Above level 1 it may once have referenced a table, whose translations processors may still have
-         * cached. */
-        if (cursor->level > EPT_LEVEL_PT)
+    settled = ept_planted_settle(ept, cursor->slot, cursor->slot_hpa, bad, &now);
+    if (settled != EPT_SETTLED_NOT) {
+        if (cursor->level > cursor->repaired_level)
+            cursor->repaired_level = cursor->level;
+        /* Unless it is a spoilt leaf it may once have referenced a table, whose translations processors may
+         * still have cached. */
+        if (settled == EPT_SETTLED_CLEARED && cursor->level > EPT_LEVEL_PT &&
+            !ept_is_planted_leaf(cursor->level, bad))
             cursor->flush = EPT_FLUSH_CONTEXT;
         else
             cursor->flush =
-                ept_flush_both(cursor->flush, ept_flush_for_change(&ept->caps, cursor->level, bad, empty));
+                ept_flush_both(cursor->flush, ept_flush_for_change(&ept->caps, cursor->level, bad, now));
     }
     ept_cursor_read(cursor);
 }

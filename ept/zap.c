@@ -75,11 +75,16 @@ uint64_t ept_reclaim(struct ept *ept)
 
     while (hpa != 0) {
         const struct ept_entry *table = ept_table_at(ept, hpa);
-        uint64_t next = ept_entry_address(ept_load(&table[0]));
+        struct ept_entry link;
 
+        /* Should corruption have reached a retired table, the rest of the list is not believed, but lost
+         * until the end. */
+        if (table == NULL)
+            break;
+        link = ept_load(&table[0]);
         __atomic_fetch_sub(&ept->retired_count, 1, __ATOMIC_RELAXED);
         ept_table_free(ept, hpa);
-        hpa = next;
+        hpa = ept_is_frozen(link) ? ept_entry_address(link) : 0;
         count++;
     }
     return count;
@@ -94,47 +99,49 @@ struct zap {
 static void zap_table(struct ept *ept, struct ept_entry *table, uint64_t table_hpa, unsigned level,
                       uint64_t base, struct zap *zap);
 
-/* One slot, translating [base, base + size of the level), of which some or all is in the range. */
-static void zap_slot(struct ept *ept, struct ept_entry *slot, uint64_t slot_hpa, unsigned level,
+/* Clears what is neither a table of ours nor a leaf; a planted reference is restored instead. True: look
+ * again. */
+static bool zap_bad(struct ept *ept, struct ept_entry *slot, uint64_t slot_hpa, unsigned level,
+                    struct ept_entry bad, struct zap *zap)
+{
+    struct ept_entry now;
+
+    if (ept_planted_settle(ept, slot, slot_hpa, bad, &now) != EPT_SETTLED_CLEARED)
+        return true;
+    if (level == EPT_LEVEL_PT || ept_is_planted_leaf(level, bad))
+        zap->flush = ept_flush_both(zap->flush, ept_flush_for_change(&ept->caps, level, bad, now));
+    else
+        zap->flush = EPT_FLUSH_CONTEXT; /* it may once have referenced a table */
+    return false;
+}
+
+/* One slot, translating [base, base + size of the level), of which some or all is in the range. True: look
+ * again. */
+static bool zap_slot(struct ept *ept, struct ept_entry *slot, uint64_t slot_hpa, unsigned level,
                      uint64_t base, struct zap *zap)
 {
     const struct ept_entry empty = {0};
     bool whole = base >= zap->start && base + ept_level_size(level) <= zap->end;
+    struct ept_entry entry = ept_load(slot);
+    struct ept_entry *table = NULL;
 
-    for (;;) {
-        struct ept_entry entry = ept_load(slot);
-        struct ept_entry original;
-        struct ept_entry *table = NULL;
-
-        /* A frozen slot: another CPU takes this very table away, with all that is in it. */
-        if (entry.raw == 0 || ept_is_frozen(entry))
-            return;
-        if (ept_planted_original(ept, slot_hpa, entry, &original)) {
-            if (ept_planted_restore(ept, slot, slot_hpa, entry, &original))
-                entry = original;
-            else
-                continue;
-        }
-        if (ept_is_table(ept, level, entry))
-            table = ept_table_at(ept, ept_entry_address(entry));
-        if (table != NULL && !whole) {
-            zap_table(ept, table, ept_entry_address(entry), level - 1, base, zap);
-            return;
-        }
-        if (!ept_replace(slot, entry, empty))
-            continue;
-        if (table != NULL) {
-            zap->flush = EPT_FLUSH_CONTEXT;
-            if (ept_entry_address(entry) != ept->root)
-                ept_retire(ept, ept_entry_address(entry), level - 1);
-        } else if (level == EPT_LEVEL_PT || ept_is_good_leaf(ept, level, entry) ||
-                   ept_is_planted_leaf(level, entry)) {
-            zap->flush = ept_flush_both(zap->flush, ept_flush_for_change(&ept->caps, level, entry, empty));
-        } else {
-            zap->flush = EPT_FLUSH_CONTEXT; /* it may once have referenced a table */
-        }
-        return;
+    /* A frozen slot: another CPU takes this very table away, with all that is in it. */
+    if (entry.raw == 0 || ept_is_frozen(entry))
+        return false;
+    if (ept_is_table(ept, level, entry))
+        table = ept_table_at(ept, ept_entry_address(entry));
+    if (table != NULL && !whole) {
+        zap_table(ept, table, ept_entry_address(entry), level - 1, base, zap);
+        return false;
     }
+    if (table == NULL && !ept_is_good_leaf(ept, level, entry))
+        return zap_bad(ept, slot, slot_hpa, level, entry, zap);
+    if (!ept_replace(slot, entry, empty))
+        return true;
+    zap->flush = ept_flush_both(zap->flush, ept_flush_for_change(&ept->caps, level, entry, empty));
+    if (table != NULL && ept_entry_address(entry) != ept->root)
+        ept_retire(ept, ept_entry_address(entry), level - 1);
+    return false;
 }
 
 static void zap_table(struct ept *ept, struct ept_entry *table, uint64_t table_hpa, unsigned level,
@@ -144,7 +151,9 @@ static void zap_table(struct ept *ept, struct ept_entry *table, uint64_t table_h
     unsigned first = zap->start > base ? ept_index(zap->start, level) : 0;
 
     for (unsigned n = first; n < EPT_ENTRIES && base + n * size < zap->end; n++)
-        zap_slot(ept, &table[n], table_hpa + n * sizeof(struct ept_entry), level, base + n * size, zap);
+        while (
+            zap_slot(ept, &table[n], table_hpa + n * sizeof(struct ept_entry), level, base + n * size, zap)) {
+        }
 }
 
 enum ept_flush ept_zap(struct ept *ept, uint64_t gpa, uint64_t size)

@@ -74,8 +74,10 @@ static bool claim_range(struct vm *vm, uint64_t base, uint64_t length, uint64_t 
             at += FRAME_SIZE;
         if (at == start)
             break;
-        if (!frame_claim(start, (at - start) / FRAME_SIZE, FRAME_FREE, FRAME_GUEST(vm->id)))
-            return false;
+        if (!frame_claim(start, (at - start) / FRAME_SIZE, FRAME_FREE, FRAME_GUEST(vm->id))) {
+            at = start; /* another CPU has just taken one of them: look again */
+            continue;
+        }
         *budget -= at - start;
         vm->ram_frames += (at - start) / FRAME_SIZE;
         if (!add_region(vm, start, at - start, start, EPT_REGION_IDENTITY, EPT_READ | EPT_WRITE | EPT_EXECUTE))
