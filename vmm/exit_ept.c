@@ -113,6 +113,7 @@ static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_
 {
     const struct ept_region *region = fault->region;
     uint64_t host_physical;
+    unsigned rights;
 
     if (vcpu->step.page_count == STEP_PAGES_MAX) {
         vm_end(vcpu->vm, VM_FAILED, "one instruction reaches more than %u pages that are no RAM", STEP_PAGES_MAX);
@@ -125,8 +126,9 @@ static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_
         host_physical = bus_page(vcpu, region, guest_physical_address);
         vcpu->result.code = fault->kind == EPT_FAULT_DENIED_HOLE ? RESULT_HOLE_IGNORED : RESULT_ROM_WRITE_IGNORED;
     }
-    if (!step_over(vcpu, guest_physical_address, host_physical,
-                   fault->kind == EPT_FAULT_DENIED_NX ? region->rights | EPT_EXECUTE : EPT_RIGHTS)) {
+    rights = fault->kind == EPT_FAULT_DENIED_NX ? region->rights | EPT_EXECUTE : EPT_RIGHTS;
+    if (!step_over(vcpu, guest_physical_address, host_physical, rights) &&
+        (!vm_drop_ept(vcpu->vm) || !step_over(vcpu, guest_physical_address, host_physical, rights))) {
         vm_end(vcpu->vm, VM_FAILED, "no table frame is left for gpa=%#llx", (unsigned long long)guest_physical_address);
         return end_guest(vcpu);
     }
@@ -173,6 +175,8 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
     unsigned access = (unsigned)(qualification & EPT_RIGHTS);
     struct ept_fault_result fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
 
+    if (unlikely(fault.kind == EPT_FAULT_NO_FRAME) && vm_drop_ept(vcpu->vm))
+        fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
     vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
     vcpu->last_fault.level = fault.repaired_level;
     vcpu->last_fault.detail = access;

@@ -202,8 +202,11 @@ void cpu_serve(void)
         run_own_guests(vmm_cpu());
         (void)__atomic_sub_fetch(&cpus_busy, 1, __ATOMIC_RELEASE);
     }
-    while (!__atomic_load_n(&machine_ends, __ATOMIC_ACQUIRE))
+    while (!__atomic_load_n(&machine_ends, __ATOMIC_ACQUIRE)) {
         cpu_pause();
+        if (__atomic_load_n(&cpus_busy, __ATOMIC_ACQUIRE) != 0) /* help those that still run guests to print */
+            (void)trace_drain_some();
+    }
 }
 
 static void print_last_exits(uint32_t cpu_index)

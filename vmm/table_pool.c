@@ -16,10 +16,11 @@ static uint64_t fresh_frame(const struct table_pool *pool)
     return physical;
 }
 
-must_check bool table_pool_create(struct table_pool *pool, uint16_t vm)
+must_check bool table_pool_create(struct table_pool *pool, uint16_t vm, uint64_t limit)
 {
     memset(pool, 0, sizeof(*pool));
     pool->vm = vm;
+    pool->limit = limit;
     while (pool->ready_count < TABLE_POOL_READY) {
         uint64_t physical = fresh_frame(pool);
 
@@ -42,12 +43,13 @@ void table_pool_destroy(struct table_pool *pool)
 uint64_t table_pool_alloc(void *context)
 {
     struct table_pool *pool = context;
-    uint64_t physical;
+    uint64_t physical = EPT_NO_FRAME;
 
     spinlock_lock(&pool->lock);
-    physical = pool->ready_count > 0 ? pool->ready[--pool->ready_count] : fresh_frame(pool);
-    if (physical != EPT_NO_FRAME && ++pool->in_use > pool->peak)
-        pool->peak = pool->in_use;
+    if (pool->in_use < pool->limit)
+        physical = pool->ready_count > 0 ? pool->ready[--pool->ready_count] : fresh_frame(pool);
+    if (physical != EPT_NO_FRAME)
+        pool->in_use++;
     spinlock_unlock(&pool->lock);
     return physical;
 }

@@ -19,11 +19,11 @@ struct table_pool {
     uint32_t ready_count;
     uint64_t ready[TABLE_POOL_READY]; /* physical, zeroed */
     uint64_t in_use;                  /* tables that the EPT has now */
-    uint64_t peak;
+    uint64_t limit;                   /* no more than these: a guest cannot use up the machine's memory by touching holes */
 };
 
-/* Fills the pool. false: no memory. */
-must_check bool table_pool_create(struct table_pool *pool, uint16_t vm);
+/* Fills the pool; at most `limit` tables will be handed out at a time. false: no memory. */
+must_check bool table_pool_create(struct table_pool *pool, uint16_t vm, uint64_t limit);
 /* Gives the ready frames back. Every table must have come back before. */
 void table_pool_destroy(struct table_pool *pool);
 

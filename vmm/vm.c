@@ -18,6 +18,7 @@
 #include <stdarg.h>
 
 #define CPUID_7_ECX_TME (1u << 13)
+#define TABLES_ELSEWHERE 64
 
 /* The first reason stands. */
 static void set_end(struct vm *vm, enum vm_verdict verdict, bool by_guest, const char *text, va_list arguments)
@@ -86,6 +87,19 @@ static uint64_t empty_root(void)
     return physical;
 }
 
+/*
+ * Tables for all of its RAM in 4 KiB pages, and some for what lies elsewhere. When they run out the whole EPT is dropped: it is a
+ * cache, and what the guest still uses comes back.
+ */
+static uint64_t table_limit(const struct vm *vm)
+{
+    uint64_t frames = 0;
+
+    for (unsigned i = 0; i < vm->regions.count; i++)
+        frames += vm->regions.regions[i].size / FRAME_SIZE;
+    return TABLES_ELSEWHERE + frames / 512 + frames / (512 * 512);
+}
+
 static bool create_ept(struct vm *vm, const struct ept_caps *caps)
 {
     const struct ept_memory memory = {.context = &vm->tables,
@@ -93,7 +107,7 @@ static bool create_ept(struct vm *vm, const struct ept_caps *caps)
                                       .free_table = table_pool_free,
                                       .direct_map = MEMORY_DIRECT_MAP_BASE};
 
-    if (!table_pool_create(&vm->tables, vm->id))
+    if (!table_pool_create(&vm->tables, vm->id, table_limit(vm)))
         return false;
     take_mtrrs(&vm->mtrr);
     if (ept_init(&vm->ept, &memory, caps, &vm->regions) != EPT_OK) {

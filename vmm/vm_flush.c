@@ -15,3 +15,8 @@ must_check bool vm_flush(struct vm *vm, enum ept_flush flush)
     (void)ept_reclaim(&vm->ept); /* tables that were unlinked: no CPU can walk them any more */
     return true;
 }
+
+must_check bool vm_drop_ept(struct vm *vm)
+{
+    return vm_flush(vm, ept_zap(&vm->ept, 0, UINT64_C(1) << vm->ept.caps.guest_width));
+}

@@ -44,6 +44,19 @@ def nothing_lost_uncounted(context):
     return "trace-flood", test
 
 
+def bounded_tables(context):
+    """A guest that touches 2032 holes 2 MiB apart, each with a table of its own, never has more than its share of tables."""
+
+    def test():
+        name = "holes"
+        run = launch(context, name, GUEST=f"{assemble(context, 'holes')} name=holes", CMDLINE="trace=stats", MEM=64)
+        check(context, name, run, 0, [r"^adept: guest holes: pass"])
+        tables = int(re.search(r"^adept: isolation: ok vm=holes pages=\d+ tables=(\d+)", "\n".join(run.lines), re.MULTILINE).group(1))
+        if tables > 64 + 9:
+            raise Failure(f"{tables} tables at its end")
+    return "holes", test
+
+
 def tests(context):
     for model in ("corei7_icelake_u", "corei5_arrandale_m520", "corei7_haswell_4770"):
         yield made_guest(context, f"reinject-{model}", "reinject", MODEL=model,
@@ -53,6 +66,8 @@ def tests(context):
                                  r"reason=WBINVD\(54\)", r"reason=INVD\(13\)", r"reason=CR_ACCESS\(28\)"]
                          if "arrandale" not in model else [r"reason=WBINVD\(54\)", r"reason=INVD\(13\)"])
     yield nothing_lost_uncounted(context)
+
+    yield bounded_tables(context)
 
     # The machine's interrupt, pending when a guest starts, exits and goes nowhere.
     yield made_guest(context, "external-interrupt", "interrupt", CMDLINE="test=guest-interrupt",
