@@ -19,6 +19,8 @@
 
 #define EPT_ENTRIES      512u
 #define EPT_PAGE_SIZE_4K UINT64_C(0x1000)
+#define EPT_PAGE_SHIFT   12u /* bits of an address within a 4 KiB page */
+#define EPT_INDEX_BITS   9u  /* bits that a level translates */
 
 struct ept_entry {
     uint64_t raw;
@@ -85,13 +87,13 @@ _Static_assert((EPT_TABLE_RESERVED & EPT_LARGE) == 0 &&
 /* Bytes that one entry of a level translates. */
 static inline uint64_t ept_level_size(unsigned level)
 {
-    return EPT_PAGE_SIZE_4K << (9 * (level - 1));
+    return EPT_PAGE_SIZE_4K << (EPT_INDEX_BITS * (level - 1));
 }
 
 /* The index, 0..511, of a guest-physical address in the table of a level. */
 static inline unsigned ept_index(uint64_t gpa, unsigned level)
 {
-    return (unsigned)(gpa >> (12 + 9 * (level - 1))) & (EPT_ENTRIES - 1);
+    return (unsigned)(gpa >> (EPT_PAGE_SHIFT + EPT_INDEX_BITS * (level - 1))) & (EPT_ENTRIES - 1);
 }
 
 /* False: the processor stops here with an EPT violation, whatever the other bits are. */

@@ -192,59 +192,77 @@ static void install(struct ept *ept, uint64_t gpa, const struct target *target,
     result->repaired_level = (uint8_t)cursor.repaired_level;
 }
 
-/*
- * The common case by itself, with nothing but locals: tables down to an empty slot for the leaf. False:
- * install() has to look.
- */
-static inline bool install_fast(struct ept *ept, uint64_t gpa, const struct target *target,
-                                struct ept_fault_result *result)
+/* Everything but the common case, which ept_fault() handles by itself; kept out of it for its registers'
+ * sake. */
+static __attribute__((noinline)) struct ept_fault_result
+fault_slow(struct ept *ept, uint64_t gpa, unsigned access, const struct ept_region *region)
 {
-    struct ept_entry *table = ept->root_table;
-    unsigned level = ept->caps.levels;
-
-    for (;;) {
-        struct ept_entry *slot = &table[ept_index(gpa, level)];
-        struct ept_entry entry = ept_load(slot);
-
-        if (ept_is_table(ept, level, entry)) {
-            table = ept_table_at(ept, ept_entry_address(entry));
-            if (table == NULL)
-                return false;
-            level--;
-            continue;
-        }
-        if (entry.raw != 0 || level > target->largest)
-            return false;
-        if (!ept_replace(slot, entry, target_leaf(target, gpa, level)))
-            return false;
-        break;
-    }
-    result->kind = EPT_FAULT_INSTALLED;
-    result->hpa = gpa + target->offset;
-    result->level = (uint8_t)level;
-    result->rights = (uint8_t)ept_entry_rights(target_leaf(target, gpa, level));
-    result->memory_type = (uint8_t)ept_entry_memory_type((struct ept_entry){target->attributes});
-    return true;
-}
-
-struct ept_fault_result ept_fault(struct ept *ept, uint64_t gpa, unsigned access)
-{
-    struct ept_fault_result result = {.kind = EPT_FAULT_BEYOND_WIDTH, .flush = EPT_FLUSH_NONE};
-    const struct ept_region *region;
+    struct ept_fault_result result = {
+        .kind = EPT_FAULT_BEYOND_WIDTH, .flush = EPT_FLUSH_NONE, .region = region};
     struct target target;
 
     if (gpa >> ept->caps.guest_width != 0)
         return result;
-    region = region_at(ept, gpa);
-    result.region = region;
     if (region == NULL || region->rights == 0 || (access & ~(unsigned)region->rights) != 0) {
         result.kind = denial(region, access);
         return result;
     }
     choose(ept, region, gpa, access, &target);
-    if (!install_fast(ept, gpa, &target, &result))
-        install(ept, gpa, &target, &result);
+    install(ept, gpa, &target, &result);
     return result;
+}
+
+/*
+ * The common case with nothing but locals: tables of ours down to an empty slot where the leaf belongs. It is
+ * the path that counts: every new page of a guest comes by here. What it cannot do at once it leaves to
+ * fault_slow().
+ */
+struct ept_fault_result ept_fault(struct ept *ept, uint64_t gpa, unsigned access)
+{
+    void *(*const table_at)(void *, uint64_t) = ept->memory.table_at;
+    const uintptr_t direct_map = ept->memory.direct_map;
+    const uint64_t check = ept->caps.table_check;
+    struct ept_entry *table = ept->root_table;
+    unsigned shift = EPT_PAGE_SHIFT + EPT_INDEX_BITS * (ept->caps.levels - 1u);
+    const struct ept_region *region;
+    struct ept_entry *slot;
+    struct ept_entry entry, leaf;
+    struct target target;
+    unsigned level;
+
+    if (gpa >> ept->caps.guest_width != 0)
+        return fault_slow(ept, gpa, access, NULL);
+    region = region_at(ept, gpa);
+    if (region == NULL || region->rights == 0 || (access & ~(unsigned)region->rights) != 0)
+        return fault_slow(ept, gpa, access, region);
+    choose(ept, region, gpa, access, &target);
+    for (;; shift -= EPT_INDEX_BITS) {
+        slot = &table[gpa >> shift & (EPT_ENTRIES - 1)];
+        entry = ept_load(slot);
+        if ((entry.raw & check) != EPT_RIGHTS || shift == EPT_PAGE_SHIFT) /* as ept_is_table() */
+            break;
+        if (table_at == NULL)
+            table = (struct ept_entry *)(direct_map + ept_entry_address(entry));
+        else
+            table = table_at(ept->memory.context, ept_entry_address(entry));
+        if (table == NULL)
+            return fault_slow(ept, gpa, access, region);
+    }
+    level = (shift - EPT_PAGE_SHIFT) / EPT_INDEX_BITS + 1;
+    if (entry.raw != 0 || level > target.largest)
+        return fault_slow(ept, gpa, access, region);
+    leaf = target_leaf(&target, gpa, level);
+    if (!ept_replace(slot, entry, leaf))
+        return fault_slow(ept, gpa, access, region);
+    return (struct ept_fault_result){
+        .kind = EPT_FAULT_INSTALLED,
+        .flush = EPT_FLUSH_NONE,
+        .region = region,
+        .hpa = gpa + target.offset,
+        .level = (uint8_t)level,
+        .rights = (uint8_t)ept_entry_rights(leaf),
+        .memory_type = (uint8_t)ept_entry_memory_type(leaf),
+    };
 }
 
 struct ept_change ept_map_range(struct ept *ept, uint64_t gpa, uint64_t size)

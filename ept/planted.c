@@ -120,6 +120,10 @@ enum ept_status ept_planted_set(struct ept *ept, struct ept_entry *slot, uint64_
 
     *done = false;
     lock(ept);
+    if (ept_load(slot).raw != original.raw) {
+        unlock(ept);
+        return EPT_OK; /* perhaps planted by another CPU meanwhile: its record must stay */
+    }
     /* A record that still stands for this slot is no longer true: what was planted there has been
      * overwritten. */
     forget(ept, slot_hpa, sizeof(struct ept_entry));
