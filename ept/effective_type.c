@@ -16,7 +16,8 @@ const char *pat_type_name(unsigned type)
     return type == PAT_TYPE_UC_MINUS ? "UC-" : memory_type_name((enum memory_type)type);
 }
 
-enum memory_type effective_type_combine(enum memory_type leaf, enum pat_type pat, enum ept_type_reason *reason)
+enum memory_type effective_type_combine(enum memory_type leaf, enum pat_type pat,
+                                        enum ept_type_reason *reason)
 {
     *reason = EPT_TYPE_BY_TABLE;
     /* WC of the PAT wins over everything, UC of the leaf included. */
@@ -40,7 +41,8 @@ enum memory_type effective_type_combine(enum memory_type leaf, enum pat_type pat
         *reason = EPT_TYPE_CACHES_CHECKED;
         return MEMORY_TYPE_UC;
     }
-    /* Left: WT, WP, WB of the PAT over WC, WT, WP, WB. WB of the PAT takes what is below, and the other way round. */
+    /* Left: WT, WP, WB of the PAT over WC, WT, WP, WB. WB of the PAT takes what is below, and the other way
+     * round. */
     if (pat == PAT_TYPE_WB)
         return leaf;
     if (leaf == MEMORY_TYPE_WB || (unsigned)leaf == (unsigned)pat)
@@ -62,8 +64,9 @@ static struct ept_type_step structures_step(const struct ept_type_input *input)
 
 static struct ept_type_step leaf_step(const struct ept_type_input *input)
 {
-    return (struct ept_type_step){input->memory_type,
-                                  memory_type_valid(input->memory_type) ? EPT_TYPE_BY_LEAF : EPT_TYPE_LEAF_RESERVED};
+    return (struct ept_type_step){input->memory_type, memory_type_valid(input->memory_type)
+                                                          ? EPT_TYPE_BY_LEAF
+                                                          : EPT_TYPE_LEAF_RESERVED};
 }
 
 static struct ept_type_step pat_step(const struct ept_type_input *input)
@@ -73,7 +76,8 @@ static struct ept_type_step pat_step(const struct ept_type_input *input)
     /* Not PA0: the manual says WB, whatever IA32_PAT holds. */
     if ((input->cr0 & CR0_PAGING) == 0)
         return (struct ept_type_step){PAT_TYPE_WB, EPT_TYPE_PAGING_OFF};
-    return (struct ept_type_step){(uint8_t)type, pat_type_valid(type) ? EPT_TYPE_BY_PAT_ENTRY : EPT_TYPE_PAT_RESERVED};
+    return (struct ept_type_step){(uint8_t)type,
+                                  pat_type_valid(type) ? EPT_TYPE_BY_PAT_ENTRY : EPT_TYPE_PAT_RESERVED};
 }
 
 static struct ept_type_step combined_step(const struct ept_type_input *input, struct ept_type_step leaf,
@@ -140,7 +144,8 @@ const char *ept_type_reason_text(enum ept_type_reason reason)
         [EPT_TYPE_PAT_IGNORED] = "bit 6 of the leaf: the PAT has no say",
         [EPT_TYPE_BY_TABLE] = "leaf and PAT together",
         [EPT_TYPE_NEVER_CACHED] = "the leaf is UC: never cached, no cache is looked into",
-        [EPT_TYPE_CACHES_CHECKED] = "the PAT makes it UC: caches are checked, another mapping may have filled them",
+        [EPT_TYPE_CACHES_CHECKED] =
+            "the PAT makes it UC: caches are checked, another mapping may have filled them",
         [EPT_TYPE_ONCE_UNDEFINED] = "leaf and PAT together, a pair that older manuals leave undefined",
         [EPT_TYPE_CACHES_ON] = "CR0.CD = 0: as combined",
         [EPT_TYPE_CACHES_OFF] = "CR0.CD = 1: UC",

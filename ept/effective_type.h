@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory type of a guest's access under EPT, step by step: SDM vol. 3, "EPT and Memory Typing", and the table of "Selecting
- * Memory Types for Pentium III and More Recent Processor Families" ("Effective Page-Level Memory Types"). The MTRRs have no say in
- * it; memtype.h tells what they would have said, for leaves that must repeat it.
+ * The memory type of a guest's access under EPT, step by step: SDM vol. 3, "EPT and Memory Typing", and the
+ * table of "Selecting Memory Types for Pentium III and More Recent Processor Families" ("Effective Page-Level
+ * Memory Types"). The MTRRs have no say in it; memtype.h tells what they would have said, for leaves that
+ * must repeat it.
  */
 #ifndef EPT_EFFECTIVE_TYPE_H
 #define EPT_EFFECTIVE_TYPE_H
@@ -11,7 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The encoding of IA32_PAT's entries: that of the MTRRs, and UC-. SDM vol. 3, "Page Attribute Table (PAT)". */
+/* The encoding of IA32_PAT's entries: that of the MTRRs, and UC-. SDM vol. 3, "Page Attribute Table (PAT)".
+ */
 enum pat_type {
     PAT_TYPE_UC = 0,
     PAT_TYPE_WC = 1,
@@ -27,7 +29,8 @@ bool pat_type_valid(unsigned type);
 /* "UC", "WC", "WT", "WP", "WB", "UC-"; "?" for a reserved value. */
 const char *pat_type_name(unsigned type);
 
-/* PA0..PA7 of a value of IA32_PAT: all eight bits of the entry. index: 4 * PAT + 2 * PCD + PWT of the guest's page. */
+/* PA0..PA7 of a value of IA32_PAT: all eight bits of the entry. index: 4 * PAT + 2 * PCD + PWT of the guest's
+ * page. */
 static inline unsigned pat_entry(uint64_t pat, unsigned index)
 {
     return (unsigned)(pat >> 8 * (index & 7)) & 0xff;
@@ -76,14 +79,16 @@ struct ept_type_input {
 };
 
 struct ept_effective_type {
-    bool valid;            /* no step met a reserved value: `type` and `structures` are what a processor uses */
-    enum memory_type type; /* of the guest's access; UC unless valid */
+    bool valid; /* no step met a reserved value: `type` and `structures` are what a processor uses */
+    enum memory_type type;                           /* of the guest's access; UC unless valid */
     enum memory_type structures;                     /* of accesses to the EPT's entries; UC unless valid */
     struct ept_type_step steps[EPT_TYPE_STEP_COUNT]; /* by enum ept_type_step_kind, in that order */
 };
 
-/* One cell of the manual's table: the leaf's type (which stands where the table has the MTRR's) and the PAT's. Both valid. */
-enum memory_type effective_type_combine(enum memory_type leaf, enum pat_type pat, enum ept_type_reason *reason);
+/* One cell of the manual's table: the leaf's type (which stands where the table has the MTRR's) and the
+ * PAT's. Both valid. */
+enum memory_type effective_type_combine(enum memory_type leaf, enum pat_type pat,
+                                        enum ept_type_reason *reason);
 
 /* The whole derivation. */
 struct ept_effective_type ept_effective_type(const struct ept_type_input *input);
