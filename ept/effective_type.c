@@ -96,7 +96,7 @@ static struct ept_type_step combined_step(const struct ept_type_input *input, st
     return (struct ept_type_step){(uint8_t)type, reason};
 }
 
-static struct ept_type_step access_step(const struct ept_type_input *input, const struct ept_type_step *steps)
+static struct ept_type_step effective_step(const struct ept_type_input *input, const struct ept_type_step *steps)
 {
     if (steps[EPT_TYPE_STRUCTURES].reason == EPT_TYPE_EPTP_RESERVED ||
         steps[EPT_TYPE_PAT].reason == EPT_TYPE_PAT_RESERVED ||
@@ -116,16 +116,16 @@ struct ept_effective_type ept_effective_type(const struct ept_type_input *input)
     steps[EPT_TYPE_LEAF] = leaf_step(input);
     steps[EPT_TYPE_PAT] = pat_step(input);
     steps[EPT_TYPE_COMBINED] = combined_step(input, steps[EPT_TYPE_LEAF], steps[EPT_TYPE_PAT]);
-    steps[EPT_TYPE_ACCESS] = access_step(input, steps);
-    result.valid = steps[EPT_TYPE_ACCESS].reason != EPT_TYPE_NO_ACCESS;
-    result.type = (enum memory_type)steps[EPT_TYPE_ACCESS].type;
+    steps[EPT_TYPE_EFFECTIVE] = effective_step(input, steps);
+    result.valid = steps[EPT_TYPE_EFFECTIVE].reason != EPT_TYPE_NO_ACCESS;
+    result.type = (enum memory_type)steps[EPT_TYPE_EFFECTIVE].type;
     result.structures = result.valid ? (enum memory_type)steps[EPT_TYPE_STRUCTURES].type : MEMORY_TYPE_UC;
     return result;
 }
 
 const char *ept_type_step_name(enum ept_type_step_kind kind)
 {
-    static const char *const names[] = {"structures", "leaf", "pat", "combined", "access"};
+    static const char *const names[] = {"structures", "leaf", "pat", "combined", "effective"};
 
     _Static_assert(sizeof(names) / sizeof(names[0]) == EPT_TYPE_STEP_COUNT, "a name for each step");
     return (unsigned)kind < EPT_TYPE_STEP_COUNT ? names[kind] : "?";

@@ -41,7 +41,7 @@ enum ept_type_step_kind {
     EPT_TYPE_LEAF,       /* bits 5:3 of the leaf */
     EPT_TYPE_PAT,        /* what the guest asks for */
     EPT_TYPE_COMBINED,   /* the two of them, or the leaf alone */
-    EPT_TYPE_ACCESS,     /* the effective type of the access */
+    EPT_TYPE_EFFECTIVE,     /* the effective type of the access */
     EPT_TYPE_STEP_COUNT,
 };
 
@@ -93,7 +93,7 @@ enum memory_type effective_type_combine(enum memory_type leaf, enum pat_type pat
 /* The whole derivation. */
 struct ept_effective_type ept_effective_type(const struct ept_type_input *input);
 
-/* "structures", "leaf", "pat", "combined", "access"; "?" for another number. */
+/* "structures", "leaf", "pat", "combined", "effective"; "?" for another number. */
 const char *ept_type_step_name(enum ept_type_step_kind kind);
 
 /* Why, in words; "?" for another number. */

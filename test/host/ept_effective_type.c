@@ -164,8 +164,8 @@ static void steps_say_why(void **state)
     assert_int_equal(type.steps[EPT_TYPE_PAT].reason, EPT_TYPE_BY_PAT_ENTRY);
     assert_int_equal(type.steps[EPT_TYPE_COMBINED].type, MEMORY_TYPE_WC);
     assert_int_equal(type.steps[EPT_TYPE_COMBINED].reason, EPT_TYPE_BY_TABLE);
-    assert_int_equal(type.steps[EPT_TYPE_ACCESS].type, MEMORY_TYPE_WC);
-    assert_int_equal(type.steps[EPT_TYPE_ACCESS].reason, EPT_TYPE_CACHES_ON);
+    assert_int_equal(type.steps[EPT_TYPE_EFFECTIVE].type, MEMORY_TYPE_WC);
+    assert_int_equal(type.steps[EPT_TYPE_EFFECTIVE].reason, EPT_TYPE_CACHES_ON);
 
     input.ignore_pat = true;
     type = ept_effective_type(&input);
@@ -177,7 +177,7 @@ static void steps_say_why(void **state)
     input.cr0 = CD | PG;
     type = ept_effective_type(&input);
     assert_int_equal(type.steps[EPT_TYPE_COMBINED].type, MEMORY_TYPE_WC);
-    assert_int_equal(type.steps[EPT_TYPE_ACCESS].reason, EPT_TYPE_CACHES_OFF);
+    assert_int_equal(type.steps[EPT_TYPE_EFFECTIVE].reason, EPT_TYPE_CACHES_OFF);
     assert_int_equal(type.steps[EPT_TYPE_STRUCTURES].reason, EPT_TYPE_CACHES_OFF);
     assert_int_equal(type.type, MEMORY_TYPE_UC);
 
@@ -192,7 +192,7 @@ static void steps_say_why(void **state)
     assert_false(type.valid);
     assert_int_equal(type.steps[EPT_TYPE_LEAF].reason, EPT_TYPE_LEAF_RESERVED);
     assert_int_equal(type.steps[EPT_TYPE_LEAF].type, 3);
-    assert_int_equal(type.steps[EPT_TYPE_ACCESS].reason, EPT_TYPE_NO_ACCESS);
+    assert_int_equal(type.steps[EPT_TYPE_EFFECTIVE].reason, EPT_TYPE_NO_ACCESS);
     input = (struct ept_type_input){.eptp = 1};
     assert_int_equal(ept_effective_type(&input).steps[EPT_TYPE_STRUCTURES].reason, EPT_TYPE_EPTP_RESERVED);
     input = (struct ept_type_input){.cr0 = PG, .pat = 2};
@@ -212,7 +212,7 @@ static void names_and_indices(void **state)
         assert_int_equal(4 * selection[i].pat + 2 * selection[i].pcd + selection[i].pwt, selection[i].entry);
         assert_int_equal(pat_entry(UINT64_C(0x8070605040302010), selection[i].entry), 0x10 + 0x10 * i);
     }
-    assert_string_equal(ept_type_step_name(EPT_TYPE_ACCESS), "access");
+    assert_string_equal(ept_type_step_name(EPT_TYPE_EFFECTIVE), "effective");
     assert_string_equal(ept_type_step_name(EPT_TYPE_STEP_COUNT), "?");
     assert_string_equal(ept_type_reason_text(EPT_TYPE_REASON_COUNT), "?");
     for (unsigned i = 0; i < EPT_TYPE_REASON_COUNT; i++) {
