@@ -53,8 +53,10 @@ static struct memory_type_range fixed_type_at(const struct mtrr_snapshot *mtrr, 
     while (hpa < fixed_ranges[n].base)
         n--;
     piece = (unsigned)(hpa - fixed_ranges[n].base) / fixed_ranges[n].size;
-    return (struct memory_type_range){type_of(mtrr->fixed[n] >> 8 * piece),
-                                      fixed_ranges[n].base + (uint64_t)(piece + 1) * fixed_ranges[n].size};
+    return (struct memory_type_range){.type = type_of(mtrr->fixed[n] >> 8 * piece),
+                                      .end =
+                                          fixed_ranges[n].base + (uint64_t)(piece + 1) * fixed_ranges[n].size,
+                                      .source = MTRR_SOURCE_FIXED};
 }
 
 /* One variable range at an address: does it match, and up to where is that answer certain? */
@@ -79,26 +81,36 @@ static bool variable_matches(uint64_t base, uint64_t mask, uint64_t top, uint64_
     return matches;
 }
 
-/* SDM vol. 3, "MTRR Precedences": the type of an address in two ranges. */
-static enum memory_type overlap(enum memory_type left, enum memory_type right)
+/* SDM vol. 3, "MTRR Precedences": the type of an address in variable ranges of these types (bit n: type n),
+ * of which there is one at least. */
+static enum memory_type overlap(unsigned types, enum mtrr_source *source)
 {
-    if (left == right)
-        return left;
-    if ((left == MEMORY_TYPE_WT && right == MEMORY_TYPE_WB) ||
-        (left == MEMORY_TYPE_WB && right == MEMORY_TYPE_WT))
+    const unsigned wt = 1u << MEMORY_TYPE_WT, wb = 1u << MEMORY_TYPE_WB;
+
+    *source = MTRR_SOURCE_VARIABLE;
+    if ((types & (types - 1)) == 0)
+        return (enum memory_type)__builtin_ctz(types);
+    *source = MTRR_SOURCE_OVERLAP_UC;
+    if (types & 1u << MEMORY_TYPE_UC)
+        return MEMORY_TYPE_UC;
+    *source = MTRR_SOURCE_OVERLAP_WT;
+    if (types == (wt | wb))
         return MEMORY_TYPE_WT;
-    return MEMORY_TYPE_UC; /* one is UC, or the manual leaves it undefined */
+    *source = MTRR_SOURCE_UNDEFINED;
+    return MEMORY_TYPE_UC;
 }
 
 struct memory_type_range mtrr_type_at(const struct mtrr_snapshot *mtrr, uint64_t hpa)
 {
-    struct memory_type_range result = {type_of(mtrr->def_type), ADDRESS_END};
+    struct memory_type_range result = {
+        .type = type_of(mtrr->def_type), .end = ADDRESS_END, .source = MTRR_SOURCE_DEFAULT};
     unsigned width = mtrr->phys_width < 32 ? 32 : mtrr->phys_width > 52 ? 52 : mtrr->phys_width;
     uint64_t top = (UINT64_C(1) << width) - 1;
-    bool matched = false;
+    unsigned types = 0;
 
     if ((mtrr->def_type & DEF_TYPE_ENABLED) == 0)
-        return (struct memory_type_range){MEMORY_TYPE_UC, ADDRESS_END};
+        return (struct memory_type_range){
+            .type = MEMORY_TYPE_UC, .end = ADDRESS_END, .source = MTRR_SOURCE_DISABLED};
     if ((mtrr->def_type & DEF_TYPE_FIXED) != 0 && (mtrr->cap & CAP_FIXED) != 0 && hpa < ONE_MIB)
         return fixed_type_at(mtrr, hpa);
     if (hpa > top)
@@ -112,12 +124,14 @@ struct memory_type_range mtrr_type_at(const struct mtrr_snapshot *mtrr, uint64_t
         if ((mask & MASK_VALID) == 0)
             continue;
         if (variable_matches(base & top & ~UINT64_C(0xfff), mask & top & ~UINT64_C(0xfff), top, hpa, &end)) {
-            result.type = matched ? overlap(result.type, type_of(base)) : type_of(base);
-            matched = true;
+            types |= 1u << type_of(base);
+            result.variable |= UINT32_C(1) << n;
         }
         if (end < result.end)
             result.end = end;
     }
+    if (types != 0)
+        result.type = overlap(types, &result.source);
     if (result.end > top)
         result.end = type_of(mtrr->def_type) == result.type ? ADDRESS_END : top + 1;
     return result;
@@ -141,4 +155,34 @@ bool mtrr_type_uniform(const struct mtrr_snapshot *mtrr, uint64_t hpa, uint64_t 
             return false;
     }
     return true;
+}
+
+struct memory_type_range mtrr_range_at(const struct mtrr_snapshot *mtrr, uint64_t hpa)
+{
+    struct memory_type_range result = mtrr_type_at(mtrr, hpa);
+
+    for (unsigned pieces = 1; result.end != ADDRESS_END && pieces < PIECES_MAX; pieces++) {
+        struct memory_type_range next = mtrr_type_at(mtrr, result.end);
+
+        if (next.type != result.type)
+            break;
+        result.end = next.end;
+    }
+    return result;
+}
+
+const char *mtrr_source_text(enum mtrr_source source)
+{
+    static const char *const texts[] = {
+        [MTRR_SOURCE_DISABLED] = "the MTRRs are off",
+        [MTRR_SOURCE_FIXED] = "a fixed range",
+        [MTRR_SOURCE_VARIABLE] = "variable range",
+        [MTRR_SOURCE_OVERLAP_UC] = "variable ranges overlap, UC wins",
+        [MTRR_SOURCE_OVERLAP_WT] = "variable ranges overlap, WT wins over WB",
+        [MTRR_SOURCE_UNDEFINED] = "variable ranges overlap in a way the manual leaves undefined, taken as UC",
+        [MTRR_SOURCE_DEFAULT] = "no range holds it, the default type",
+    };
+
+    _Static_assert(sizeof(texts) / sizeof(texts[0]) == MTRR_SOURCE_COUNT, "a text for each source");
+    return (unsigned)source < MTRR_SOURCE_COUNT ? texts[source] : "?";
 }

@@ -37,11 +37,26 @@ struct mtrr_snapshot {
     uint8_t phys_width; /* MAXPHYADDR: the mask bits that exist */
 };
 
+/* What gives an address its type. */
+enum mtrr_source {
+    MTRR_SOURCE_DISABLED,   /* the MTRRs are off: UC */
+    MTRR_SOURCE_FIXED,      /* a fixed range */
+    MTRR_SOURCE_VARIABLE,   /* one variable range, or several of the same type */
+    MTRR_SOURCE_OVERLAP_UC, /* several variable ranges, one of them UC */
+    MTRR_SOURCE_OVERLAP_WT, /* WT and WB ranges */
+    MTRR_SOURCE_UNDEFINED,  /* a combination that the manual leaves undefined: taken as UC */
+    MTRR_SOURCE_DEFAULT,    /* no range: the default type */
+    MTRR_SOURCE_COUNT,
+};
+
 /* The type of an address, and the first address above it from which on it may be another: [address, end) has
  * one type. */
 struct memory_type_range {
     enum memory_type type;
     uint64_t end; /* UINT64_MAX: the same to the end */
+    enum mtrr_source source;
+    uint32_t
+        variable; /* bit n: variable range n holds the address (and was looked at: not with fixed ranges) */
 };
 
 /*
@@ -50,6 +65,14 @@ struct memory_type_range {
  * UC. None: the default type.
  */
 struct memory_type_range mtrr_type_at(const struct mtrr_snapshot *mtrr, uint64_t hpa);
+
+/* The same, with pieces of the same type that follow each other taken as one: at `end` the type really
+ * changes. `source` and `variable` are those of hpa itself. After very many pieces (masks with gaps) it gives
+ * up and `end` is where it stood. */
+struct memory_type_range mtrr_range_at(const struct mtrr_snapshot *mtrr, uint64_t hpa);
+
+/* In words; "?" for another number. */
+const char *mtrr_source_text(enum mtrr_source source);
 
 /* True, and *type, if [hpa, hpa + size) has one type. snapshot NULL (nothing known): UC everywhere. size > 0.
  */

@@ -22,6 +22,11 @@ static void handle_dump(void *target, struct option_span value, struct option_pr
     guest_config_dump(&options->dump_ept, &options->dump_vmcs, value, problems);
 }
 
+static void handle_memtype(void *target, struct option_span value, struct option_problems *problems)
+{
+    guest_config_memtype(&((struct cmdline_options *)target)->memtype, value, problems);
+}
+
 static void handle_on_end(void *target, struct option_span value, struct option_problems *problems)
 {
     static const enum cmdline_on_end values[] = {ON_END_POWEROFF, ON_END_HALT, ON_END_REBOOT};
@@ -157,6 +162,7 @@ static const struct option_handler handlers[] = {
     {"trace", handle_trace},     {"dump", handle_dump},     {"on_end", handle_on_end},
     {"console", handle_console}, {"cpus", handle_cpus},     {"timeout", handle_timeout},
     {"policy", handle_policy},   {"guests", handle_guests}, {"test", handle_test},
+    {"memtype", handle_memtype},
 };
 
 static bool is_file_name(struct option_span word)

@@ -40,6 +40,7 @@ struct cmdline_options {
     struct trace_filter trace; /* default all */
     bool trace_given;
     bool dump_ept, dump_vmcs;
+    struct guest_memtype memtype; /* of every guest */
     enum cmdline_on_end on_end;
     struct cmdline_console console;
     unsigned cpus;      /* at most this many CPUs are used; 0: all */

@@ -123,6 +123,11 @@ static void handle_dump(void *target, struct option_span value, struct option_pr
     guest_config_dump(&config->dump_ept, &config->dump_vmcs, value, problems);
 }
 
+static void handle_memtype(void *target, struct option_span value, struct option_problems *problems)
+{
+    guest_config_memtype(&((struct guest_config *)target)->memtype, value, problems);
+}
+
 static void handle_policy(void *target, struct option_span value, struct option_problems *problems)
 {
     guest_config_policy(target, value, problems);
@@ -152,6 +157,25 @@ void guest_config_dump(bool *ept, bool *vmcs, struct option_span value, struct o
     }
 }
 
+void guest_config_memtype(struct guest_memtype *memtype, struct option_span value,
+                          struct option_problems *problems)
+{
+    struct option_span item;
+    uint64_t gpa;
+
+    if (value.length == 0)
+        option_problem(problems, "memtype: no address (like 0xb8000)");
+    while (option_next_item(&value, &item)) {
+        if (!option_size(item, &gpa))
+            option_problem(problems, "memtype: '%.*s' is no address (like 0xb8000)", option_span_arguments(item));
+        else if (memtype->count == GUEST_MEMTYPE_MAX)
+            option_problem(problems, "memtype: '%.*s' is one too many after %u", option_span_arguments(item),
+                           GUEST_MEMTYPE_MAX);
+        else
+            memtype->gpa[memtype->count++] = gpa;
+    }
+}
+
 void guest_config_policy(struct guest_config *config, struct option_span value,
                          struct option_problems *problems)
 {
@@ -177,7 +201,7 @@ void guest_config_policy(struct guest_config *config, struct option_span value,
 static const struct option_handler handlers[] = {
     {"name", handle_name},     {"mem", handle_memory_size},    {"cpu", handle_cpu},     {"load", handle_load},
     {"entry", handle_entry},   {"memory", handle_memory_kind}, {"trace", handle_trace}, {"dump", handle_dump},
-    {"policy", handle_policy}, {"timeout", handle_timeout},
+    {"policy", handle_policy}, {"timeout", handle_timeout},    {"memtype", handle_memtype},
 };
 
 void guest_config_init(struct guest_config *config, unsigned index)

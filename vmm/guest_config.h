@@ -25,6 +25,14 @@ enum guest_memory { GUEST_MEMORY_PRIVATE, GUEST_MEMORY_IDENTITY };
  * a report. */
 enum guest_policy { GUEST_POLICY_IGNORE, GUEST_POLICY_END };
 
+#define GUEST_MEMTYPE_MAX 8
+
+/* The guest-physical addresses of memtype=. */
+struct guest_memtype {
+    uint64_t gpa[GUEST_MEMTYPE_MAX];
+    unsigned count;
+};
+
 struct guest_config {
     char name[GUEST_NAME_MAX]; /* letters, digits, '_', '-', '.' */
     bool name_given;           /* by name=, not made from a file name or the index */
@@ -37,6 +45,7 @@ struct guest_config {
     struct trace_filter trace; /* valid if trace_given */
     bool trace_given;
     bool dump_ept, dump_vmcs;
+    struct guest_memtype memtype; /* addresses whose memory type is explained at its end */
     enum guest_policy policy_hole; /* access to a hole */
     enum guest_policy policy_rom;  /* write to ROM */
     enum guest_policy policy_nx;   /* fetch from no-execute */
@@ -55,6 +64,10 @@ void guest_config_policy(struct guest_config *config, struct option_span value,
 
 /* Sets *ept and *vmcs to true where the list of `dump=` has `ept` and `vmcs`. */
 void guest_config_dump(bool *ept, bool *vmcs, struct option_span value, struct option_problems *problems);
+
+/* Appends the addresses of a list like 0xb8000,1M; what is none, or too much, adds a line to *problems. */
+void guest_config_memtype(struct guest_memtype *memtype, struct option_span value,
+                          struct option_problems *problems);
 
 /*
  * Changes *config, which guest_config_init() and then perhaps the command line have set, by a module's

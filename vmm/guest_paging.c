@@ -6,7 +6,12 @@
 #define ENTRY_P UINT64_C(1)
 #define ENTRY_RW UINT64_C(2)
 #define ENTRY_US UINT64_C(4)
+#define ENTRY_PWT UINT64_C(8)
+#define ENTRY_PCD UINT64_C(0x10)
 #define ENTRY_PS UINT64_C(0x80)
+/* The bit PAT stands where a 4 KiB page's entry needs no PS. */
+#define ENTRY_PAT_4K UINT64_C(0x80)
+#define ENTRY_PAT_LARGE UINT64_C(0x1000)
 #define ENTRY_XD (UINT64_C(1) << 63)
 #define ADDRESS_MASK UINT64_C(0x000ffffffffff000)
 
@@ -17,6 +22,7 @@ struct walk {
     bool writable, user, no_execute;
     bool nx_enabled;
     bool reserved; /* a reserved bit was set */
+    uint64_t leaf; /* the entry that maps the page */
 };
 
 enum step { STEP_TABLE, STEP_LEAF, STEP_NOT_PRESENT, STEP_NO_TABLE };
@@ -55,6 +61,7 @@ static enum step walk_32(struct walk *walk, uint64_t *page, unsigned *shift)
     if (!(entry & ENTRY_P))
         return STEP_NOT_PRESENT;
     gather(walk, entry, false);
+    walk->leaf = entry;
     if ((entry & ENTRY_PS) && (walk->paging->cr4 & CR4_PSE)) {
         *page = (entry & 0xffc00000) | ((entry >> 13) & 0xff) << 32; /* PSE-36 */
         *shift = 22;
@@ -65,6 +72,7 @@ static enum step walk_32(struct walk *walk, uint64_t *page, unsigned *shift)
     if (!(entry & ENTRY_P))
         return STEP_NOT_PRESENT;
     gather(walk, entry, false);
+    walk->leaf = entry;
     *page = entry & 0xfffff000;
     *shift = 12;
     return STEP_LEAF;
@@ -82,6 +90,7 @@ static enum step walk_wide(struct walk *walk, uint64_t table, unsigned top, uint
         if (!(entry & ENTRY_P))
             return STEP_NOT_PRESENT;
         gather(walk, entry, true);
+        walk->leaf = entry;
         if (level == 4 && (entry & ENTRY_PS))
             walk->reserved = true;
         if (walk->reserved)
@@ -122,6 +131,17 @@ static bool allowed(const struct walk *walk, enum guest_access access)
     return access == GUEST_ACCESS_READ || walk->writable || !(paging->cr0 & CR0_WP);
 }
 
+/* The walk in the mode of the control registers; paging is on. */
+static enum step walk_to_page(struct walk *walk, uint64_t *page, unsigned *shift)
+{
+    walk->nx_enabled = walk->paging->efer & EFER_NXE;
+    if (walk->paging->efer & EFER_LMA)
+        return walk_wide(walk, walk->paging->cr3 & ADDRESS_MASK, 4, page, shift);
+    if (walk->paging->cr4 & CR4_PAE)
+        return walk_pae(walk, page, shift);
+    return walk_32(walk, page, shift);
+}
+
 must_check enum guest_paging_status guest_paging_translate(const struct guest_paging *paging, uint64_t linear_address,
                                                            enum guest_access access, uint64_t *guest_physical_address,
                                                            uint32_t *error_code)
@@ -135,13 +155,7 @@ must_check enum guest_paging_status guest_paging_translate(const struct guest_pa
         *guest_physical_address = (uint32_t)linear_address;
         return GUEST_PAGING_OK;
     }
-    walk.nx_enabled = paging->efer & EFER_NXE;
-    if (paging->efer & EFER_LMA)
-        step = walk_wide(&walk, paging->cr3 & ADDRESS_MASK, 4, &page, &shift);
-    else if (paging->cr4 & CR4_PAE)
-        step = walk_pae(&walk, &page, &shift);
-    else
-        step = walk_32(&walk, &page, &shift);
+    step = walk_to_page(&walk, &page, &shift);
     if (step == STEP_NO_TABLE)
         return GUEST_PAGING_NO_TABLE;
     if (step == STEP_LEAF && !walk.reserved && allowed(&walk, access)) {
@@ -153,4 +167,19 @@ must_check enum guest_paging_status guest_paging_translate(const struct guest_pa
     if (access == GUEST_ACCESS_FETCH && (walk.nx_enabled || (paging->cr4 & CR4_SMEP)))
         *error_code |= PAGE_FAULT_FETCH;
     return GUEST_PAGING_FAULT;
+}
+
+must_check bool guest_paging_pat_index(const struct guest_paging *paging, uint64_t linear_address,
+                                       uint64_t *guest_physical_address, unsigned *pat_index)
+{
+    struct walk walk = {.paging = paging, .linear_address = linear_address, .writable = true, .user = true};
+    uint64_t page = 0;
+    unsigned shift = 12;
+
+    if (!(paging->cr0 & CR0_PG) || walk_to_page(&walk, &page, &shift) != STEP_LEAF || walk.reserved)
+        return false;
+    *guest_physical_address = page + (linear_address & ((UINT64_C(1) << shift) - 1));
+    *pat_index = (walk.leaf & (shift == 12 ? ENTRY_PAT_4K : ENTRY_PAT_LARGE) ? 4 : 0) | (walk.leaf & ENTRY_PCD ? 2 : 0) |
+                 (walk.leaf & ENTRY_PWT ? 1 : 0);
+    return true;
 }

@@ -44,4 +44,11 @@ must_check enum guest_paging_status guest_paging_translate(const struct guest_pa
                                                            enum guest_access access, uint64_t *guest_physical_address,
                                                            uint32_t *error_code);
 
+/*
+ * Which entry of IA32_PAT the page of a linear address chooses: 4 * PAT + 2 * PCD + PWT of the entry that maps it. Rights do not
+ * matter. false: paging is off, nothing is mapped there, or a reserved bit is set. SDM vol. 3, "Selecting a Memory Type from the PAT".
+ */
+must_check bool guest_paging_pat_index(const struct guest_paging *paging, uint64_t linear_address,
+                                       uint64_t *guest_physical_address, unsigned *pat_index);
+
 #endif

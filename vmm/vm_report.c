@@ -11,6 +11,7 @@
 #include "vmm/guest_memory.h"
 #include "vmm/guest_output.h"
 #include "vmm/isolation.h"
+#include "vmm/memtype_report.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs_dump.h"
 
@@ -120,6 +121,8 @@ void vm_report(struct vcpu *vcpu)
         vmcs_dump();
     if (vm->config.dump_ept)
         ept_dump_print(vm);
+    for (unsigned i = 0; i < vm->config.memtype.count; i++)
+        memtype_report(vcpu, vm->config.memtype.gpa[i]);
     isolation_check(vm);
     trace_report_end();
 }

@@ -34,6 +34,7 @@ static void check_command_line(const char *text)
     cmdline_parse(&options, text);
     check_problems(&options.problems);
     require(options.cpus <= 256);
+    require(options.memtype.count <= GUEST_MEMTYPE_MAX);
     require(options.test_count <= CMDLINE_TEST_MAX);
     for (unsigned i = 0; i < options.test_count; i++)
         require(cmdline_has_test(&options, options.tests[i]));
@@ -59,6 +60,7 @@ static void check_guest(const char *text)
     for (size_t i = 0; i < length; i++)
         require(config.name[i] > ' ' && config.name[i] <= 'z');
     require(config.memory_bytes >= GUEST_MEMORY_MIN && config.memory_bytes % 4096 == 0);
+    require(config.memtype.count <= GUEST_MEMTYPE_MAX);
     require(config.cpu >= -1 && config.cpu <= 255);
     require(config.memory == GUEST_MEMORY_PRIVATE || config.memory == GUEST_MEMORY_IDENTITY);
 }

@@ -51,6 +51,7 @@ static void assert_defaults(void)
     assert_false(options.policy_given);
     assert_int_equal(options.guests, GUESTS_PARALLEL);
     assert_int_equal(options.test_count, 0);
+    assert_int_equal(options.memtype.count, 0);
 }
 
 static void defaults(void **state)
@@ -154,6 +155,30 @@ static void problems_keep_the_default(void **state)
     assert_defaults();
 }
 
+static void memtype(void **state)
+{
+    (void)state;
+    parse_cleanly("memtype=0xb8000");
+    assert_int_equal(options.memtype.count, 1);
+    assert_int_equal(options.memtype.gpa[0], 0xb8000);
+    /* Sizes do as addresses; a second one adds. */
+    parse_cleanly("memtype=1M,4096 MEMTYPE=0xffffffffffffffff");
+    assert_int_equal(options.memtype.count, 3);
+    assert_int_equal(options.memtype.gpa[0], 0x100000);
+    assert_int_equal(options.memtype.gpa[1], 4096);
+    assert_true(options.memtype.gpa[2] == UINT64_MAX);
+    parse_cleanly("memtype=0,1,2,3,4,5,6,7");
+    assert_int_equal(options.memtype.count, GUEST_MEMTYPE_MAX);
+
+    problem("memtype=", "memtype: no address (like 0xb8000)");
+    problem("memtype=b8000", "memtype: 'b8000' is no address (like 0xb8000)");
+    problem("memtype=0x10000000000000000", "memtype: '0x10000000000000000' is no address (like 0xb8000)");
+    problem("memtype=1,x,2", "memtype: 'x' is no address (like 0xb8000)");
+    assert_int_equal(options.memtype.count, 2);
+    problem("memtype=0,1,2,3,4,5,6,7,8", "memtype: '8' is one too many after 8");
+    assert_int_equal(options.memtype.count, GUEST_MEMTYPE_MAX);
+}
+
 static void problem_lines_can_be_printed(void **state)
 {
     char line[1024];
@@ -194,6 +219,7 @@ int main(void)
         cmocka_unit_test(every_option),
         cmocka_unit_test(console),
         cmocka_unit_test(problems_keep_the_default),
+        cmocka_unit_test(memtype),
         cmocka_unit_test(problem_lines_can_be_printed),
         cmocka_unit_test(tests_beyond_their_place),
     };

@@ -141,6 +141,58 @@ static void paging_4_level(void **state)
     assert_int_equal(translate(linear, GUEST_ACCESS_READ), GUEST_PAGING_NO_TABLE);
 }
 
+/* PAT, PCD and PWT of the entry that maps the page, wherever in it they stand; those of the tables do not count. */
+static void pat_index(void **state)
+{
+    uint64_t at;
+    unsigned index = 99;
+
+    (void)state;
+    assert_false(guest_paging_pat_index(&paging, 0x1000, &at, &index)); /* no paging */
+    for (unsigned expected = 0; expected < 8; expected++) {
+        const uint64_t cache = (expected & 1 ? 0x8 : 0) | (expected & 2 ? 0x10 : 0);
+        const uint64_t small = cache | (expected & 4 ? 0x80 : 0), large = cache | (expected & 4 ? 0x1000 : 0);
+
+        paging.cr0 = CR0_PE | CR0_PG;
+        paging.cr3 = 0x1000;
+        paging.cr4 = CR4_PSE;
+        paging.efer = 0;
+        put64(0x1000, 0); /* two entries of 32 bits */
+        put32(0x1000 + 4, 0x2000 | 0x1f);
+        put32(0x2000, (uint32_t)(0x5000 | small | 1));
+        put32(0x1000 + 8, (uint32_t)(0x00c00000 | large | 0x81));
+        assert_true(guest_paging_pat_index(&paging, 0x400123, &at, &index));
+        assert_true(at == 0x5123 && index == expected);
+        assert_true(guest_paging_pat_index(&paging, 0x800123, &at, &index));
+        assert_true(at == 0xc00123 && index == expected);
+        assert_false(guest_paging_pat_index(&paging, 0x401000, &at, &index));
+
+        paging.cr4 = CR4_PAE;
+        paging.pdpte[0] = 0x1000 | 0x19;
+        put64(0x1000, 0x2000 | 0x1f);
+        put64(0x2000, 0x5000 | small | 1);
+        put64(0x1008, 0x600000 | large | 0x81);
+        assert_true(guest_paging_pat_index(&paging, 0x123, &at, &index));
+        assert_true(at == 0x5123 && index == expected);
+        assert_true(guest_paging_pat_index(&paging, 0x200123, &at, &index));
+        assert_true(at == 0x600123 && index == expected);
+
+        paging.efer = EFER_LME | EFER_LMA;
+        put64(0x1000, 0x2000 | 0x1f);
+        put64(0x2000, 0x3000 | 0x1f);
+        put64(0x2008, UINT64_C(0x40000000) | large | 0x81);
+        put64(0x3000, 0x4000 | 0x1f);
+        put64(0x4000, 0x5000 | small | 1);
+        assert_true(guest_paging_pat_index(&paging, 0x123, &at, &index));
+        assert_true(at == 0x5123 && index == expected);
+        assert_true(guest_paging_pat_index(&paging, 0x40000123, &at, &index));
+        assert_true(at == 0x40000123 && index == expected);
+        put64(0x4000, 0x5000 | small | 1 | UINT64_C(1) << 63); /* reserved without NXE */
+        assert_false(guest_paging_pat_index(&paging, 0x123, &at, &index));
+        put64(0x2008, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +200,7 @@ int main(void)
         cmocka_unit_test_setup(paging_32_bit, set_up),
         cmocka_unit_test_setup(paging_pae, set_up),
         cmocka_unit_test_setup(paging_4_level, set_up),
+        cmocka_unit_test_setup(pat_index, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
