@@ -10,6 +10,7 @@
 #include "vmm/ept_dump.h"
 #include "vmm/guest_memory.h"
 #include "vmm/guest_output.h"
+#include "vmm/host_test.h"
 #include "vmm/isolation.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs_dump.h"
@@ -120,6 +121,7 @@ void vm_report(struct vcpu *vcpu)
         vmcs_dump();
     if (vm->config.dump_ept)
         ept_dump_print(vm);
+    host_test_before_audit(vm);
     isolation_check(vm);
     trace_report_end();
 }
