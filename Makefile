@@ -249,7 +249,8 @@ clean:
 
 help:
 	@printf '%s\n' \
-	    'make              builds the hypervisor and the guests into $(BUILD)/' \
+	    'make all          builds the hypervisor and the guests into $(BUILD)/; so does make alone' \
+	    'make kernel       the hypervisor alone, and its disassembly; make guests: the guests alone' \
 	    'make run          runs them in an emulator; GUEST= CPUS= MEM= MODEL= EMU= CMDLINE= TIMEOUT= UEFI=1' \
 	    '                  (tools/run --help explains them)' \
 	    'make test         runs every test; ONLY=pattern some of them' \
@@ -258,6 +259,7 @@ help:
 	    'make check-host   what this machine can run Adept in, and why' \
 	    'make deps         installs what run and test need (they do so themselves)' \
 	    'make clean        removes $(BUILD)/' \
+	    'make help         this' \
 	    'V=1 shows the commands; CLANG=1 builds with clang; CROSS_COMPILE= sets the toolchain prefix; BUILD= the directory'
 
 -include $(OBJECTS:.o=.d) $(GUESTS:.bin=.d) $(addsuffix .d,$(HOST_TESTS) $(STRESS_TESTS) $(FUZZERS))
