@@ -179,6 +179,7 @@ check-host:
 # What the programs in test/host and test/fuzz may link against: sources without an instruction, a port or a global of the
 # machine. A new pure source is added here; test/layering checks that they are pure.
 PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/paging_layout.c arch/x86/exception_name.c arch/x86/msr_name.c \
+	arch/x86/vmx_capabilities_merge.c \
 	drivers/*.c \
 	vmm/cmdline.c vmm/guest_config.c vmm/guest_line.c vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c \
 	vmm/exit_reason.c vmm/frame_pool.c vmm/guest_paging.c vmm/hypercall_name.c vmm/devices/*.c))
@@ -248,7 +249,8 @@ clean:
 
 help:
 	@printf '%s\n' \
-	    'make              builds the hypervisor and the guests into $(BUILD)/' \
+	    'make all          builds the hypervisor and the guests into $(BUILD)/; so does make alone' \
+	    'make kernel       the hypervisor alone, and its disassembly; make guests: the guests alone' \
 	    'make run          runs them in an emulator; GUEST= CPUS= MEM= MODEL= EMU= CMDLINE= TIMEOUT= UEFI=1' \
 	    '                  (tools/run --help explains them)' \
 	    'make test         runs every test; ONLY=pattern some of them' \
@@ -257,6 +259,7 @@ help:
 	    'make check-host   what this machine can run Adept in, and why' \
 	    'make deps         installs what run and test need (they do so themselves)' \
 	    'make clean        removes $(BUILD)/' \
+	    'make help         this' \
 	    'V=1 shows the commands; CLANG=1 builds with clang; CROSS_COMPILE= sets the toolchain prefix; BUILD= the directory'
 
 -include $(OBJECTS:.o=.d) $(GUESTS:.bin=.d) $(addsuffix .d,$(HOST_TESTS) $(STRESS_TESTS) $(FUZZERS))

@@ -146,4 +146,6 @@ void cpu_vmx_off(void)
     if (vmx_off() != VMX_OK)
         console_printf("adept: cpu=%u VMXOFF fails\n", cpu->percpu->index);
     cr4_write(cr4_read() & ~CR4_VMXE);
+    if (cmdline_has_test(machine_options(), "vmx-off"))
+        console_printf("adept: cpu=%u vmx=off\n", cpu->percpu->index);
 }

@@ -5,12 +5,16 @@
 #include <stdint.h>
 
 #include "arch/x86/apic.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/spinlock.h"
 #include "arch/x86/tsc.h"
 #include "drivers/console.h"
+#include "ept/map.h"
+#include "vmm/frame.h"
 #include "vmm/machine.h"
 #include "vmm/panic.h"
+#include "vmm/vm.h"
 
 #define NMI_WAIT_US 100000
 #define PENDING_VECTOR 0x40
@@ -18,6 +22,13 @@
 #define NULL_MEMBER 0x18
 /* Far more than a stack holds. */
 #define RECURSION 100000u
+/* The CPU that host-exception-ap is about, and the lines that the boot CPU prints meanwhile, far more than come out before the panic. */
+#define OTHER_CPU   1
+#define OTHER_LINES 100000u
+/* Where isolation-foreign puts a frame of the hypervisor's: RAM that guests leave alone. */
+#define FOREIGN_GPA 0x9f000
+#define ABSENT_MSR  0x12345678u
+#define RET_OPCODE  0xc3
 
 void host_test_page_fault(volatile uint32_t *nowhere);
 void host_test_undefined(void);
@@ -43,6 +54,11 @@ __attribute__((noinline)) uint32_t host_test_recurse(uint32_t depth)
     return host_test_recurse(depth - 1) + room[depth % 64];
 }
 
+/* In .data: a return instruction that must not be executed. */
+static uint8_t data_with_code[16] = {RET_OPCODE};
+
+static bool boot_cpu_prints; /* atomic: host-exception-ap may go on */
+
 static uint32_t nmi_count(void)
 {
     return __atomic_load_n(&percpu()->nmi_count, __ATOMIC_RELAXED);
@@ -65,6 +81,16 @@ static void nmi_to_self(void)
         console_printf("adept: nmi: survived count=%u\n", nmi_count());
 }
 
+/* RDMSR and WRMSR of what no processor has: #GP, which the fix-up table turns into an answer. */
+static void absent_msr(void)
+{
+    uint64_t value;
+    bool read = msr_read_safe(ABSENT_MSR, &value), written = msr_write_safe(ABSENT_MSR, 0);
+
+    console_printf("adept: msr: %#x is absent: read %s, write %s\n", ABSENT_MSR, read ? "works" : "survived",
+                   written ? "works" : "survived");
+}
+
 /* An interrupt of the machine's that waits, the host never taking any, until the first guest with RFLAGS.IF set runs. */
 static void interrupt_to_self(void)
 {
@@ -72,17 +98,68 @@ static void interrupt_to_self(void)
         console_printf("adept: interrupt: could not be sent\n");
 }
 
+/* The other CPU faults while this one prints. */
+static void print_until_stopped(void)
+{
+    if (percpu_count() <= OTHER_CPU) {
+        console_printf("adept: test=host-exception-ap: there is no other CPU\n");
+        return;
+    }
+    for (uint32_t i = 0; i < OTHER_LINES; i++) {
+        console_printf("adept: the boot CPU prints line %u of many\n", i);
+        if (i == 4)
+            __atomic_store_n(&boot_cpu_prints, true, __ATOMIC_RELEASE);
+    }
+}
+
+void host_test_other_cpu(void)
+{
+    uintptr_t nowhere = NULL_MEMBER;
+
+    if (percpu()->index != OTHER_CPU || !cmdline_has_test(machine_options(), "host-exception-ap"))
+        return;
+    while (!__atomic_load_n(&boot_cpu_prints, __ATOMIC_ACQUIRE))
+        cpu_pause();
+    host_test_page_fault((volatile uint32_t *)nowhere);
+}
+
+void host_test_after_guests(void)
+{
+    if (cmdline_has_test(machine_options(), "panic-after-guest"))
+        panic("asked for by test=panic-after-guest");
+}
+
+void host_test_before_audit(struct vm *vm)
+{
+    if (cmdline_has_test(machine_options(), "isolation-foreign")) {
+        struct ept_change change =
+            ept_map_one(&vm->ept, FOREIGN_GPA, machine_image_base(), EPT_READ | EPT_WRITE, MEMORY_TYPE_WB);
+
+        if (change.status != EPT_OK)
+            console_printf("adept: test=isolation-foreign: the page cannot be mapped\n");
+    }
+}
+
 void host_test_run(void)
 {
     const struct cmdline_options *options = machine_options();
     uintptr_t nowhere = NULL_MEMBER;
+    uintptr_t text = (uintptr_t)host_test_undefined, data = (uintptr_t)data_with_code;
 
     if (cmdline_has_test(options, "host-nmi"))
         nmi_to_self();
     if (cmdline_has_test(options, "guest-interrupt"))
         interrupt_to_self();
+    if (cmdline_has_test(options, "host-absent-msr"))
+        absent_msr();
     if (cmdline_has_test(options, "host-exception"))
         host_test_page_fault((volatile uint32_t *)nowhere);
+    if (cmdline_has_test(options, "host-exception-ap"))
+        print_until_stopped();
+    if (cmdline_has_test(options, "host-write-text"))
+        host_test_page_fault((volatile uint32_t *)text);
+    if (cmdline_has_test(options, "host-execute-data"))
+        ((void (*)(void))data)();
     if (cmdline_has_test(options, "host-undefined"))
         host_test_undefined();
     if (cmdline_has_test(options, "host-stack-overflow"))

@@ -4,10 +4,22 @@
 #ifndef VMM_HOST_TEST_H
 #define VMM_HOST_TEST_H
 
+struct vm;
+
 /*
- * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi returns;
- * host-exception (#PF), host-undefined (#UD), host-stack-overflow and host-panic end the machine.
+ * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi and host-absent-msr return;
+ * host-exception (#PF), host-exception-ap (the same on cpu=1 while this CPU prints), host-write-text, host-execute-data,
+ * host-undefined (#UD), host-stack-overflow and host-panic end the machine.
  */
 void host_test_run(void);
+
+/* Every other CPU, once it is up: host-exception-ap. */
+void host_test_other_cpu(void);
+
+/* Boot CPU, when the last guest has ended: panic-after-guest. */
+void host_test_after_guests(void);
+
+/* The CPU of a guest at its end: isolation-foreign maps a frame of the hypervisor's into its EPT, which the audit must find. */
+void host_test_before_audit(struct vm *vm);
 
 #endif

@@ -193,6 +193,7 @@ static noreturn_fn void run(void)
     start_cpus();
     host_test_run();
     status = guests_run();
+    host_test_after_guests();
     cpu_vmx_off();
     stop_cpus();
     power_end(status);

@@ -13,6 +13,7 @@
 #include "drivers/console.h"
 #include "drivers/format.h"
 #include "vmm/frame.h"
+#include "vmm/host_test.h"
 #include "vmm/machine.h"
 #include "vmm/memory_setup.h"
 
@@ -70,8 +71,10 @@ static noreturn_fn void other_cpu(void)
                        self->index, self->apic_id, apic_mode_text(mode), apic_mode_text(boot_mode));
     compare_with_boot_cpu();
     cpu_vmx_on();
-    if (smp_ready())
+    if (smp_ready()) {
+        host_test_other_cpu();
         cpu_serve();
+    }
     cpu_vmx_off();
     percpu_set_state(self, CPU_STOPPED);
     cpu_halt_forever();
@@ -85,6 +88,7 @@ void start_cpus_prepare(void)
 
     for (unsigned i = 0; i < acpi->cpu_count; i++)
         want_x2apic = want_x2apic || acpi->cpus[i].apic_id > XAPIC_ID_MAX;
+    want_x2apic = want_x2apic || cmdline_has_test(machine_options(), "x2apic");
     pic_mask();
     boot_mode = apic_init_cpu(want_x2apic);
     want_x2apic = boot_mode == APIC_X2APIC;

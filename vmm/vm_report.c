@@ -10,6 +10,7 @@
 #include "vmm/ept_dump.h"
 #include "vmm/guest_memory.h"
 #include "vmm/guest_output.h"
+#include "vmm/host_test.h"
 #include "vmm/isolation.h"
 #include "vmm/memtype_report.h"
 #include "vmm/vm.h"
@@ -123,6 +124,7 @@ void vm_report(struct vcpu *vcpu)
         ept_dump_print(vm);
     for (unsigned i = 0; i < vm->config.memtype.count; i++)
         memtype_report(vcpu, vm->config.memtype.gpa[i]);
+    host_test_before_audit(vm);
     isolation_check(vm);
     trace_report_end();
 }

@@ -56,7 +56,7 @@ class Run:
 
 
 # The variables that decide a run: those of the caller's environment must not leak into a test.
-VARIABLES = ("GUEST", "CPUS", "MEM", "EMU", "MODEL", "CMDLINE", "TIMEOUT", "UEFI", "MULTIBOOT", "IPS", "ISO", "KERNEL")
+VARIABLES = ("GUEST", "CPUS", "MEM", "EMU", "MODEL", "CMDLINE", "TIMEOUT", "UEFI", "MULTIBOOT", "IPS", "SERIAL", "BAD_MSRS", "ISO", "KERNEL")
 
 
 def launch(context, name, timeout=EMULATOR_TIMEOUT, **variables):

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: MIT
+"""The Makefile, the scripts around it, the image's menu, and the documents: what they promise, without an emulator."""
+import os
+import re
+import shutil
+import subprocess
+
+from harness import Failure
+from guests import normalized
+
+HYPERVISOR_ROOMS = ("boot", "arch/x86", "ept", "vmm", "vmm/devices", "drivers")
+
+
+def captured(context, name, command, environment=None, status=0):
+    """Runs a command; what it prints on standard output. Standard error goes to NAME.log with it."""
+    done = subprocess.run(command, cwd=context.root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          timeout=300, env=environment)
+    with open(context.log(name), "a", encoding="utf-8") as log:
+        log.write(f"{command}\n{done.stdout}{done.stderr}")
+    if done.returncode != status:
+        raise Failure(f"{' '.join(command[:3])}...: exit status {done.returncode}, not {status}")
+    return done.stdout
+
+
+def make_environment():
+    """Not what a make around this one has put there."""
+    return {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "V", "CLANG")}
+
+
+def read(context, path):
+    with open(os.path.join(context.root, path), encoding="utf-8") as text:
+        return text.read()
+
+
+def fresh(context, name):
+    """An empty directory of the test's own, and no log of an earlier run."""
+    path = os.path.join(context.logs, name)
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(path)
+    open(context.log(name), "w", encoding="utf-8").close()
+    return path
+
+
+# --- make --------------------------------------------------------------------------------------------------------------
+def help_lists_all(context):
+    def test():
+        targets = set(re.search(r"^\.PHONY: (all .*)$", read(context, "Makefile"), re.MULTILINE).group(1).split()) - {"FORCE"}
+        if len(targets) < 10:
+            raise Failure(f"the Makefile has {len(targets)} targets")
+        fresh(context, "make-help")
+        said = captured(context, "make-help", ["make", "-s", "help"], make_environment())
+        for target in sorted(targets):
+            if not re.search(rf"\bmake {target}\b", said):
+                raise Failure(f"it does not name {target}")
+        for variable in ("V=1", "CLANG=1", "CROSS_COMPILE=", "GUEST=", "ONLY="):
+            if variable not in said:
+                raise Failure(f"it does not name {variable}")
+    return "make-help", test
+
+
+def clean_removes(context):
+    def test():
+        path = fresh(context, "make-clean")
+        os.makedirs(os.path.join(path, "obj", "ept"))
+        open(os.path.join(path, "obj", "ept", "map.o"), "w", encoding="utf-8").close()
+        captured(context, "make-clean", ["make", "-s", f"BUILD={path}", "clean"], make_environment())
+        if os.path.exists(path):
+            raise Failure(f"{path} is still there")
+    return "make-clean", test
+
+
+def users_of(context, header):
+    """The C sources that include a header, directly or not: found by reading, not by what the compiler has noted."""
+    direct = {}
+    for room in HYPERVISOR_ROOMS:
+        for file in os.listdir(os.path.join(context.root, room)):
+            if file.endswith((".c", ".h", ".def")):
+                path = f"{room}/{file}"
+                direct[path] = set(re.findall(r'^\s*#\s*include\s*"([^"]+)"', read(context, path), re.MULTILINE))
+    users = {header}
+    while True:
+        more = {path for path, included in direct.items() if included & users} - users
+        if not more:
+            return {path for path in users if path.endswith(".c")}
+        users |= more
+
+
+def copy_of_build(context, name):
+    """The build as it is, for another directory: dependency files and stamps name the new place, nothing is out of date."""
+    path = fresh(context, name)
+    for part in ("obj", "gen", "guests", "flags", "objects", "adept", "adept.elf", "adept-nosym.elf", "adept.map", "adept.dis"):
+        source, target = os.path.join(context.build, part), os.path.join(path, part)
+        if os.path.isdir(source):
+            shutil.copytree(source, target)
+        else:
+            shutil.copy2(source, target)
+    for folder, _, files in os.walk(path):
+        for file in files:
+            if file.endswith(".d") or (folder == path and file in ("flags", "objects")):
+                file = os.path.join(folder, file)
+                times = os.stat(file)
+                with open(file, encoding="utf-8") as text:
+                    content = text.read().replace(context.build, path)
+                with open(file, "w", encoding="utf-8") as text:
+                    text.write(content)
+                os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    return path
+
+
+def rebuilds_exactly_users(context):
+    """make -W HEADER takes the header as new: with V=1 the compiler must be seen on each of its users and on nothing else."""
+
+    def test():
+        name = "make-header"
+        path = copy_of_build(context, name)
+        make = ["make", "--no-print-directory", f"BUILD={path}", "V=1"]
+        if captured(context, name, [*make, "all"], make_environment()).strip():
+            raise Failure("a copy of the build is out of date before anything was touched")
+        for header, guests in (("ept/qualification.h", False), ("vmm/hypercall_abi.h", True)):
+            said = captured(context, name, [*make, "-W", header, "all"], make_environment())
+            rebuilt = set(re.findall(r"^\S*(?:gcc|clang)\b.* -c (\S+\.c) -o ", said, re.MULTILINE))
+            expected = users_of(context, header)
+            if not expected:
+                raise Failure(f"nothing uses {header}")
+            if rebuilt != expected:
+                raise Failure(f"{header}: rebuilt though no user: {sorted(rebuilt - expected)}, not rebuilt: {sorted(expected - rebuilt)}")
+            assembled = set(re.findall(r"^nasm -f bin .* (guests/\S+\.asm) -o ", said, re.MULTILINE))
+            wanted = {f"guests/{file}" for file in os.listdir(os.path.join(context.root, "guests")) if file.endswith(".asm")}
+            if assembled != (wanted if guests else set()):
+                raise Failure(f"{header}: guests assembled: {sorted(assembled)}")
+        shutil.rmtree(path)
+    return "make-header", test
+
+
+def cross_compile(context):
+    """A toolchain of another prefix, made of links to this machine's own tools, builds the whole hypervisor, and only it is called."""
+
+    def test():
+        name = "make-cross"
+        path = fresh(context, name)
+        tools = os.path.join(path, "bin")
+        os.makedirs(tools)
+        for tool in ("gcc", "ld", "nm", "objcopy", "objdump"):
+            # Scripts, not links: gcc looks for its parts beside the name it is called by.
+            with open(os.path.join(tools, f"pretended-{tool}"), "w", encoding="utf-8") as script:
+                script.write(f'#!/bin/sh\necho {tool} >> "{path}/called"\nexec {shutil.which(tool)} "$@"\n')
+            os.chmod(os.path.join(tools, f"pretended-{tool}"), 0o755)
+        environment = make_environment()
+        environment["PATH"] = tools + ":" + environment["PATH"]
+        said = captured(context, name, ["make", f"BUILD={path}/build", "V=1", "CROSS_COMPILE=pretended-", "kernel"], environment)
+        if re.search(r"^(gcc|ld|nm|objcopy|objdump) ", said, re.MULTILINE):
+            raise Failure("a tool without the prefix is called")
+        with open(f"{path}/called", encoding="utf-8") as called:
+            if set(called.read().split()) != {"gcc", "ld", "nm", "objcopy", "objdump"}:
+                raise Failure("not every tool was called by its prefix")
+        if not os.path.exists(f"{path}/build/adept"):
+            raise Failure("no hypervisor")
+        shutil.rmtree(path)
+    return "make-cross", test
+
+
+# --- Scripts -----------------------------------------------------------------------------------------------------------
+def deps_without_apt(context):
+    """On a machine with neither apt-get nor the packages: package names of Fedora and Arch, and failure. With all there: silence."""
+
+    def test():
+        name = "deps"
+        path = fresh(context, name)
+        for tool in ("bash", "cut", "tr", "sort", "uname", "dirname", "awk", "env", "gcc", "ld", "make", "git", "grep"):
+            os.symlink(shutil.which(tool), os.path.join(path, tool))
+        for kind, fedora, arch in (("run", "nasm xorriso mtools bochs", "nasm libisoburn mtools bochs"),
+                                   ("test", "nasm clang qemu-system-x86-core", "nasm clang qemu-system-x86")):
+            done = subprocess.run(["tools/deps", kind], cwd=context.root, capture_output=True, text=True, check=False, timeout=60,
+                                  env={"PATH": path, "EMU": "bochs"})
+            with open(context.log(name), "a", encoding="utf-8") as log:
+                log.write(done.stdout + done.stderr)
+            if done.returncode != 1:
+                raise Failure(f"tools/deps {kind}: exit status {done.returncode}")
+            for manager, packages in (("dnf install", fedora), ("pacman -S", arch)):
+                line = re.search(rf"{manager} (.*)", done.stderr)
+                missing = set(packages.split()) - set(line.group(1).split() if line else ())
+                if missing:
+                    raise Failure(f"tools/deps {kind}: its '{manager}' line does not name {sorted(missing)}")
+        done = subprocess.run(["tools/deps", "test"], cwd=context.root, capture_output=True, text=True, check=False, timeout=60)
+        if done.returncode != 0 or done.stdout or done.stderr:
+            raise Failure(f"with everything installed it does not just pass: {done.stderr.strip()}")
+    return "deps", test
+
+
+def chooses_emulator(context):
+    """KVM only where processor, nesting, device and QEMU are all there; a pretended machine each time."""
+
+    def test():
+        name = "check-host-choose"
+        path = fresh(context, name)
+        tools = os.path.join(path, "bin")
+        os.makedirs(tools)
+        for tool in ("bash", "cat", "grep"):
+            os.symlink(shutil.which(tool), os.path.join(tools, tool))
+        qemu = os.path.join(tools, "qemu-system-x86_64")
+        for vmx, nested, device, has_qemu, wanted, why in (
+                (True, "Y", True, True, "kvm", "nested virtualization is on"), (True, "1", True, True, "kvm", "nested virtualization is on"),
+                (False, "Y", True, True, "bochs", "no vmx"), (True, "N", True, True, "bochs", "nested virtualization is off"),
+                (True, "0", True, True, "bochs", "nested virtualization is off"), (True, None, True, True, "bochs", "nested virtualization is off"),
+                (True, "Y", False, True, "bochs", "no "), (True, "Y", True, False, "bochs", "qemu-system-x86_64 is not installed")):
+            parameters = os.path.join(path, "parameters")
+            shutil.rmtree(parameters, ignore_errors=True)
+            if nested is not None:
+                os.makedirs(parameters)
+                with open(os.path.join(parameters, "nested"), "w", encoding="utf-8") as file:
+                    file.write(nested + "\n")
+            with open(os.path.join(path, "cpuinfo"), "w", encoding="utf-8") as file:
+                file.write(f"model name\t: pretended\nflags\t\t: fpu {'vmx ' if vmx else 'svm vmxnet '}sse2\n")
+            if has_qemu and not os.path.exists(qemu):
+                os.symlink("/bin/true", qemu)
+            if not has_qemu and os.path.exists(qemu):
+                os.remove(qemu)
+            said = captured(context, name, ["tools/check-host", "--choose"], {
+                "PATH": tools, "ADEPT_CPUINFO": os.path.join(path, "cpuinfo"), "ADEPT_KVM_PARAMETERS": parameters,
+                "ADEPT_KVM_DEVICE": "/dev/null" if device else os.path.join(path, "no-device")})
+            if said.split(" ", 1)[0] != wanted or why not in said or said.count("\n") != 1:
+                raise Failure(f"vmx={vmx} nested={nested} device={device} qemu={has_qemu}: '{said.strip()}', not {wanted}")
+    return "check-host-choose", test
+
+
+def menu_of_image(context):
+    """grub.cfg as it is on build/adept.iso: an entry for each shipped guest, one for all, serial terminal on."""
+
+    def test():
+        name = "iso-entries"
+        path = fresh(context, name)
+        captured(context, name, ["xorriso", "-osirrox", "on", "-indev", os.path.join(context.build, "adept.iso"), "-extract",
+                                 "/boot/grub/grub.cfg", os.path.join(path, "grub.cfg")])
+        with open(os.path.join(path, "grub.cfg"), encoding="utf-8") as file:
+            text = file.read()
+        entries = dict(re.findall(r'^menuentry "([^"]+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL))
+        guests = [line.split(None, 1) for line in read(context, "iso/guests").splitlines() if line and not line.startswith("#")]
+        if len(guests) < 5:
+            raise Failure("iso/guests lists fewer than five guests")
+        modules = [f"    module2 /boot/guests/{guest}.bin {string.strip()}\n" for guest, string in guests]
+        for (guest, _), module in zip(guests, modules):
+            if entries.get(f"Adept: {guest}") != "    multiboot2 /boot/adept\n" + module:
+                raise Failure(f"the entry of {guest} is {entries.get(f'Adept: {guest}')!r}")
+        if entries.get("Adept: all guests") != "    multiboot2 /boot/adept\n" + "".join(modules):
+            raise Failure(f"the entry of all guests is {entries.get('Adept: all guests')!r}")
+        default = re.search(r'^set default="([^"]+)"$', text, re.MULTILINE)
+        if not default or default.group(1) not in entries:
+            raise Failure("the default is no entry")
+        for pattern in (r"^if serial --unit=0 --speed=115200", r"^ *terminal_input .*\bserial\b", r"^ *terminal_output .*\bserial\b"):
+            if not re.search(pattern, text, re.MULTILINE):
+                raise Failure(f"'{pattern}' is not in grub.cfg")
+    return "iso-entries", test
+
+
+# --- README.md -----------------------------------------------------------------------------------------------------------
+def excerpt_is_true(context):
+    """The README's excerpt of `make run`: its trace and output lines stand in the expected trace of the same run, in that order."""
+
+    def test():
+        block = next(part for part in re.findall(r"^```\n(.*?)^```$", read(context, "README.md"), re.MULTILINE | re.DOTALL)
+                     if part.startswith("cpu=0 "))
+        lines = [line for line in normalized(block).splitlines() if re.match(r"#\d+ |\[tour\] |adept: (exits|guest) ", line)]
+        if len(lines) < 10:
+            raise Failure("the README's excerpt has fewer than ten lines of a guest")
+        expected = iter(read(context, "test/emu/expected/tour").splitlines())
+        for line in lines:
+            if line not in expected:
+                raise Failure(f"not in test/emu/expected/tour, or not in this order: {line}")
+    return "readme-excerpt", test
+
+
+def options_are_listed(context):
+    """The README's two tables of options name those that the parsers know, and no others."""
+
+    def test():
+        readme = read(context, "README.md")
+        for source, heading, column in (("vmm/cmdline.c", r"\| option \| meaning \|\n", "command line"),
+                                        ("vmm/guest_config.c", r"\| word \| meaning \| default \|\n", "guest string")):
+            table = re.search(heading + r"\|[-| ]+\|\n((?:\|.*\n)+)", readme)
+            if not table:
+                raise Failure(f"README.md has no table of the {column}")
+            named = {word for row in table.group(1).splitlines() for word in re.findall(r"`([a-z_]+)=", row.split("|")[1])}
+            handlers = re.search(r"handlers\[\] = \{(.*?)\n\};", read(context, source), re.DOTALL).group(1)
+            known = set(re.findall(r'\{"([a-z_]+)",', handlers))
+            if len(known) < 5:
+                raise Failure(f"{source}: the table of handlers is not understood")
+            if named != known:
+                raise Failure(f"{column}: README.md alone names {sorted(named - known)}, {source} alone {sorted(known - named)}")
+    return "readme-options", test
+
+
+def tests(context):
+    yield help_lists_all(context)
+    yield clean_removes(context)
+    yield rebuilds_exactly_users(context)
+    yield cross_compile(context)
+    yield deps_without_apt(context)
+    yield chooses_emulator(context)
+    yield menu_of_image(context)
+    yield excerpt_is_true(context)
+    yield options_are_listed(context)
