@@ -13,6 +13,7 @@
 #include "vmm/isolation.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs_dump.h"
+#include "vmm/walk_report.h"
 
 #define LAST_EXITS 16
 #define CODE_BYTES 16
@@ -120,6 +121,7 @@ void vm_report(struct vcpu *vcpu)
         vmcs_dump();
     if (vm->config.dump_ept)
         ept_dump_print(vm);
+    walk_report(vcpu);
     isolation_check(vm);
     trace_report_end();
 }
