@@ -75,7 +75,7 @@ uint64_t walk2d_qualification_mask(const struct ept_caps *caps);
 /* What the walk goes over. */
 struct walk2d_machine {
     const struct ept_caps *caps;
-    uint64_t eptp; /* root, number of levels, and whether A/D flags are on */
+    uint64_t eptp; /* a valid one, of 4 or 5 levels: root, number of levels, and whether A/D flags are on */
     void *context;
     /* An EPT entry, or a guest's entry of 4 or 8 bytes, at a host-physical address. false: no memory is
      * there. */

@@ -90,7 +90,9 @@
  * and invalidates; the guest then makes the access by one instruction, in the page of the VMCALL, and CHECKs in the same page. All
  * that the processor uses in between is predicted: the fetch of that page, the access, EPT violations and misconfigurations on the way
  * and again after each, and the delivery of a page fault to a handler of the same privilege (gate, descriptor, stack, fetch). The
- * handler may use registers and the stack page, and must CHECK in its own page.
+ * handler may use registers and the stack page, and must CHECK in its own page. The memory map must grant the access: one to a hole or a
+ * write to ROM, which Adept does in the guest's stead, is not compared well. A processor that reads ahead of its instructions may use
+ * more EPT entries than these; an emulator does not.
  *     PREPARE: EBX = linear address, EDX = its upper half, ECX = WALK_ACCESS_...
  *         HYPERCALL_BAD_ADDRESS: not canonical, or the walk leads to no memory.
  *     CHECK: EBX = 1 if a page fault came, with ECX = its error code and EDX = low half of CR2; else 0.

@@ -42,7 +42,7 @@ def tests(context):
         r"^adept: walk: vm=walk end=done references=24 gpa=0x30008 hpa=0x[0-9a-f]+008 page=0x1000 pat=WB$"],
         forbid=[r"walk: vm=walk #25 "])
     yield emulator_test(context, "walk-option-fault", GUEST="walk", CMDLINE="trace=none walk=0x402000", expect=[
-        r"^adept: walk: vm=walk end=#PF references=20 error=0$"])
+        r"^adept: walk: vm=walk end=#PF references=20 error=0x0$"])
     yield emulator_test(context, "walk-option-no-paging", GUEST="hello", CMDLINE="trace=none walk=0xa0000", expect=[
         r"^adept: walk: vm=hello gva=0xa0000 access=R mode=no paging ",
         r"^adept: walk: vm=hello end=EPT violation references=4 gpa=0xa0000 qual=0x181 \(.*\)$"])

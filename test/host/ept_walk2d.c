@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of ept/walk2d.c and ept/used.c: every paging mode over an EPT that the engine has made, reference by
+/* Tests of ept/walk2d.c: every paging mode over an EPT that the engine has made, reference by
  * reference. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,9 +9,7 @@
 
 #include "ept/eptp.h"
 #include "ept/misconfig.h"
-#include "ept/plant.h"
 #include "ept/qualification.h"
-#include "ept/used.h"
 #include "ept/walk2d.h"
 #include "test/host/ept_pool.h"
 
@@ -437,54 +435,6 @@ static void test_other_ends(void **state)
     end();
 }
 
-struct seen {
-    unsigned entries, leaves, accessed;
-};
-
-static void see(void *context, uint64_t entry_hpa, unsigned level, struct ept_entry entry)
-{
-    struct seen *seen = context;
-    uint64_t *table = pool_at(&bed.pool, entry_hpa & ~UINT64_C(0xfff));
-
-    assert_non_null(table);
-    assert_int_equal(table[(entry_hpa & 0xfff) / 8], entry.raw);
-    seen->entries++;
-    seen->leaves += ept_entry_maps_page(entry, level);
-    seen->accessed += (entry.raw & (EPT_ACCESSED | EPT_DIRTY)) != 0;
-}
-
-static void test_used(void **state)
-{
-    struct seen seen = {0};
-
-    (void)state;
-    begin(CAP_NO_1G, 40);
-    *pool_entry(&bed.pool, &bed.ept, 0x8000, 1) |= EPT_ACCESSED | EPT_DIRTY;
-    *pool_entry(&bed.pool, &bed.ept, 0x8000, 4) |= EPT_ACCESSED;
-    *pool_entry(&bed.pool, &bed.ept, HIGH, 2) |= EPT_ACCESSED;
-    ept_used_each(&bed.ept, see, &seen);
-    assert_int_equal(seen.leaves, 256 + 1);
-    assert_int_equal(seen.entries, 256 + 1 + 1 + 2 + 1); /* PDE, two PDPTEs, PML4E */
-    assert_int_equal(seen.accessed, 3);
-    assert_int_equal(ept_used_clear(&bed.ept), EPT_FLUSH_CONTEXT);
-    seen = (struct seen){0};
-    ept_used_each(&bed.ept, see, &seen);
-    assert_int_equal(seen.entries, 261);
-    assert_int_equal(seen.accessed, 0);
-    /* A planted reference must stay as its record has it, or it could not be restored. */
-    *pool_entry(&bed.pool, &bed.ept, 0x8000, 2) |= EPT_ACCESSED;
-    assert_int_equal(ept_plant(&bed.ept, 0x8000, 2, EPT_PLANT_RESERVED_LOW).status, EPT_OK);
-    assert_int_equal(ept_used_clear(&bed.ept), EPT_FLUSH_CONTEXT);
-    assert_true(ept_fault_resolved(ept_fault(&bed.ept, 0x8000, R).kind));
-    seen = (struct seen){0};
-    ept_used_each(&bed.ept, see, &seen);
-    assert_int_equal(seen.entries, 261);
-    end();
-    begin(CAP_NO_1G & ~UINT64_C(0x200000), 40);
-    assert_int_equal(ept_used_clear(&bed.ept), EPT_FLUSH_NONE);
-    end();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,7 +442,7 @@ int main(void)
         cmocka_unit_test(test_pae),        cmocka_unit_test(test_4_level),
         cmocka_unit_test(test_5_level),    cmocka_unit_test(test_page_fault_codes),
         cmocka_unit_test(test_violations), cmocka_unit_test(test_flag_updates_without_ad),
-        cmocka_unit_test(test_other_ends), cmocka_unit_test(test_used),
+        cmocka_unit_test(test_other_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
