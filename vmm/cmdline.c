@@ -99,6 +99,16 @@ static void handle_test(void *target, struct option_span value, struct option_pr
     }
 }
 
+static void handle_walk(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct cmdline_options *options = target;
+
+    if (option_number(value, &options->walk))
+        options->walk_given = true;
+    else
+        option_problem(problems, "walk: '%.*s' is no address", option_span_arguments(value));
+}
+
 /* Begins with 0x: then it is a base, else a baud rate. */
 static bool is_hexadecimal(struct option_span item)
 {
@@ -163,6 +173,7 @@ static const struct option_handler handlers[] = {
     {"console", handle_console}, {"cpus", handle_cpus},     {"timeout", handle_timeout},
     {"policy", handle_policy},   {"guests", handle_guests}, {"test", handle_test},
     {"memtype", handle_memtype},
+    {"walk", handle_walk},
 };
 
 static bool is_file_name(struct option_span word)

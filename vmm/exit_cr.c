@@ -53,7 +53,7 @@ static bool load_pdptes(struct vcpu *vcpu, uint64_t cr3)
     if (guest_memory_read(vcpu->vm, cr3 & UINT64_C(0xffffffe0), pdpte, sizeof(pdpte)) != sizeof(pdpte))
         return false;
     for (unsigned i = 0; i < 4; i++) {
-        uint64_t above = paging.phys_width < 52 ? pdpte[i] >> paging.phys_width & (UINT64_C(0xfffffffffffff) >> paging.phys_width) : 0;
+        uint64_t above = paging.physical_width < 52 ? pdpte[i] >> paging.physical_width & (UINT64_C(0xfffffffffffff) >> paging.physical_width) : 0;
 
         if ((pdpte[i] & PDPTE_PRESENT) && ((pdpte[i] & PDPTE_RESERVED) || above))
             return false;
@@ -141,7 +141,7 @@ static enum exit_action write_cr3(struct vcpu *vcpu, uint64_t value)
     guest_paging_state(vcpu, &paging);
     if (cr4 & CR4_PCIDE)
         value &= ~(UINT64_C(1) << 63);
-    if ((efer & EFER_LMA) && value >> paging.phys_width)
+    if ((efer & EFER_LMA) && value >> paging.physical_width)
         return exit_inject_gp(vcpu);
     if ((cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA) && !load_pdptes(vcpu, value))
         return exit_inject_gp(vcpu);

@@ -65,6 +65,8 @@ static enum exit_action resume(struct vcpu *vcpu, uint64_t qualification)
 {
     uint32_t vectoring = (uint32_t)vmcs_read(VMCS_IDT_VECTORING_INFORMATION);
 
+    if (unlikely(vcpu->vm->walk_check.armed))
+        walk_check_again(vcpu);
     if (unlikely(vectoring & EVENT_VALID))
         (void)inject_again(vcpu, vectoring);
     else if (unlikely(qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) && virtual_nmis()) /* IRET faulted: still blocked */
@@ -190,8 +192,11 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
     uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
     uint64_t guest_physical_address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
     unsigned access = (unsigned)(qualification & EPT_RIGHTS);
-    struct ept_fault_result fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
+    struct ept_fault_result fault;
 
+    if (unlikely(vcpu->vm->walk_check.armed))
+        walk_check_exit(vcpu);
+    fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
     if (unlikely(fault.kind == EPT_FAULT_NO_FRAME) && drop_ept(vcpu))
         fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
     vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
@@ -216,8 +221,11 @@ enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
 {
     uint64_t guest_physical_address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
     struct ept_misconfig misconfig = ept_misconfig_analyse(&vcpu->vm->ept, guest_physical_address);
-    struct ept_fault_result fault = ept_repair(&vcpu->vm->ept, guest_physical_address, 0);
+    struct ept_fault_result fault;
 
+    if (unlikely(vcpu->vm->walk_check.armed))
+        walk_check_exit(vcpu);
+    fault = ept_repair(&vcpu->vm->ept, guest_physical_address, 0);
     vcpu->last_fault.reason = EXIT_EPT_MISCONFIG;
     vcpu->last_fault.level = misconfig.count > 0 ? misconfig.entries[0].level : 0;
     vcpu->last_fault.detail = misconfig.count > 0 ? ept_misconfig_plant_kind(&misconfig.entries[0]) : 0;

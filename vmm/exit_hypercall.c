@@ -139,6 +139,28 @@ static uint32_t set_rights(struct vcpu *vcpu, const struct call *call)
     return status_of(change.status);
 }
 
+static uint32_t walk_prepare(struct vcpu *vcpu, const struct call *call)
+{
+    if (call->ecx > WALK_ACCESS_FETCH)
+        return HYPERCALL_BAD_ARGUMENT;
+    if (!walk_check_prepare(vcpu, (uint64_t)call->edx << 32 | call->ebx, (enum guest_access)call->ecx))
+        return HYPERCALL_BAD_ADDRESS;
+    return HYPERCALL_OK;
+}
+
+static uint32_t walk_finish(struct vcpu *vcpu, struct call *call)
+{
+    struct walk_check_result result;
+
+    if (!walk_check_finish(vcpu, call->ebx != 0, call->ecx, call->edx, &result))
+        return HYPERCALL_BAD_ARGUMENT;
+    call->ebx = (result.differences > 0xffff ? 0xffff : result.differences) | result.departures << 16;
+    call->ecx = (uint32_t)result.end | (uint32_t)result.references << 8 | result.entries << 16;
+    call->edx = (uint32_t)result.detail;
+    call->set_ebx = call->set_ecx = call->set_edx = true;
+    return HYPERCALL_OK;
+}
+
 static uint32_t end_call(struct vcpu *vcpu, const struct call *call)
 {
     vcpu->result.code = RESULT_ENDED;
@@ -178,6 +200,10 @@ static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
         return set_rights(vcpu, call);
     case HYPERCALL_MEMORY_SIZE:
         return answer(call, (uint32_t)(vcpu->vm->ram_frames * 4));
+    case HYPERCALL_WALK_PREPARE:
+        return walk_prepare(vcpu, call);
+    case HYPERCALL_WALK_CHECK:
+        return walk_finish(vcpu, call);
     default:
         vcpu->result.code = RESULT_UNKNOWN_CALL;
         return HYPERCALL_UNKNOWN;

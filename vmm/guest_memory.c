@@ -64,9 +64,10 @@ size_t guest_memory_write(struct vm *vm, uint64_t guest_physical_address, const 
     return done;
 }
 
-static bool read_entry(void *context, uint64_t guest_physical_address, uint64_t *value)
+static bool read_entry(void *context, uint64_t guest_physical_address, unsigned size, uint64_t *value)
 {
-    return guest_memory_read(context, guest_physical_address, value, sizeof(*value)) == sizeof(*value);
+    *value = 0;
+    return guest_memory_read(context, guest_physical_address, value, size) == size;
 }
 
 void guest_paging_state(struct vcpu *vcpu, struct guest_paging *paging)
@@ -77,12 +78,14 @@ void guest_paging_state(struct vcpu *vcpu, struct guest_paging *paging)
     paging->cr3 = vmcs_read(VMCS_GUEST_CR3);
     paging->cr4 = vmcs_read(VMCS_GUEST_CR4);
     paging->efer = vmcs_read(VMCS_GUEST_IA32_EFER);
+    paging->pat = vmcs_read(VMCS_GUEST_IA32_PAT);
     for (unsigned i = 0; i < 4; i++)
         paging->pdpte[i] = vmcs_read((enum vmcs_field)(VMCS_GUEST_PDPTE0 + 2 * i));
     /* The CPL is the DPL of SS. SDM vol. 3, "Guest Register State". */
     paging->user = ACCESS_RIGHTS_DPL(vmcs_read(VMCS_GUEST_SS_ACCESS_RIGHTS)) == 3;
     paging->rflags_ac = rflags & RFLAGS_AC;
-    paging->phys_width = cpuid_physical_width();
+    paging->physical_width = (uint8_t)cpuid_physical_width();
+    paging->large_1g = cpuid(0x80000001, 0).edx & CPUID_81_EDX_PAGE_1G;
     paging->read = read_entry;
     paging->context = vcpu->vm;
 }
@@ -95,18 +98,18 @@ static enum guest_paging_status linear_access(struct vcpu *vcpu, const struct gu
     size_t done = 0;
 
     while (done < length) {
-        uint64_t linear = linear_address + done, physical = 0;
+        uint64_t linear = linear_address + done;
         size_t piece = PAGE_SIZE - (linear & (PAGE_SIZE - 1)), moved;
-        enum guest_paging_status status =
-            guest_paging_translate(paging, linear, write ? GUEST_ACCESS_WRITE : GUEST_ACCESS_READ, &physical, error_code);
+        struct guest_walk walk = guest_walk(paging, linear, write ? GUEST_ACCESS_WRITE : GUEST_ACCESS_READ);
 
         *fault_address = linear;
-        if (status != GUEST_PAGING_OK)
-            return status;
+        *error_code = walk.error_code;
+        if (walk.status != GUEST_PAGING_OK)
+            return walk.status;
         if (piece > length - done)
             piece = length - done;
-        moved = write ? guest_memory_write(vcpu->vm, physical, buffer + done, piece)
-                      : guest_memory_read(vcpu->vm, physical, buffer + done, piece);
+        moved = write ? guest_memory_write(vcpu->vm, walk.gpa, buffer + done, piece)
+                      : guest_memory_read(vcpu->vm, walk.gpa, buffer + done, piece);
         if (moved != piece)
             return GUEST_PAGING_NO_TABLE;
         done += piece;

@@ -4,7 +4,7 @@
 #define VMM_GUEST_MEMORY_H
 
 #include "arch/x86/compiler.h"
-#include "vmm/guest_paging.h"
+#include "ept/guest_walk.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

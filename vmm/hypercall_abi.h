@@ -84,6 +84,34 @@
 /* MEMORY_SIZE: EBX = KiB of RAM that this guest was given. */
 #define HYPERCALL_MEMORY_SIZE 0x41440009
 
+/*
+ * WALK_PREPARE, WALK_CHECK: compares the two-dimensional walk that Adept predicts with what the processor does. PREPARE walks for the
+ * one access that the guest announces, clears the accessed and dirty flags of its whole EPT (a dirty log of the same flags loses them)
+ * and invalidates; the guest then makes the access by one instruction, in the page of the VMCALL, and CHECKs in the same page. All
+ * that the processor uses in between is predicted: the fetch of that page, the access, EPT violations and misconfigurations on the way
+ * and again after each, and the delivery of a page fault to a handler of the same privilege (gate, descriptor, stack, fetch). The
+ * handler may use registers and the stack page, and must CHECK in its own page. The memory map must grant the access: one to a hole or a
+ * write to ROM, which Adept does in the guest's stead, is not compared well. A processor that reads ahead of its instructions may use
+ * more EPT entries than these; an emulator does not.
+ *     PREPARE: EBX = linear address, EDX = its upper half, ECX = WALK_ACCESS_...
+ *         HYPERCALL_BAD_ADDRESS: not canonical, or the walk leads to no memory.
+ *     CHECK: EBX = 1 if a page fault came, with ECX = its error code and EDX = low half of CR2; else 0.
+ *         EBX = number of differences, 0 if all came as predicted; in 31:16 the number of known departures of an emulator.
+ *         ECX = how the walk was predicted to end, WALK_END_...; in 15:8 its number of memory references; in 31:16 the number of EPT
+ *         entries whose flags were compared, 0 on a processor without accessed and dirty flags for EPT.
+ *         EDX = error code of the #PF, or exit qualification, that was predicted.
+ *         HYPERCALL_BAD_ARGUMENT: without PREPARE.
+ */
+#define HYPERCALL_WALK_PREPARE 0x41440010
+#define WALK_ACCESS_READ 0
+#define WALK_ACCESS_WRITE 1
+#define WALK_ACCESS_FETCH 2
+#define HYPERCALL_WALK_CHECK 0x41440011
+#define WALK_END_DONE 0
+#define WALK_END_PAGE_FAULT 1
+#define WALK_END_VIOLATION 2
+#define WALK_END_MISCONFIG 3
+
 /* Ports. */
 #define PORT_COM1 0x3f8        /* a 16550's transmit side: its lines appear as "[name] text" */
 #define PORT_DEBUG_BOCHS 0xe9  /* a byte is a character; reads give 0xe9 */

@@ -26,6 +26,10 @@ const char *hypercall_name(uint32_t number)
         return "SET_RIGHTS";
     case HYPERCALL_MEMORY_SIZE:
         return "MEMORY_SIZE";
+    case HYPERCALL_WALK_PREPARE:
+        return "WALK_PREPARE";
+    case HYPERCALL_WALK_CHECK:
+        return "WALK_CHECK";
     default:
         return "unknown";
     }

@@ -113,19 +113,21 @@ static void print_choices(const struct report *report)
 static void find_pat_index(struct report *report)
 {
     struct guest_paging paging;
-    unsigned index = 0;
-    uint64_t gpa = 0;
+    struct guest_walk walk;
 
     guest_paging_state(report->vcpu, &paging);
+    paging.user = false; /* rights do not matter here */
+    paging.rflags_ac = true;
+    walk = guest_walk(&paging, report->gpa, GUEST_ACCESS_READ);
     report->input.cr0 = (paging.cr0 & CR0_PG) | (cr0_read() & CR0_CD);
     report->input.pat = vmcs_read(VMCS_GUEST_IA32_PAT);
     if (!(paging.cr0 & CR0_PG))
         report->pat_index_from = PAT_INDEX_NO_PAGING;
-    else if (guest_paging_pat_index(&paging, report->gpa, &gpa, &index) && gpa == report->gpa)
+    else if (walk.status == GUEST_PAGING_OK && walk.gpa == report->gpa)
         report->pat_index_from = PAT_INDEX_OF_PAGE;
     else
         report->pat_index_from = PAT_INDEX_ASSUMED;
-    report->input.pat_index = report->pat_index_from == PAT_INDEX_OF_PAGE ? (uint8_t)index : 0;
+    report->input.pat_index = report->pat_index_from == PAT_INDEX_OF_PAGE ? walk.pat_index : 0;
 }
 
 /* CD is the machine's: VM entry and VM exit leave it alone, and a guest that sets it is only shown so. */

@@ -11,6 +11,7 @@
 #include "vmm/guest_line.h"
 #include "vmm/table_pool.h"
 #include "vmm/vcpu.h"
+#include "vmm/walk_check.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,6 +44,7 @@ struct vm {
     uint64_t rom_base;             /* private: host-physical start of its ROM */
     uint64_t bus_pages; /* STEP_PAGES_MAX frames that stand for a hole, or take a ROM's discarded write, during one instruction */
     uint64_t msr_bitmap;
+    struct walk_check walk_check;
 
     /* Devices. */
     struct guest_uart uart;

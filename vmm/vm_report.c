@@ -15,6 +15,7 @@
 #include "vmm/memtype_report.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs_dump.h"
+#include "vmm/walk_report.h"
 
 #define LAST_EXITS 16
 #define CODE_BYTES 16
@@ -125,6 +126,7 @@ void vm_report(struct vcpu *vcpu)
     for (unsigned i = 0; i < vm->config.memtype.count; i++)
         memtype_report(vcpu, vm->config.memtype.gpa[i]);
     host_test_before_audit(vm);
+    walk_report(vcpu);
     isolation_check(vm);
     trace_report_end();
 }

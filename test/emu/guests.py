@@ -9,7 +9,7 @@ REFERENCE_MODEL = "corei7_icelake_u"
 # Every model of Bochs 2.7 with all that Adept requires, oldest first.
 MODELS = ("corei5_arrandale_m520", "corei7_sandy_bridge_2600k", "corei7_ivy_bridge_3770k", "corei7_haswell_4770",
           "broadwell_ult", "corei3_cnl", "corei7_skylake_x", "corei7_icelake_u", "tigerlake")
-GUESTS = ("hello", "tour", "modes", "identity", "crash")
+GUESTS = ("hello", "tour", "modes", "walk", "identity", "crash")
 
 
 def passes(guest):

@@ -38,6 +38,7 @@ static void assert_defaults(void)
     assert_false(options.trace_given);
     assert_false(options.dump_ept);
     assert_false(options.dump_vmcs);
+    assert_false(options.walk_given);
     assert_int_equal(options.on_end, ON_END_POWEROFF);
     assert_true(options.console.serial);
     assert_false(options.console.serial_given);
@@ -143,6 +144,11 @@ static void problems_keep_the_default(void **state)
     problem("cpus=-1", "cpus: '-1' is not 1..256");
     problem("cpus=99999999999999999999", "cpus: '99999999999999999999' is not 1..256");
     problem("timeout=4294967296", "timeout: '4294967296' is no number of seconds");
+    parse_cleanly("walk=0xfffff80000001000");
+    assert_true(options.walk_given);
+    assert_int_equal(options.walk, UINT64_C(0xfffff80000001000));
+    problem("walk=", "walk: '' is no address");
+    assert_false(options.walk_given);
     problem("timeout=1s", "timeout: '1s' is no number of seconds");
     problem("on_end=explode", "on_end: 'explode' is not poweroff|halt|reboot");
     problem("on_end=", "on_end: '' is not poweroff|halt|reboot");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/guest_paging.c against hand-made paging structures in a small memory. */
+/* ept/guest_walk.c against hand-made paging structures in a small memory. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "arch/x86/control_registers.h"
-#include "vmm/guest_paging.h"
+#include "ept/guest_walk.h"
 
 #define MEMORY_SIZE 0x10000
 
@@ -16,13 +16,16 @@ static uint8_t memory[MEMORY_SIZE];
 static struct guest_paging paging;
 static uint64_t physical;
 static uint32_t error;
+static struct guest_walk last;
 
-static bool read_memory(void *context, uint64_t address, uint64_t *value)
+static bool read_memory(void *context, uint64_t address, unsigned size, uint64_t *value)
 {
     (void)context;
-    if (address > MEMORY_SIZE - sizeof(*value))
+    assert_int_equal(address % size, 0);
+    if (address > MEMORY_SIZE - size)
         return false;
-    memcpy(value, memory + address, sizeof(*value));
+    *value = 0;
+    memcpy(value, memory + address, size);
     return true;
 }
 
@@ -41,7 +44,9 @@ static int set_up(void **state)
     (void)state;
     memset(memory, 0, sizeof(memory));
     memset(&paging, 0, sizeof(paging));
-    paging.phys_width = 40;
+    paging.physical_width = 40;
+    paging.large_1g = true;
+    paging.pat = UINT64_C(0x0007040600070406);
     paging.read = read_memory;
     physical = error = 0;
     return 0;
@@ -49,8 +54,10 @@ static int set_up(void **state)
 
 static enum guest_paging_status translate(uint64_t linear, enum guest_access access)
 {
-    error = 0xdead;
-    return guest_paging_translate(&paging, linear, access, &physical, &error);
+    last = guest_walk(&paging, linear, access);
+    physical = last.gpa;
+    error = last.error_code;
+    return last.status;
 }
 
 static void expect_fault(uint64_t linear, enum guest_access access, uint32_t wanted)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The two-dimensional walk on the console, for `walk=GVA`, and what the checks of walks have found. */
+#ifndef VMM_WALK_REPORT_H
+#define VMM_WALK_REPORT_H
+
+struct vcpu;
+
+/*
+ * At a VM's end, with its VMCS current: the walk of a data read at the address of `walk=`, by the guest's
+ * paging as it stands, one line a reference; and one line on the guest's WALK_CHECK calls if it has made any.
+ */
+void walk_report(struct vcpu *vcpu);
+
+#endif
