@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* The dirty log: start, collect, stop. The fault path's part is in map.c. */
+#include "ept/dirty.h"
+#include "ept/leaves.h"
+
+#define PAGE_SHIFT      12
+#define BLOCK_PAGES     512u
+#define BLOCK_WORDS     (BLOCK_PAGES / 64)
+#define GROUP_OF(block) ((block) / 64)
+
+size_t ept_dirty_log_words(uint64_t pages)
+{
+    size_t bits = ept_dirty_bitmap_words(pages);
+    size_t blocks = (bits / BLOCK_WORDS + 63) / 64;
+
+    return bits + blocks + (blocks + 63) / 64;
+}
+
+enum ept_status ept_dirty_pick(const struct ept_caps *caps, enum ept_dirty_source wanted, enum ept_dirty_source *source)
+{
+    bool pml = caps->accessed_dirty && caps->page_modification_log;
+
+    switch (wanted) {
+    case EPT_DIRTY_BEST:
+        *source = pml ? EPT_DIRTY_PML : caps->accessed_dirty ? EPT_DIRTY_FLAGS : EPT_DIRTY_WRITE_PROTECTION;
+        return EPT_OK;
+    case EPT_DIRTY_PML:
+        *source = wanted;
+        return pml ? EPT_OK : EPT_UNSUPPORTED;
+    case EPT_DIRTY_FLAGS:
+        *source = wanted;
+        return caps->accessed_dirty ? EPT_OK : EPT_UNSUPPORTED;
+    case EPT_DIRTY_WRITE_PROTECTION:
+        *source = wanted;
+        return EPT_OK;
+    default:
+        return EPT_UNSUPPORTED;
+    }
+}
+
+static void set_bit(uint64_t *words, uint64_t n)
+{
+    uint64_t bit = UINT64_C(1) << n % 64;
+
+    if ((__atomic_load_n(&words[n / 64], __ATOMIC_SEQ_CST) & bit) == 0)
+        __atomic_fetch_or(&words[n / 64], bit, __ATOMIC_SEQ_CST);
+}
+
+static void mark_block(struct ept_dirty_log *log, uint64_t block)
+{
+    set_bit(log->blocks, block);
+    set_bit(log->groups, GROUP_OF(block));
+}
+
+/* The bits of one word, which are all within the log. */
+static void mark_word(struct ept_dirty_log *log, uint64_t word, uint64_t bits)
+{
+    uint64_t old = __atomic_load_n(&log->bits[word], __ATOMIC_SEQ_CST);
+
+    /* Who set the others sets the block's bit too, if it is not set yet. */
+    if ((old & bits) == bits)
+        return;
+    __atomic_fetch_or(&log->bits[word], bits, __ATOMIC_SEQ_CST);
+    mark_block(log, word / BLOCK_WORDS);
+}
+
+/* Pages [page, end), as far as the log covers them. */
+static void mark_pages(struct ept_dirty_log *log, uint64_t page, uint64_t end)
+{
+    if (end > log->pages)
+        end = log->pages;
+    while (page < end) {
+        uint64_t next = (page | 63) + 1 < end ? (page | 63) + 1 : end;
+        uint64_t bits = UINT64_MAX >> (64 - (next - page)) << page % 64;
+
+        mark_word(log, page / 64, bits);
+        page = next;
+    }
+}
+
+void ept_dirty_mark(struct ept *ept, uint64_t gpa, uint64_t size)
+{
+    struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
+
+    if (log != NULL && size != 0)
+        mark_pages(log, gpa >> PAGE_SHIFT, ((gpa + size - 1) >> PAGE_SHIFT) + 1);
+}
+
+void ept_dirty_note_write(struct ept *ept, uint64_t gpa, unsigned level)
+{
+    ept_dirty_mark(ept, gpa & ~(ept_level_size(level) - 1), ept_level_size(level));
+}
+
+void ept_dirty_note_flag(struct ept *ept, uint64_t gpa, unsigned level, struct ept_entry old)
+{
+    const struct ept_dirty_log *log = ept->dirty;
+
+    /* Under write protection the fault has noted the page; a dirty flag may be from before the last collection. */
+    if (log->source != EPT_DIRTY_WRITE_PROTECTION && ept_entry_maps_page(old, level) && ept_is_guest_page(old))
+        ept_dirty_note_write(ept, gpa, level);
+}
+
+void ept_dirty_drain(struct ept *ept, const uint64_t *entries, unsigned count)
+{
+    struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
+    uint64_t block = UINT64_MAX;
+
+    if (log == NULL)
+        return;
+    for (unsigned n = 0; n < count; n++) {
+        uint64_t page = entries[n] >> PAGE_SHIFT;
+
+        if (page >= log->pages)
+            continue;
+        __atomic_fetch_or(&log->bits[page / 64], UINT64_C(1) << page % 64, __ATOMIC_SEQ_CST);
+        /* Neighbours come in rows, and what this call has set stays until its last bit is: see the end. */
+        if (page / BLOCK_PAGES != block) {
+            if (block != UINT64_MAX)
+                mark_block(log, block);
+            block = page / BLOCK_PAGES;
+        }
+    }
+    if (block != UINT64_MAX)
+        mark_block(log, block);
+}
+
+static void prepare_run(struct ept *ept, const struct ept_run *run, void *context)
+{
+    const struct ept_dirty_log *log = ept->dirty;
+    enum ept_flush *flush = context;
+    uint64_t flags = ept->caps.accessed_dirty ? EPT_DIRTY : 0;
+
+    if (log->source == EPT_DIRTY_WRITE_PROTECTION || run->level > log->granularity)
+        flags |= EPT_WRITE;
+    for (unsigned n = 0; n < run->count; n++) {
+        if (ept_clear_in_leaf(&run->slots[n], run->level, flags) != 0)
+            *flush = EPT_FLUSH_CONTEXT;
+    }
+}
+
+struct ept_change ept_dirty_start(struct ept *ept, struct ept_dirty_log *log, enum ept_dirty_source source,
+                                  unsigned granularity, uint64_t size, uint64_t *words)
+{
+    struct ept_change change = {EPT_OK, EPT_FLUSH_NONE};
+    uint64_t pages = size >> PAGE_SHIFT;
+    size_t bits = ept_dirty_bitmap_words(pages), blocks = (bits / BLOCK_WORDS + 63) / 64;
+    enum ept_dirty_source picked;
+
+    if (ept->dirty != NULL)
+        change.status = EPT_BUSY;
+    else if (size == 0 || (size & (EPT_PAGE_SIZE_4K - 1)) != 0)
+        change.status = EPT_UNALIGNED;
+    else if (size > UINT64_C(1) << ept->caps.guest_width)
+        change.status = EPT_BEYOND_WIDTH;
+    else if (source == EPT_DIRTY_BEST || (granularity != EPT_LEVEL_PT && granularity != EPT_LEVEL_PD))
+        change.status = EPT_UNSUPPORTED;
+    else
+        change.status = ept_dirty_pick(&ept->caps, source, &picked);
+    if (change.status != EPT_OK)
+        return change;
+    for (size_t n = 0; n < ept_dirty_log_words(pages); n++)
+        words[n] = 0;
+    *log = (struct ept_dirty_log){.source = source,
+                                  .granularity = granularity,
+                                  .pages = pages,
+                                  .bits = words,
+                                  .blocks = words + bits,
+                                  .groups = words + bits + blocks};
+    __atomic_store_n(&ept->dirty, log, __ATOMIC_RELEASE);
+    ept_for_each_run(ept, 0, size, prepare_run, &change.flush);
+    return change;
+}
+
+/* FLAGS: from dirty flags to bits. A clean slot costs a load and a test. */
+static void gather_run(struct ept *ept, const struct ept_run *run, void *context)
+{
+    struct ept_dirty_log *log = ept->dirty;
+    uint64_t page = run->gpa >> PAGE_SHIFT, bits = 0;
+    enum ept_flush *flush = context;
+
+    if (run->level > EPT_LEVEL_PT) {
+        if (ept_clear_in_leaf(run->slots, run->level, EPT_DIRTY) != 0) {
+            ept_dirty_note_write(ept, run->gpa, run->level);
+            *flush = EPT_FLUSH_CONTEXT;
+        }
+        return;
+    }
+    /* The log begins at 0, so a run begins where a word does. */
+    for (unsigned n = 0; n < run->count; n++) {
+        if ((__atomic_load_n(&run->slots[n].raw, __ATOMIC_RELAXED) & EPT_DIRTY) != 0 &&
+            ept_clear_in_leaf(&run->slots[n], EPT_LEVEL_PT, EPT_DIRTY) != 0)
+            bits |= UINT64_C(1) << n % 64;
+        if (bits != 0 && (n % 64 == 63 || n + 1 == run->count)) {
+            mark_word(log, (page + n) / 64, bits);
+            *flush = EPT_FLUSH_CONTEXT;
+            bits = 0;
+        }
+    }
+}
+
+struct collection {
+    struct ept_dirty_collected result;
+    uint64_t taken[BLOCK_WORDS]; /* the bits of the block at hand */
+};
+
+/* Makes the pages of a block log again. `flag`: what tells a page that was written, and goes. */
+static void rearm(struct ept *ept, const struct ept_dirty_log *log, uint64_t block, uint64_t flag,
+                  struct collection *collection)
+{
+    struct ept_run run;
+
+    if (!ept_find_run(ept, block * ept_level_size(EPT_LEVEL_PD), &run))
+        return; /* not mapped any more: whoever took the leaf has noted what it knew */
+    if (run.level > EPT_LEVEL_PT) {
+        if (ept_clear_in_leaf(run.slots, run.level, flag) == 0)
+            return;
+        collection->result.flush = EPT_FLUSH_CONTEXT;
+        /* PML logs one address of a large page, whatever else is written in it then. */
+        for (unsigned n = 0; n < BLOCK_WORDS; n++) {
+            uint64_t page = block * BLOCK_PAGES + n * UINT64_C(64);
+
+            if (page < log->pages)
+                collection->taken[n] = log->pages - page < 64 ? (UINT64_C(1) << (log->pages - page)) - 1 : UINT64_MAX;
+        }
+        return;
+    }
+    for (unsigned n = 0; n < BLOCK_WORDS; n++) {
+        uint64_t bits = collection->taken[n];
+
+        for (; bits != 0; bits &= bits - 1) {
+            if (ept_clear_in_leaf(&run.slots[n * 64 + (unsigned)__builtin_ctzll(bits)], EPT_LEVEL_PT, flag) != 0)
+                collection->result.flush = EPT_FLUSH_CONTEXT;
+        }
+    }
+}
+
+/* Set bits of a word, by halves, quarters, eighths. */
+static unsigned count_bits(uint64_t word)
+{
+    word -= word >> 1 & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
+}
+
+static void take_block(struct ept *ept, struct ept_dirty_log *log, uint64_t block, uint64_t *bitmap,
+                       struct collection *collection)
+{
+    uint64_t *words = &log->bits[block * BLOCK_WORDS], any = 0;
+
+    for (unsigned n = 0; n < BLOCK_WORDS; n++) {
+        collection->taken[n] = __atomic_load_n(&words[n], __ATOMIC_SEQ_CST);
+        if (collection->taken[n] != 0)
+            collection->taken[n] = __atomic_exchange_n(&words[n], 0, __ATOMIC_SEQ_CST);
+        any |= collection->taken[n];
+    }
+    if (any == 0)
+        return;
+    /* The bit goes before the flag: a write in between is noted again, one after that faults or is logged anew. */
+    if (log->source != EPT_DIRTY_FLAGS)
+        rearm(ept, log, block, log->source == EPT_DIRTY_PML ? EPT_DIRTY : EPT_WRITE, collection);
+    for (unsigned n = 0; n < BLOCK_WORDS; n++) {
+        bitmap[block * BLOCK_WORDS + n] |= collection->taken[n];
+        collection->result.pages += count_bits(collection->taken[n]);
+    }
+}
+
+struct ept_dirty_collected ept_dirty_collect(struct ept *ept, uint64_t *bitmap)
+{
+    struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
+    struct collection collection = {.result = {EPT_FLUSH_NONE, 0}};
+    size_t block_words;
+
+    if (log == NULL)
+        return collection.result;
+    if (log->source == EPT_DIRTY_FLAGS)
+        ept_for_each_run(ept, 0, log->pages << PAGE_SHIFT, gather_run, &collection.result.flush);
+    block_words = (size_t)(log->groups - log->blocks);
+    for (size_t group = 0; group * 64 < block_words; group++) {
+        uint64_t words = __atomic_exchange_n(&log->groups[group], 0, __ATOMIC_SEQ_CST);
+
+        for (; words != 0; words &= words - 1) {
+            uint64_t word = group * 64 + (unsigned)__builtin_ctzll(words);
+            uint64_t blocks = __atomic_exchange_n(&log->blocks[word], 0, __ATOMIC_SEQ_CST);
+
+            for (; blocks != 0; blocks &= blocks - 1)
+                take_block(ept, log, word * 64 + (unsigned)__builtin_ctzll(blocks), bitmap, &collection);
+        }
+    }
+    return collection.result;
+}
+
+/* Gives back the W of what the list lets be written. */
+struct restore {
+    const struct ept_region *region;
+};
+
+static void restore_run(struct ept *ept, const struct ept_run *run, void *context)
+{
+    const struct ept_region *region = ((const struct restore *)context)->region;
+    uint64_t size = ept_level_size(run->level);
+
+    for (unsigned n = 0; n < run->count; n++) {
+        uint64_t hpa = region->hpa + (run->gpa + n * size - region->gpa);
+        struct ept_entry entry;
+
+        do {
+            entry = ept_load(&run->slots[n]);
+            if ((entry.raw & (EPT_WRITE | EPT_SOFTWARE)) != 0 || !ept_is_good_leaf(ept, run->level, entry) ||
+                ept_entry_address(entry) != hpa)
+                break;
+        } while (!ept_replace(&run->slots[n], entry, (struct ept_entry){entry.raw | EPT_WRITE}));
+    }
+}
+
+struct ept_change ept_dirty_stop(struct ept *ept)
+{
+    const struct ept_dirty_log *log = ept->dirty;
+    const struct ept_region *end = ept->regions->regions + ept->regions->count;
+    uint64_t limit;
+
+    if (log == NULL)
+        return (struct ept_change){EPT_BUSY, EPT_FLUSH_NONE};
+    limit = log->pages << PAGE_SHIFT;
+    __atomic_store_n(&ept->dirty, NULL, __ATOMIC_RELEASE);
+    for (const struct ept_region *region = ept->regions->regions; region < end && region->gpa < limit; region++) {
+        struct restore restore = {region};
+        uint64_t to = region->gpa + region->size;
+
+        if ((region->rights & EPT_WRITE) != 0)
+            ept_for_each_run(ept, region->gpa, to < limit ? to : limit, restore_run, &restore);
+    }
+    /* Rights that were added need no flush: an access that a cached translation denies faults and drops it. */
+    return (struct ept_change){EPT_OK, EPT_FLUSH_NONE};
+}
+
+const char *ept_dirty_source_name(enum ept_dirty_source source)
+{
+    static const char *const names[EPT_DIRTY_SOURCE_COUNT] = {"best", "PML", "dirty flags", "write protection"};
+
+    return (unsigned)source < EPT_DIRTY_SOURCE_COUNT ? names[source] : "?";
+}
