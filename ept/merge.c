@@ -5,35 +5,47 @@
 
 #define FLAGS (EPT_ACCESSED | EPT_DIRTY)
 
-/* True if the entries of a table of `level` - 1 translate what one leaf of `level` at gpa would: *leaf. */
+/*
+ * True if the entries of a table of `level` - 1 translate what one leaf of `level` would: *leaf. Entries that are empty
+ * are no objection, for the list has their pages too (is_wanted()); but one must be there.
+ */
 static bool is_one_page(const struct ept *ept, const struct ept_entry *table, unsigned level, struct ept_entry *leaf)
 {
-    uint64_t step = ept_level_size(level - 1), flags = 0;
-    struct ept_entry first = ept_load(&table[0]);
-    uint64_t expected = first.raw & ~FLAGS;
+    uint64_t step = ept_level_size(level - 1), flags = 0, first = 0;
 
-    if (!ept_is_good_leaf(ept, level - 1, first) || (first.raw & EPT_SOFTWARE) != 0 ||
-        (ept_entry_address(first) & (ept_level_size(level) - 1)) != 0)
-        return false;
-    for (unsigned n = 0; n < EPT_ENTRIES; n++, expected += step) {
-        uint64_t raw = ept_load(&table[n]).raw;
+    for (unsigned n = 0; n < EPT_ENTRIES; n++) {
+        struct ept_entry entry = ept_load(&table[n]);
 
-        if ((raw & ~FLAGS) != expected)
+        if (entry.raw == 0)
+            continue;
+        if (first == 0) {
+            if (!ept_is_good_leaf(ept, level - 1, entry) || (entry.raw & EPT_SOFTWARE) != 0 ||
+                ept_entry_address(entry) < n * step)
+                return false;
+            first = (entry.raw & ~FLAGS) - n * step;
+        }
+        if ((entry.raw & ~FLAGS) != first + n * step)
             return false;
-        flags |= raw & FLAGS;
+        flags |= entry.raw & FLAGS;
     }
-    leaf->raw = (first.raw & ~FLAGS) | flags | EPT_LARGE;
-    return true;
+    leaf->raw = first | flags | EPT_LARGE;
+    return first != 0 && (first & EPT_ADDRESS & (ept_level_size(level) - 1)) == 0;
 }
 
-/* True if the list has this very page there. Memory types need no look: 512 equal ones are one. */
+/* True if the list has this very page there, all of one memory type. */
 static bool is_wanted(const struct ept *ept, uint64_t gpa, unsigned level, struct ept_entry leaf)
 {
     const struct ept_region *region = ept_region_find(ept->regions, gpa);
+    uint64_t size = ept_level_size(level);
+    enum memory_type type;
 
-    return region != NULL && gpa - region->gpa + ept_level_size(level) <= region->size &&
-           region->hpa + (gpa - region->gpa) == ept_entry_address(leaf) && region->rights == ept_entry_rights(leaf) &&
-           !(ept->no_executable_large && (leaf.raw & EPT_EXECUTE) != 0);
+    if (region == NULL || gpa - region->gpa + size > region->size || region->rights != ept_entry_rights(leaf) ||
+        region->hpa + (gpa - region->gpa) != ept_entry_address(leaf))
+        return false;
+    type = (enum memory_type)region->memory_type;
+    if (region->type_from_mtrr && !mtrr_type_uniform(ept->mtrr, ept_entry_address(leaf), size, &type))
+        return false;
+    return type == ept_entry_memory_type(leaf) && !(ept->no_executable_large && (leaf.raw & EPT_EXECUTE) != 0);
 }
 
 /* The cursor stands at a reference to a table. True if the large page has taken its place. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 512 equal pages back into one large page. In two steps with the flush in between:
+ * 512 equal pages (or fewer, where the others are not mapped yet) back into one large page. In two steps with the flush in between:
  *
  *   1. ept_merge() checks that the table's entries are one large page but for their size, and replaces the reference to
  *      the table by the large page at once. The table stays as it is: a processor that has cached the reference walks

@@ -26,6 +26,14 @@ const char *hypercall_name(uint32_t number)
         return "SET_RIGHTS";
     case HYPERCALL_MEMORY_SIZE:
         return "MEMORY_SIZE";
+    case HYPERCALL_DIRTY_START:
+        return "DIRTY_START";
+    case HYPERCALL_DIRTY_COLLECT:
+        return "DIRTY_COLLECT";
+    case HYPERCALL_DIRTY_STOP:
+        return "DIRTY_STOP";
+    case HYPERCALL_HARVEST_ACCESSED:
+        return "HARVEST_ACCESSED";
     default:
         return "unknown";
     }
