@@ -6,6 +6,7 @@
 #define PAGE_SHIFT      12
 #define BLOCK_PAGES     512u
 #define BLOCK_WORDS     (BLOCK_PAGES / 64)
+#define WORD_SIZE       (UINT64_C(64) << PAGE_SHIFT) /* bytes that a word of bits covers */
 #define GROUP_OF(block) ((block) / 64)
 
 size_t ept_dirty_log_words(uint64_t pages)
@@ -100,28 +101,37 @@ void ept_dirty_note_flag(struct ept *ept, uint64_t gpa, unsigned level, struct e
         ept_dirty_note_write(ept, gpa, level);
 }
 
+/* As mark_word(), for the word of the pages from `gpa` on, as far as the log covers them. */
+static void mark_bits(struct ept_dirty_log *log, uint64_t gpa, uint64_t bits)
+{
+    uint64_t page = gpa >> PAGE_SHIFT;
+
+    if (page < log->pages && log->pages - page < 64)
+        bits &= (UINT64_C(1) << (log->pages - page)) - 1;
+    if (page < log->pages && bits != 0)
+        mark_word(log, page / 64, bits);
+}
+
+/* Addresses come in rows: the bits of a word are gathered before they are set. */
 void ept_dirty_drain(struct ept *ept, const uint64_t *entries, unsigned count)
 {
     struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
-    uint64_t block = UINT64_MAX;
+    uint64_t base = UINT64_MAX & ~(WORD_SIZE - 1), bits = 0; /* no entry has such an address */
 
     if (log == NULL)
         return;
     for (unsigned n = 0; n < count; n++) {
-        uint64_t page = entries[n] >> PAGE_SHIFT;
+        uint64_t offset = entries[n] - base;
 
-        if (page >= log->pages)
-            continue;
-        __atomic_fetch_or(&log->bits[page / 64], UINT64_C(1) << page % 64, __ATOMIC_SEQ_CST);
-        /* Neighbours come in rows, and what this call has set stays until its last bit is: see the end. */
-        if (page / BLOCK_PAGES != block) {
-            if (block != UINT64_MAX)
-                mark_block(log, block);
-            block = page / BLOCK_PAGES;
+        if (offset >= WORD_SIZE) {
+            mark_bits(log, base, bits);
+            base = entries[n] & ~(WORD_SIZE - 1);
+            offset = entries[n] - base;
+            bits = 0;
         }
+        bits |= UINT64_C(1) << (offset >> PAGE_SHIFT);
     }
-    if (block != UINT64_MAX)
-        mark_block(log, block);
+    mark_bits(log, base, bits);
 }
 
 static void prepare_run(struct ept *ept, const struct ept_run *run, void *context)
@@ -203,6 +213,29 @@ struct collection {
     uint64_t taken[BLOCK_WORDS]; /* the bits of the block at hand */
 };
 
+/*
+ * ept_clear_in_leaf() of one flag in the level-1 slots that `bits` names; true if it was set in one. One test does for an
+ * entry: an empty or a frozen one has neither D nor W.
+ */
+static bool clear_in_pages(struct ept_entry *slots, uint64_t bits, uint64_t flag)
+{
+    const uint64_t looked_at = flag | EPT_SOFTWARE_TEMPORARY;
+    bool cleared = false;
+
+    for (; bits != 0; bits &= bits - 1) {
+        uint64_t *slot = &slots[__builtin_ctzll(bits)].raw;
+        uint64_t raw = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+
+        while ((raw & looked_at) == flag) {
+            if (__atomic_compare_exchange_n(slot, &raw, raw & ~flag, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+                cleared = true;
+                break;
+            }
+        }
+    }
+    return cleared;
+}
+
 /* Makes the pages of a block log again. `flag`: what tells a page that was written, and goes. */
 static void rearm(struct ept *ept, const struct ept_dirty_log *log, uint64_t block, uint64_t flag,
                   struct collection *collection)
@@ -225,12 +258,8 @@ static void rearm(struct ept *ept, const struct ept_dirty_log *log, uint64_t blo
         return;
     }
     for (unsigned n = 0; n < BLOCK_WORDS; n++) {
-        uint64_t bits = collection->taken[n];
-
-        for (; bits != 0; bits &= bits - 1) {
-            if (ept_clear_in_leaf(&run.slots[n * 64 + (unsigned)__builtin_ctzll(bits)], EPT_LEVEL_PT, flag) != 0)
-                collection->result.flush = EPT_FLUSH_CONTEXT;
-        }
+        if (collection->taken[n] != 0 && clear_in_pages(&run.slots[n * 64], collection->taken[n], flag))
+            collection->result.flush = EPT_FLUSH_CONTEXT;
     }
 }
 
