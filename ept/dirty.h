@@ -98,6 +98,9 @@ EPT_MUST_CHECK struct ept_change ept_dirty_stop(struct ept *ept);
 /* "PML", "dirty flags", "write protection", "best"; "?" for another number. */
 const char *ept_dirty_source_name(enum ept_dirty_source source);
 
+/* Inside the engine: sets bits of one word of log->bits, which are all within the log. Any CPU. */
+void ept_dirty_mark_word(struct ept_dirty_log *log, uint64_t word, uint64_t bits);
+
 /* Inside the engine, of a VM with a log: a leaf's dirty flag is gone; a leaf has got W for a write. */
 void ept_dirty_note_flag(struct ept *ept, uint64_t gpa, unsigned level, struct ept_entry old);
 void ept_dirty_note_write(struct ept *ept, uint64_t gpa, unsigned level);
