@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The lazy map: from an address and the region list to the largest page that may translate it. */
 #include "ept/map.h"
+#include "ept/dirty.h"
 #include "ept/table.h"
 #include "ept/zap.h"
 
@@ -23,7 +24,7 @@ enum ept_status ept_init(struct ept *ept, const struct ept_memory *memory, const
 
 void ept_destroy(struct ept *ept)
 {
-    ept_retire(ept, ept->root, ept->caps.levels);
+    ept_retire(ept, ept->root, ept->caps.levels, 0);
     ept_reclaim(ept);
     if (ept->memory.any_table != NULL) {
         uint64_t lost;
@@ -41,17 +42,22 @@ struct target {
     uint64_t attributes;    /* rights, type, IPAT of a 4 KiB leaf */
     uint64_t large_without; /* of these, what a large page must not have */
     uint64_t offset;        /* hpa - gpa */
+    const struct ept_dirty_log *log; /* that the page is under, or NULL */
+    unsigned write_level;            /* the highest level at which a page gets W */
+    unsigned split_grant;   /* rights that a 2 MiB page lacked and its parts get when it is split */
     unsigned largest;       /* level of the page to install */
     unsigned fits;          /* highest level at which one page would be right */
 };
 
 static inline struct ept_entry target_leaf(const struct target *target, uint64_t gpa, unsigned level)
 {
-    uint64_t hpa = (gpa & ~(ept_level_size(level) - 1)) + target->offset;
+    uint64_t raw = ((gpa & ~(ept_level_size(level) - 1)) + target->offset) | target->attributes;
 
+    if (level > target->write_level)
+        raw &= ~EPT_WRITE;
     if (level > EPT_LEVEL_PT)
-        return (struct ept_entry){hpa | (target->attributes & ~target->large_without) | EPT_LARGE};
-    return (struct ept_entry){hpa | target->attributes};
+        raw = (raw & ~target->large_without) | EPT_LARGE;
+    return (struct ept_entry){raw};
 }
 
 static inline void choose(const struct ept *ept, const struct ept_region *region, uint64_t gpa,
@@ -79,14 +85,34 @@ static inline void choose(const struct ept *ept, const struct ept_region *region
     if (region->ignore_pat)
         target->attributes |= EPT_IGNORE_PAT;
     target->large_without = 0;
+    target->split_grant = 0;
+    target->log = NULL;
+    target->write_level = EPT_LEVEL_MAX;
     target->offset = offset;
     target->fits = target->largest = level;
     if (ept->no_executable_large && (region->rights & EPT_EXECUTE) != 0) {
         /* Without X a page needs R, so an execute-only region gets small pages at once. */
-        target->large_without = EPT_EXECUTE;
+        target->large_without = target->split_grant = EPT_EXECUTE;
         if ((access & EPT_EXECUTE) != 0 || region->rights == EPT_EXECUTE)
             target->largest = EPT_LEVEL_PT;
     }
+}
+
+/* If a dirty log runs and covers the page: W only where the log allows it, so that no write escapes. */
+static void choose_for_log(struct ept *ept, uint64_t gpa, unsigned access, struct target *target)
+{
+    const struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
+    bool write = (access & EPT_WRITE) != 0;
+
+    if (log == NULL || (target->attributes & EPT_WRITE) == 0 ||
+        (gpa & ~(ept_level_size(target->fits) - 1)) / EPT_PAGE_SIZE_4K >= log->pages)
+        return;
+    target->log = log;
+    target->write_level = log->source != EPT_DIRTY_WRITE_PROTECTION || write ? log->granularity : 0;
+    if (write && target->largest > log->granularity)
+        target->largest = log->granularity;
+    if (log->source != EPT_DIRTY_WRITE_PROTECTION && log->granularity == EPT_LEVEL_PT)
+        target->split_grant |= EPT_WRITE;
 }
 
 /* The region of an address, the last one first. Racing hints are harmless: each is checked. */
@@ -115,29 +141,44 @@ static enum ept_fault_kind denial(const struct ept_region *region, unsigned acce
     return EPT_FAULT_DENIED_RIGHTS;
 }
 
-/* A good leaf is in the way. Returns true when it is (or has become) what the list wants. */
+/*
+ * A good leaf is in the way. Returns true when it is (or has become) what the list wants. result->kind: SPURIOUS until
+ * something was installed, NO_FRAME if a split failed.
+ */
 static bool settle_leaf(struct ept *ept, uint64_t gpa, const struct target *target, struct ept_cursor *cursor,
-                        enum ept_status *status)
+                        struct ept_fault_result *result)
 {
     struct ept_entry old = cursor->entry;
     struct ept_entry wanted = target_leaf(target, gpa, cursor->level);
-    bool same = ((old.raw ^ wanted.raw) & ~(EPT_ACCESSED | EPT_DIRTY)) == 0;
+    bool same, write_alone;
 
+    /* What a dirty log has let be written stays so until it is collected, whatever the access is now. */
+    if (target->log != NULL)
+        wanted.raw |= old.raw & EPT_WRITE;
+    same = ((old.raw ^ wanted.raw) & ~(EPT_ACCESSED | EPT_DIRTY)) == 0;
     if (cursor->level <= target->largest) {
         if (same)
             return true;
         if (ept_entry_address(old) == ept_entry_address(wanted))
             wanted.raw |= old.raw & (EPT_ACCESSED | EPT_DIRTY);
     } else if (cursor->level <= target->fits && same) {
-        *status = ept_split_leaf(ept, cursor, cursor->level == EPT_LEVEL_PD ? EPT_EXECUTE : 0);
+        if (ept_split_leaf(ept, gpa, cursor, cursor->level == EPT_LEVEL_PD ? target->split_grant : 0) != EPT_OK)
+            result->kind = EPT_FAULT_NO_FRAME;
+        else if (target->log != NULL)
+            result->kind = EPT_FAULT_INSTALLED;
         return false;
     } else {
         wanted.raw = 0; /* larger than the list allows: it comes back smaller */
     }
+    write_alone = ((old.raw ^ wanted.raw) & ~(EPT_ACCESSED | EPT_DIRTY | EPT_WRITE)) == 0;
     if (ept_replace(cursor->slot, old, wanted)) {
         cursor->flush =
             ept_flush_both(cursor->flush, ept_flush_for_change(&ept->caps, cursor->level, old, wanted));
-        if (cursor->level > cursor->repaired_level)
+        if ((wanted.raw & EPT_DIRTY) == 0)
+            ept_dirty_flag_lost(ept, gpa, cursor->level, old);
+        if (target->log != NULL && write_alone)
+            result->kind = EPT_FAULT_INSTALLED;
+        else if (cursor->level > cursor->repaired_level)
             cursor->repaired_level = cursor->level;
     }
     ept_cursor_read(cursor);
@@ -148,12 +189,11 @@ static bool settle_leaf(struct ept *ept, uint64_t gpa, const struct target *targ
 static void install(struct ept *ept, uint64_t gpa, const struct target *target,
                     struct ept_fault_result *result)
 {
-    enum ept_fault_kind kind = EPT_FAULT_SPURIOUS;
-    enum ept_status status = EPT_OK;
     struct ept_cursor cursor = {.flush = EPT_FLUSH_NONE};
 
+    result->kind = EPT_FAULT_SPURIOUS;
     ept_cursor_start(ept, gpa, &cursor);
-    for (;;) {
+    while (result->kind != EPT_FAULT_NO_FRAME) {
         if (ept_cursor_down(ept, gpa, &cursor))
             continue;
         if (cursor.entry.raw == 0 && cursor.level <= target->largest) {
@@ -161,35 +201,33 @@ static void install(struct ept *ept, uint64_t gpa, const struct target *target,
 
             if (ept_replace(cursor.slot, cursor.entry, leaf)) {
                 cursor.entry = leaf;
-                kind = EPT_FAULT_INSTALLED;
+                result->kind = EPT_FAULT_INSTALLED;
                 break;
             }
             ept_cursor_read(&cursor);
         } else if (cursor.entry.raw == 0) {
             bool added;
 
-            status = ept_link_table(ept, &cursor, &added);
+            if (ept_link_table(ept, &cursor, &added) != EPT_OK)
+                result->kind = EPT_FAULT_NO_FRAME;
             result->tables_added += added;
         } else if (ept_is_good_leaf(ept, cursor.level, cursor.entry)) {
-            if (settle_leaf(ept, gpa, target, &cursor, &status))
+            if (settle_leaf(ept, gpa, target, &cursor, result))
                 break;
         } else {
             ept_correct(ept, gpa, &cursor);
         }
-        if (status != EPT_OK) {
-            result->kind = EPT_FAULT_NO_FRAME;
-            result->flush = cursor.flush;
-            result->repaired_level = (uint8_t)cursor.repaired_level;
-            return;
-        }
     }
-    result->kind = cursor.repaired_level != 0 ? EPT_FAULT_REPAIRED : kind;
     result->flush = cursor.flush;
+    result->repaired_level = (uint8_t)cursor.repaired_level;
+    if (result->kind == EPT_FAULT_NO_FRAME)
+        return;
+    if (cursor.repaired_level != 0)
+        result->kind = EPT_FAULT_REPAIRED;
     result->hpa = gpa + target->offset;
     result->level = (uint8_t)cursor.level;
     result->rights = (uint8_t)ept_entry_rights(cursor.entry);
     result->memory_type = (uint8_t)ept_entry_memory_type(cursor.entry);
-    result->repaired_level = (uint8_t)cursor.repaired_level;
 }
 
 /* Everything but the common case, which ept_fault() handles by itself; kept out of it for its registers'
@@ -208,7 +246,12 @@ fault_slow(struct ept *ept, uint64_t gpa, unsigned access, const struct ept_regi
         return result;
     }
     choose(ept, region, gpa, access, &target);
+    choose_for_log(ept, gpa, access, &target);
     install(ept, gpa, &target, &result);
+    /* First W, then the note: a collection in between leaves W, and the next one takes both. */
+    if (target.log != NULL && target.log->source == EPT_DIRTY_WRITE_PROTECTION && (access & EPT_WRITE) != 0 &&
+        ept_fault_resolved(result.kind))
+        ept_dirty_note_write(ept, gpa, result.level);
     return result;
 }
 
@@ -233,7 +276,8 @@ struct ept_fault_result ept_fault(struct ept *ept, uint64_t gpa, unsigned access
     if (gpa >> ept->caps.guest_width != 0)
         return fault_slow(ept, gpa, access, NULL);
     region = region_at(ept, gpa);
-    if (region == NULL || region->rights == 0 || (access & ~(unsigned)region->rights) != 0)
+    if (region == NULL || region->rights == 0 || (access & ~(unsigned)region->rights) != 0 ||
+        __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE) != NULL)
         return fault_slow(ept, gpa, access, region);
     choose(ept, region, gpa, access, &target);
     for (;; shift -= EPT_INDEX_BITS) {

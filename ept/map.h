@@ -47,6 +47,8 @@ struct ept_planted {
 
 #define EPT_PLANTED_MAX 32
 
+struct ept_dirty_log;
+
 struct ept {
     struct ept_memory memory;
     struct ept_caps caps;
@@ -59,7 +61,8 @@ struct ept {
      * the caller before the first fault.
      */
     bool no_executable_large;
-    uint64_t root; /* HPA of the top table */
+    struct ept_dirty_log *dirty; /* of dirty.h; NULL: none runs. Atomic. */
+    uint64_t root;               /* HPA of the top table */
     struct ept_entry *root_table;
     uint64_t table_count; /* frames taken and not given back, with the root, retired and lost ones. Atomic. */
     uint64_t retired_count; /* of these: waiting for ept_reclaim(). Atomic. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ept_map_one() of map.h: one page for a moment, whatever the region list says. */
 #include "ept/map.h"
+#include "ept/dirty.h"
 #include "ept/misconfig.h"
 #include "ept/table.h"
 
@@ -19,10 +20,18 @@ static enum ept_status reach_page(struct ept *ept, uint64_t gpa, struct ept_curs
         if (cursor->entry.raw == 0)
             status = ept_link_table(ept, cursor, &added);
         else
-            status = ept_split_leaf(ept, cursor, 0);
+            status = ept_split_leaf(ept, gpa, cursor, 0);
         if (status != EPT_OK)
             return status;
     }
+}
+
+/* True if hpa is what the list has at gpa, and it may be written: then what is written there is the guest's page. */
+static bool is_own_page(const struct ept *ept, uint64_t gpa, uint64_t hpa)
+{
+    const struct ept_region *region = ept_region_find(ept->regions, gpa);
+
+    return region != NULL && (region->rights & EPT_WRITE) != 0 && region->hpa + (gpa - region->gpa) == hpa;
 }
 
 struct ept_change ept_map_one(struct ept *ept, uint64_t gpa, uint64_t hpa, unsigned rights,
@@ -44,7 +53,8 @@ struct ept_change ept_map_one(struct ept *ept, uint64_t gpa, uint64_t hpa, unsig
     if (change.status != EPT_OK)
         return change;
     leaf = ept_entry_leaf(hpa, EPT_LEVEL_PT, rights, type, false);
-    leaf.raw |= EPT_SOFTWARE_TEMPORARY;
+    /* Dirty from the start: what is written to the stand-in is no business of a dirty log. */
+    leaf.raw |= EPT_SOFTWARE_TEMPORARY | EPT_DIRTY;
     if (ept_misconfig_reasons(&ept->caps, EPT_LEVEL_PT, leaf, &offending) != 0)
         return (struct ept_change){EPT_BAD_RIGHTS, EPT_FLUSH_NONE};
 
@@ -60,6 +70,9 @@ struct ept_change ept_map_one(struct ept *ept, uint64_t gpa, uint64_t hpa, unsig
         if (ept_is_frozen(old)) {
             ept_correct(ept, gpa, &cursor);
         } else if (ept_replace(cursor.slot, old, leaf)) {
+            ept_dirty_flag_lost(ept, gpa, EPT_LEVEL_PT, old);
+            if ((rights & EPT_WRITE) != 0 && is_own_page(ept, gpa, hpa))
+                ept_dirty_mark(ept, gpa, EPT_PAGE_SIZE_4K);
             change.flush =
                 ept_flush_both(cursor.flush, ept_flush_for_change(&ept->caps, EPT_LEVEL_PT, old, leaf));
             return change;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Spoils one entry on purpose. */
 #include "ept/plant.h"
+#include "ept/dirty.h"
 #include "ept/planted.h"
 #include "ept/split.h"
 #include "ept/table.h"
@@ -160,6 +161,8 @@ static void spoil(struct ept *ept, uint64_t gpa, unsigned level, enum ept_plant_
     } else if (leaf) {
         planted.raw = ept_entry_present(planted) ? planted.raw | EPT_SOFTWARE_PLANTED : 0;
         *done = ept_replace(cursor.slot, cursor.entry, planted);
+        if (*done && planted.raw == 0)
+            ept_dirty_flag_lost(ept, gpa, level, cursor.entry);
     } else {
         change->status = ept_planted_set(ept, cursor.slot, cursor.slot_hpa, cursor.entry, planted, done);
     }

@@ -22,7 +22,7 @@ struct ept_change ept_split(struct ept *ept, uint64_t gpa, unsigned level)
         else if (!ept_is_good_leaf(ept, cursor.level, cursor.entry))
             ept_correct(ept, gpa, &cursor);
         else if (cursor.level > level)
-            change.status = ept_split_leaf(ept, &cursor, 0);
+            change.status = ept_split_leaf(ept, gpa, &cursor, 0);
         else
             break;
         if (change.status != EPT_OK)

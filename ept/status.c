@@ -16,6 +16,7 @@ const char *ept_status_text(enum ept_status status)
         [EPT_BAD_TYPE] = "no such memory type or kind",
         [EPT_UNSUPPORTED] = "not on this processor, or not at this level",
         [EPT_TOO_MANY] = "too many planted faults at a time",
+        [EPT_BUSY] = "a dirty log runs and may not, or must and does not",
     };
 
     if ((unsigned)status >= EPT_STATUS_COUNT)

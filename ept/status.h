@@ -18,6 +18,7 @@ enum ept_status {
     EPT_BAD_TYPE,      /* a memory type that does not exist; a kind that does not exist */
     EPT_UNSUPPORTED,   /* the processor lacks it, or it would be no fault there */
     EPT_TOO_MANY,      /* more planted faults at a time than struct ept records */
+    EPT_BUSY,          /* a dirty log runs and may not, or must and does not */
     EPT_STATUS_COUNT,
 };
 

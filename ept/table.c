@@ -2,6 +2,7 @@
 /* Steps that every operation is made of: taking frames, going down a level, correcting, linking and splitting
  * an entry. */
 #include "ept/table.h"
+#include "ept/dirty.h"
 #include "ept/misconfig.h"
 #include "ept/planted.h"
 
@@ -75,6 +76,7 @@ void ept_correct(struct ept *ept, uint64_t gpa, struct ept_cursor *cursor)
     if (settled != EPT_SETTLED_NOT) {
         if (cursor->level > cursor->repaired_level)
             cursor->repaired_level = cursor->level;
+        ept_dirty_flag_lost(ept, gpa, cursor->level, bad);
         /* Unless it is a spoilt leaf it may once have referenced a table, whose translations processors may
          * still have cached. */
         if (settled == EPT_SETTLED_CLEARED && cursor->level > EPT_LEVEL_PT &&
@@ -102,7 +104,7 @@ enum ept_status ept_link_table(struct ept *ept, struct ept_cursor *cursor, bool 
     return EPT_OK;
 }
 
-enum ept_status ept_split_leaf(struct ept *ept, struct ept_cursor *cursor, unsigned grant)
+enum ept_status ept_split_leaf(struct ept *ept, uint64_t gpa, struct ept_cursor *cursor, unsigned grant)
 {
     struct ept_entry old = cursor->entry;
     unsigned child_level = cursor->level - 1;
@@ -121,10 +123,12 @@ enum ept_status ept_split_leaf(struct ept *ept, struct ept_cursor *cursor, unsig
         table[n].raw = child + n * ept_level_size(child_level);
     /* The processor may set A or D in the large page until it is replaced: then the exchange fails and the
      * caller looks again. */
-    if (ept_replace(cursor->slot, old, ept_entry_table(hpa)))
+    if (ept_replace(cursor->slot, old, ept_entry_table(hpa))) {
         cursor->flush = EPT_FLUSH_CONTEXT;
-    else
+        ept_dirty_flag_lost(ept, gpa, cursor->level, old); /* its parts have it, but no log of the processor's */
+    } else {
         ept_table_free(ept, hpa);
+    }
     ept_cursor_read(cursor);
     return EPT_OK;
 }

@@ -102,10 +102,11 @@ void ept_correct(struct ept *ept, uint64_t gpa, struct ept_cursor *cursor);
 EPT_MUST_CHECK enum ept_status ept_link_table(struct ept *ept, struct ept_cursor *cursor, bool *added);
 
 /*
- * Replaces the good leaf in the slot (level 2 or 3) by a table of the same translations, with `grant` added
- * to the rights of each, and reads again; harmless if another CPU was first.
+ * Replaces the good leaf in the slot (level 2 or 3), which translates gpa, by a table of the same translations,
+ * with `grant` added to the rights of each, and reads again; harmless if another CPU was first.
  */
-EPT_MUST_CHECK enum ept_status ept_split_leaf(struct ept *ept, struct ept_cursor *cursor, unsigned grant);
+EPT_MUST_CHECK enum ept_status ept_split_leaf(struct ept *ept, uint64_t gpa, struct ept_cursor *cursor,
+                                              unsigned grant);
 
 /*
  * Down from where the cursor is until it stands at a slot of `level`, or above it at an empty slot or at a
@@ -113,7 +114,8 @@ EPT_MUST_CHECK enum ept_status ept_split_leaf(struct ept *ept, struct ept_cursor
  */
 void ept_cursor_descend(struct ept *ept, uint64_t gpa, unsigned level, struct ept_cursor *cursor);
 
-/* Freezes a table that was just unlinked and all below it, and puts the frames on the retired list. */
-void ept_retire(struct ept *ept, uint64_t table_hpa, unsigned level);
+/* Freezes a table that was just unlinked, which translated `gpa` on, and all below it, and puts the frames on
+ * the retired list. */
+void ept_retire(struct ept *ept, uint64_t table_hpa, unsigned level, uint64_t gpa);
 
 #endif

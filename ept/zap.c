@@ -5,6 +5,7 @@
  * only after the flush.
  */
 #include "ept/zap.h"
+#include "ept/dirty.h"
 #include "ept/planted.h"
 #include "ept/table.h"
 
@@ -47,7 +48,7 @@ static bool freeze_first(struct ept_entry *table, struct ept_entry *old)
 }
 
 /* Recursion goes one level down each time, so at most four deep. */
-void ept_retire(struct ept *ept, uint64_t table_hpa, unsigned level)
+void ept_retire(struct ept *ept, uint64_t table_hpa, unsigned level, uint64_t gpa)
 {
     struct ept_entry *table = ept_table_at(ept, table_hpa);
     struct ept_entry old;
@@ -57,11 +58,12 @@ void ept_retire(struct ept *ept, uint64_t table_hpa, unsigned level)
     for (unsigned n = 0; n < EPT_ENTRIES; n++) {
         if (n > 0)
             old = ept_exchange(&table[n], (struct ept_entry){EPT_SOFTWARE_FROZEN});
+        ept_dirty_flag_lost(ept, gpa + n * ept_level_size(level), level, old);
         if (level > EPT_LEVEL_PT && old.raw != 0) {
             uint64_t child = child_of(ept, table_hpa + n * sizeof(struct ept_entry), level, old);
 
             if (child != 0)
-                ept_retire(ept, child, level - 1);
+                ept_retire(ept, child, level - 1, gpa + n * ept_level_size(level));
         }
     }
     ept_planted_forget_table(ept, table_hpa);
@@ -102,12 +104,13 @@ static void zap_table(struct ept *ept, struct ept_entry *table, uint64_t table_h
 /* Clears what is neither a table of ours nor a leaf; a planted reference is restored instead. True: look
  * again. */
 static bool zap_bad(struct ept *ept, struct ept_entry *slot, uint64_t slot_hpa, unsigned level,
-                    struct ept_entry bad, struct zap *zap)
+                    uint64_t base, struct ept_entry bad, struct zap *zap)
 {
     struct ept_entry now;
 
     if (ept_planted_settle(ept, slot, slot_hpa, bad, &now) != EPT_SETTLED_CLEARED)
         return true;
+    ept_dirty_flag_lost(ept, base, level, bad);
     if (level == EPT_LEVEL_PT || ept_is_planted_leaf(level, bad))
         zap->flush = ept_flush_both(zap->flush, ept_flush_for_change(&ept->caps, level, bad, now));
     else
@@ -135,12 +138,13 @@ static bool zap_slot(struct ept *ept, struct ept_entry *slot, uint64_t slot_hpa,
         return false;
     }
     if (table == NULL && !ept_is_good_leaf(ept, level, entry))
-        return zap_bad(ept, slot, slot_hpa, level, entry, zap);
+        return zap_bad(ept, slot, slot_hpa, level, base, entry, zap);
     if (!ept_replace(slot, entry, empty))
         return true;
+    ept_dirty_flag_lost(ept, base, level, entry);
     zap->flush = ept_flush_both(zap->flush, ept_flush_for_change(&ept->caps, level, entry, empty));
     if (table != NULL && ept_entry_address(entry) != ept->root)
-        ept_retire(ept, ept_entry_address(entry), level - 1);
+        ept_retire(ept, ept_entry_address(entry), level - 1, base);
     return false;
 }
 

@@ -50,6 +50,7 @@ static exit_handler *const handlers[EXIT_REASON_COUNT] = {
     [EXIT_RDTSCP] = exit_rdtsc,
     [EXIT_INVPCID] = exit_invpcid,
     [EXIT_PREEMPTION_TIMER] = exit_preemption_timer,
+    [EXIT_PML_FULL] = exit_pml_full,
     [EXIT_INVVPID] = exit_undefined_instruction,
     [EXIT_WBINVD] = exit_cache_instruction,
     [EXIT_XSETBV] = exit_xsetbv,

@@ -26,6 +26,12 @@ must_check enum exit_action exit_dispatch(struct vcpu *vcpu);
 /* Handles a VM entry that failed: `outcome` is what vmx_enter() returned. Ends the VM. */
 must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcome);
 
+/*
+ * exit_ept.c: the end of an exit that came out of an access to memory, of which `qualification` tells. An event that was being delivered is
+ * delivered again, now that the memory it needs is there; NMIs stay blocked if an IRET was interrupted.
+ */
+enum exit_action exit_ept_resume(struct vcpu *vcpu, uint64_t qualification);
+
 /* #UD for an instruction that this guest's processor does not have. */
 static inline enum exit_action exit_inject_ud(struct vcpu *vcpu)
 {
@@ -51,6 +57,7 @@ exit_handler exit_cr_access;                   /* exit_cr.c */
 exit_handler exit_rdmsr, exit_wrmsr;           /* exit_msr.c */
 exit_handler exit_vmcall;                      /* exit_hypercall.c */
 exit_handler exit_ept_violation, exit_ept_misconfig; /* exit_ept.c */
+exit_handler exit_pml_full;                    /* exit_pml.c */
 /* exit.c: what no handler is there for */
 exit_handler exit_unexpected;
 

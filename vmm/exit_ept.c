@@ -60,8 +60,7 @@ static bool virtual_nmis(void)
     return vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_PIN, VMX_VIRTUAL_NMIS) == 0;
 }
 
-/* An event that was being delivered when the fault came is delivered again, now that the memory it needs is there. */
-static enum exit_action resume(struct vcpu *vcpu, uint64_t qualification)
+enum exit_action exit_ept_resume(struct vcpu *vcpu, uint64_t qualification)
 {
     uint32_t vectoring = (uint32_t)vmcs_read(VMCS_IDT_VECTORING_INFORMATION);
 
@@ -214,7 +213,7 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
         if (action == EXIT_ACTION_STOP)
             return action;
     }
-    return resume(vcpu, qualification);
+    return exit_ept_resume(vcpu, qualification);
 }
 
 enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
@@ -242,5 +241,5 @@ enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
         return end_guest(vcpu);
     }
     set_result(vcpu, &fault);
-    return resume(vcpu, 0);
+    return exit_ept_resume(vcpu, 0);
 }

@@ -5,6 +5,7 @@
 #include "ept/plant.h"
 #include "ept/protect.h"
 #include "ept/walk.h"
+#include "vmm/dirty_call.h"
 #include "vmm/exit.h"
 #include "vmm/guest_memory.h"
 #include "vmm/guest_output.h"
@@ -161,6 +162,14 @@ static uint32_t walk_finish(struct vcpu *vcpu, struct call *call)
     return HYPERCALL_OK;
 }
 
+static uint32_t log_call(struct vcpu *vcpu, uint32_t number, struct call *call)
+{
+    uint32_t status = dirty_call(vcpu, number, &call->ebx, &call->ecx, call->edx);
+
+    call->set_ebx = call->set_ecx = status == HYPERCALL_OK;
+    return status;
+}
+
 static uint32_t end_call(struct vcpu *vcpu, const struct call *call)
 {
     vcpu->result.code = RESULT_ENDED;
@@ -204,6 +213,11 @@ static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
         return walk_prepare(vcpu, call);
     case HYPERCALL_WALK_CHECK:
         return walk_finish(vcpu, call);
+    case HYPERCALL_DIRTY_START:
+    case HYPERCALL_DIRTY_COLLECT:
+    case HYPERCALL_DIRTY_STOP:
+    case HYPERCALL_HARVEST_ACCESSED:
+        return log_call(vcpu, number, call);
     default:
         vcpu->result.code = RESULT_UNKNOWN_CALL;
         return HYPERCALL_UNKNOWN;

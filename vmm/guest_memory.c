@@ -4,6 +4,7 @@
 #include "arch/x86/control_registers.h"
 #include "arch/x86/cpuid.h"
 #include "arch/x86/memory.h"
+#include "ept/dirty.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
@@ -59,9 +60,24 @@ size_t guest_memory_write(struct vm *vm, uint64_t guest_physical_address, const 
         if (to == NULL)
             break;
         memcpy(to, (const char *)buffer + done, piece);
+        ept_dirty_mark(&vm->ept, guest_physical_address + done, piece);
         done += piece;
     }
     return done;
+}
+
+bool guest_memory_writable(struct vm *vm, uint64_t guest_physical_address, size_t length)
+{
+    size_t done = 0;
+
+    while (done < length) {
+        size_t piece = length - done;
+
+        if (host_view(vm, guest_physical_address + done, &piece, true) == NULL)
+            return false;
+        done += piece;
+    }
+    return true;
 }
 
 static bool read_entry(void *context, uint64_t guest_physical_address, unsigned size, uint64_t *value)

@@ -14,10 +14,13 @@ struct vcpu;
 
 /*
  * Copies between a buffer and guest-physical memory. Only RAM and ROM regions of the VM's map are read, only RAM with write rights is
- * written. Returns how many bytes were copied before the first that could not be.
+ * written, and a dirty log notes it. Returns how many bytes were copied before the first that could not be.
  */
 size_t guest_memory_read(struct vm *vm, uint64_t guest_physical_address, void *buffer, size_t length);
 size_t guest_memory_write(struct vm *vm, uint64_t guest_physical_address, const void *buffer, size_t length);
+
+/* True if guest_memory_write() would write all of it. */
+bool guest_memory_writable(struct vm *vm, uint64_t guest_physical_address, size_t length);
 
 /* The paging state of the vCPU, from the current VMCS, with its CPL. */
 void guest_paging_state(struct vcpu *vcpu, struct guest_paging *paging);

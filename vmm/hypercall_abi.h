@@ -18,6 +18,7 @@
 #define HYPERCALL_BAD_ADDRESS 0xfffffffe
 #define HYPERCALL_BAD_ARGUMENT 0xfffffffd
 #define HYPERCALL_UNSUPPORTED 0xfffffffc
+#define HYPERCALL_NO_MEMORY 0xfffffffb
 
 /* VERSION: EBX = HYPERCALL_ABI_VERSION. */
 #define HYPERCALL_VERSION 0x41440000
@@ -111,6 +112,39 @@
 #define WALK_END_PAGE_FAULT 1
 #define WALK_END_VIOLATION 2
 #define WALK_END_MISCONFIG 3
+
+/*
+ * The dirty log: which pages of guest-physical memory were written since the log was started or last collected. A bitmap has one bit for
+ * each 4 KiB page from address 0 on: page n is bit n % 8 of byte n / 8.
+ *
+ * DIRTY_START: EBX = DIRTY_SOURCE_..., ECX = DIRTY_GRANULARITY_.... Results: EBX = the source in use, ECX = bytes of its bitmap (a multiple
+ *     of 64, to the end of this guest's RAM at least). HYPERCALL_UNSUPPORTED: this processor does not have the source;
+ *     HYPERCALL_BAD_ARGUMENT: no such source or granularity, or a log runs already; HYPERCALL_NO_MEMORY.
+ *     With DIRTY_GRANULARITY_4K the log is exact: a large page is split at the first write to it. With DIRTY_GRANULARITY_2M large pages
+ *     of 2 MiB stay, and a write to one reports all of its 512 pages.
+ * DIRTY_COLLECT: EBX = guest-physical address of memory for the bitmap, ECX = its bytes. Results: EBX = pages that were written (bits that
+ *     are set), ECX = bytes written. Begins anew: what this call writes to the bitmap's memory is in the next collection.
+ *     HYPERCALL_BAD_ARGUMENT: too few bytes, or no log runs; HYPERCALL_BAD_ADDRESS: not all of it is RAM.
+ * DIRTY_STOP: ends the log. Result: EBX = large pages that were put together again. HYPERCALL_BAD_ARGUMENT: no log runs.
+ * With paging on, PML and dirty flags also count pages with paging structures that the processor has only read.
+ */
+#define HYPERCALL_DIRTY_START 0x41440020
+#define HYPERCALL_DIRTY_COLLECT 0x41440021
+#define HYPERCALL_DIRTY_STOP 0x41440022
+#define DIRTY_SOURCE_BEST 0             /* the first of the following that this processor has */
+#define DIRTY_SOURCE_PML 1              /* page-modification logging */
+#define DIRTY_SOURCE_FLAGS 2            /* the EPT's dirty flags */
+#define DIRTY_SOURCE_WRITE_PROTECTION 3 /* EPT violations: every processor has it */
+#define DIRTY_GRANULARITY_4K 0
+#define DIRTY_GRANULARITY_2M 1
+
+/*
+ * HARVEST_ACCESSED: which pages were accessed since the last harvest, or since they were mapped. EBX = guest-physical address and ECX = length,
+ *     both multiples of 4 KiB, EDX = guest-physical address of memory for the idle-page map, ECX / 4 KiB bits rounded up to 8 bytes: a bit is
+ *     1 for a page that was not accessed. Results: EBX = pages that were accessed, ECX = bytes written. A large page counts as a whole if it
+ *     lies in the range; else its part counts, and counts again the next time. HYPERCALL_UNSUPPORTED: the EPT has no accessed flags.
+ */
+#define HYPERCALL_HARVEST_ACCESSED 0x41440023
 
 /* Ports. */
 #define PORT_COM1 0x3f8        /* a 16550's transmit side: its lines appear as "[name] text" */

@@ -30,6 +30,14 @@ const char *hypercall_name(uint32_t number)
         return "WALK_PREPARE";
     case HYPERCALL_WALK_CHECK:
         return "WALK_CHECK";
+    case HYPERCALL_DIRTY_START:
+        return "DIRTY_START";
+    case HYPERCALL_DIRTY_COLLECT:
+        return "DIRTY_COLLECT";
+    case HYPERCALL_DIRTY_STOP:
+        return "DIRTY_STOP";
+    case HYPERCALL_HARVEST_ACCESSED:
+        return "HARVEST_ACCESSED";
     default:
         return "unknown";
     }

@@ -147,6 +147,7 @@ static const char *create_parts(struct vm *vm)
         return "an EPT walk of 4 levels is missing";
     if (workaround_active(WORKAROUND_NO_ACCESSED_DIRTY))
         caps.accessed_dirty = false;
+    caps.page_modification_log = !vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_SECONDARY, VMX_ENABLE_PML);
     if (!vm_memory_create(vm, &caps))
         return "memory is missing: give it less (mem=) or the machine more";
     if (!create_ept(vm, &caps)) {
@@ -195,6 +196,7 @@ void vm_destroy(struct vm *vm)
 {
     vcpu_destroy(&vm->vcpu);
     frame_free_run(vm->msr_bitmap, 1, FRAME_HOST);
+    vm_dirty_release(vm);
     destroy_ept(vm);
     vm_memory_destroy(vm);
 }

@@ -7,6 +7,7 @@
 #include "ept/map.h"
 #include "ept/region.h"
 #include "vmm/devices/uart.h"
+#include "vmm/dirty_log.h"
 #include "vmm/guest_config.h"
 #include "vmm/guest_line.h"
 #include "vmm/table_pool.h"
@@ -40,6 +41,7 @@ struct vm {
     struct table_pool tables;
     uint64_t eptp;
     bool faults_planted; /* by PLANT_FAULT: some may stand in the EPT to its end */
+    struct vm_dirty_log dirty;
     uint64_t ram_base, ram_frames; /* private: host-physical start of its RAM, one run */
     uint64_t rom_base;             /* private: host-physical start of its ROM */
     uint64_t bus_pages; /* STEP_PAGES_MAX frames that stand for a hole, or take a ROM's discarded write, during one instruction */

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* The dirty log: start, notes, stop. The fault path's part is in map.c. */
+#include "ept/dirty.h"
+#include "ept/leaves.h"
+
+#define PAGE_SHIFT      12
+#define BLOCK_PAGES     512u
+#define BLOCK_WORDS     (BLOCK_PAGES / 64)
+#define WORD_SIZE       (UINT64_C(64) << PAGE_SHIFT) /* bytes that a word of bits covers */
+#define GROUP_OF(block) ((block) / 64)
+
+size_t ept_dirty_log_words(uint64_t pages)
+{
+    size_t bits = ept_dirty_bitmap_words(pages);
+    size_t blocks = (bits / BLOCK_WORDS + 63) / 64;
+
+    return bits + blocks + (blocks + 63) / 64;
+}
+
+enum ept_status ept_dirty_pick(const struct ept_caps *caps, enum ept_dirty_source wanted, enum ept_dirty_source *source)
+{
+    bool pml = caps->accessed_dirty && caps->page_modification_log;
+
+    switch (wanted) {
+    case EPT_DIRTY_BEST:
+        *source = pml ? EPT_DIRTY_PML : caps->accessed_dirty ? EPT_DIRTY_FLAGS : EPT_DIRTY_WRITE_PROTECTION;
+        return EPT_OK;
+    case EPT_DIRTY_PML:
+        *source = wanted;
+        return pml ? EPT_OK : EPT_UNSUPPORTED;
+    case EPT_DIRTY_FLAGS:
+        *source = wanted;
+        return caps->accessed_dirty ? EPT_OK : EPT_UNSUPPORTED;
+    case EPT_DIRTY_WRITE_PROTECTION:
+        *source = wanted;
+        return EPT_OK;
+    default:
+        return EPT_UNSUPPORTED;
+    }
+}
+
+static void set_bit(uint64_t *words, uint64_t n)
+{
+    uint64_t bit = UINT64_C(1) << n % 64;
+
+    if ((__atomic_load_n(&words[n / 64], __ATOMIC_SEQ_CST) & bit) == 0)
+        __atomic_fetch_or(&words[n / 64], bit, __ATOMIC_SEQ_CST);
+}
+
+static void mark_block(struct ept_dirty_log *log, uint64_t block)
+{
+    set_bit(log->blocks, block);
+    set_bit(log->groups, GROUP_OF(block));
+}
+
+void ept_dirty_mark_word(struct ept_dirty_log *log, uint64_t word, uint64_t bits)
+{
+    uint64_t old = __atomic_load_n(&log->bits[word], __ATOMIC_SEQ_CST);
+
+    /* Who set the others sets the block's bit too, if it is not set yet. */
+    if ((old & bits) == bits)
+        return;
+    __atomic_fetch_or(&log->bits[word], bits, __ATOMIC_SEQ_CST);
+    mark_block(log, word / BLOCK_WORDS);
+}
+
+/* Pages [page, end), as far as the log covers them. */
+static void mark_pages(struct ept_dirty_log *log, uint64_t page, uint64_t end)
+{
+    if (end > log->pages)
+        end = log->pages;
+    while (page < end) {
+        uint64_t next = (page | 63) + 1 < end ? (page | 63) + 1 : end;
+        uint64_t bits = UINT64_MAX >> (64 - (next - page)) << page % 64;
+
+        ept_dirty_mark_word(log, page / 64, bits);
+        page = next;
+    }
+}
+
+void ept_dirty_mark(struct ept *ept, uint64_t gpa, uint64_t size)
+{
+    struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
+
+    if (log != NULL && size != 0)
+        mark_pages(log, gpa >> PAGE_SHIFT, ((gpa + size - 1) >> PAGE_SHIFT) + 1);
+}
+
+void ept_dirty_note_write(struct ept *ept, uint64_t gpa, unsigned level)
+{
+    ept_dirty_mark(ept, gpa & ~(ept_level_size(level) - 1), ept_level_size(level));
+}
+
+void ept_dirty_note_flag(struct ept *ept, uint64_t gpa, unsigned level, struct ept_entry old)
+{
+    const struct ept_dirty_log *log = ept->dirty;
+
+    /* Under write protection the fault has noted the page; a dirty flag may be from before the last collection. */
+    if (log->source != EPT_DIRTY_WRITE_PROTECTION && ept_entry_maps_page(old, level) && ept_is_guest_page(old))
+        ept_dirty_note_write(ept, gpa, level);
+}
+
+/* As ept_dirty_mark_word(), for the word of the pages from `gpa` on, as far as the log covers them. */
+static void mark_bits(struct ept_dirty_log *log, uint64_t gpa, uint64_t bits)
+{
+    uint64_t page = gpa >> PAGE_SHIFT;
+
+    if (page < log->pages && log->pages - page < 64)
+        bits &= (UINT64_C(1) << (log->pages - page)) - 1;
+    if (page < log->pages && bits != 0)
+        ept_dirty_mark_word(log, page / 64, bits);
+}
+
+/* Addresses come in rows: the bits of a word are gathered before they are set. */
+void ept_dirty_drain(struct ept *ept, const uint64_t *entries, unsigned count)
+{
+    struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
+    uint64_t base = UINT64_MAX & ~(WORD_SIZE - 1), bits = 0; /* no entry has such an address */
+
+    if (log == NULL)
+        return;
+    for (unsigned n = 0; n < count; n++) {
+        uint64_t offset = entries[n] - base;
+
+        if (offset >= WORD_SIZE) {
+            mark_bits(log, base, bits);
+            base = entries[n] & ~(WORD_SIZE - 1);
+            offset = entries[n] - base;
+            bits = 0;
+        }
+        bits |= UINT64_C(1) << (offset >> PAGE_SHIFT);
+    }
+    mark_bits(log, base, bits);
+}
+
+static void prepare_run(struct ept *ept, const struct ept_run *run, void *context)
+{
+    const struct ept_dirty_log *log = ept->dirty;
+    enum ept_flush *flush = context;
+    uint64_t flags = ept->caps.accessed_dirty ? EPT_DIRTY : 0;
+
+    if (log->source == EPT_DIRTY_WRITE_PROTECTION || run->level > log->granularity)
+        flags |= EPT_WRITE;
+    for (unsigned n = 0; n < run->count; n++) {
+        if (ept_clear_in_leaf(&run->slots[n], run->level, flags) != 0)
+            *flush = EPT_FLUSH_CONTEXT;
+    }
+}
+
+struct ept_change ept_dirty_start(struct ept *ept, struct ept_dirty_log *log, enum ept_dirty_source source,
+                                  unsigned granularity, uint64_t size, uint64_t *words)
+{
+    struct ept_change change = {EPT_OK, EPT_FLUSH_NONE};
+    uint64_t pages = size >> PAGE_SHIFT;
+    size_t bits = ept_dirty_bitmap_words(pages), blocks = (bits / BLOCK_WORDS + 63) / 64;
+    enum ept_dirty_source picked;
+
+    if (ept->dirty != NULL)
+        change.status = EPT_BUSY;
+    else if (size == 0 || (size & (EPT_PAGE_SIZE_4K - 1)) != 0)
+        change.status = EPT_UNALIGNED;
+    else if (size > UINT64_C(1) << ept->caps.guest_width)
+        change.status = EPT_BEYOND_WIDTH;
+    else if (source == EPT_DIRTY_BEST || (granularity != EPT_LEVEL_PT && granularity != EPT_LEVEL_PD))
+        change.status = EPT_UNSUPPORTED;
+    else
+        change.status = ept_dirty_pick(&ept->caps, source, &picked);
+    if (change.status != EPT_OK)
+        return change;
+    for (size_t n = 0; n < ept_dirty_log_words(pages); n++)
+        words[n] = 0;
+    *log = (struct ept_dirty_log){.source = source,
+                                  .granularity = granularity,
+                                  .pages = pages,
+                                  .bits = words,
+                                  .blocks = words + bits,
+                                  .groups = words + bits + blocks};
+    __atomic_store_n(&ept->dirty, log, __ATOMIC_RELEASE);
+    ept_for_each_run(ept, 0, size, prepare_run, &change.flush);
+    return change;
+}
+
+/* Gives back the W of what the list lets be written. */
+struct restore {
+    const struct ept_region *region;
+};
+
+static void restore_run(struct ept *ept, const struct ept_run *run, void *context)
+{
+    const struct ept_region *region = ((const struct restore *)context)->region;
+    uint64_t size = ept_level_size(run->level);
+
+    for (unsigned n = 0; n < run->count; n++) {
+        uint64_t hpa = region->hpa + (run->gpa + n * size - region->gpa);
+        struct ept_entry entry;
+
+        do {
+            entry = ept_load(&run->slots[n]);
+            if ((entry.raw & (EPT_WRITE | EPT_SOFTWARE)) != 0 || !ept_is_good_leaf(ept, run->level, entry) ||
+                ept_entry_address(entry) != hpa)
+                break;
+        } while (!ept_replace(&run->slots[n], entry, (struct ept_entry){entry.raw | EPT_WRITE}));
+    }
+}
+
+struct ept_change ept_dirty_stop(struct ept *ept)
+{
+    const struct ept_dirty_log *log = ept->dirty;
+    const struct ept_region *end = ept->regions->regions + ept->regions->count;
+    uint64_t limit;
+
+    if (log == NULL)
+        return (struct ept_change){EPT_BUSY, EPT_FLUSH_NONE};
+    limit = log->pages << PAGE_SHIFT;
+    __atomic_store_n(&ept->dirty, NULL, __ATOMIC_RELEASE);
+    for (const struct ept_region *region = ept->regions->regions; region < end && region->gpa < limit; region++) {
+        struct restore restore = {region};
+        uint64_t to = region->gpa + region->size;
+
+        if ((region->rights & EPT_WRITE) != 0)
+            ept_for_each_run(ept, region->gpa, to < limit ? to : limit, restore_run, &restore);
+    }
+    /* Rights that were added need no flush: an access that a cached translation denies faults and drops it. */
+    return (struct ept_change){EPT_OK, EPT_FLUSH_NONE};
+}
+
+const char *ept_dirty_source_name(enum ept_dirty_source source)
+{
+    static const char *const names[EPT_DIRTY_SOURCE_COUNT] = {"best", "PML", "dirty flags", "write protection"};
+
+    return (unsigned)source < EPT_DIRTY_SOURCE_COUNT ? names[source] : "?";
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* A collection of the dirty log: what was written, once, and the pages log again. */
+#include "ept/dirty.h"
+#include "ept/leaves.h"
+
+#define PAGE_SHIFT  12
+#define BLOCK_PAGES 512u
+#define BLOCK_WORDS (BLOCK_PAGES / 64)
+
+/* FLAGS: from dirty flags to bits. A clean slot costs a load and a test. */
+static void gather_run(struct ept *ept, const struct ept_run *run, void *context)
+{
+    struct ept_dirty_log *log = ept->dirty;
+    uint64_t page = run->gpa >> PAGE_SHIFT, bits = 0;
+    enum ept_flush *flush = context;
+
+    if (run->level > EPT_LEVEL_PT) {
+        if (ept_clear_in_leaf(run->slots, run->level, EPT_DIRTY) != 0) {
+            ept_dirty_note_write(ept, run->gpa, run->level);
+            *flush = EPT_FLUSH_CONTEXT;
+        }
+        return;
+    }
+    /* The log begins at 0, so a run begins where a word does. */
+    for (unsigned n = 0; n < run->count; n++) {
+        if ((__atomic_load_n(&run->slots[n].raw, __ATOMIC_RELAXED) & EPT_DIRTY) != 0 &&
+            ept_clear_in_leaf(&run->slots[n], EPT_LEVEL_PT, EPT_DIRTY) != 0)
+            bits |= UINT64_C(1) << n % 64;
+        if (bits != 0 && (n % 64 == 63 || n + 1 == run->count)) {
+            ept_dirty_mark_word(log, (page + n) / 64, bits);
+            *flush = EPT_FLUSH_CONTEXT;
+            bits = 0;
+        }
+    }
+}
+
+struct collection {
+    struct ept_dirty_collected result;
+    uint64_t taken[BLOCK_WORDS]; /* the bits of the block at hand */
+};
+
+/*
+ * ept_clear_in_leaf() of one flag in the level-1 slots that `bits` names; true if it was set in one. One test does for an
+ * entry: an empty or a frozen one has neither D nor W.
+ */
+static bool clear_in_pages(struct ept_entry *slots, uint64_t bits, uint64_t flag)
+{
+    const uint64_t looked_at = flag | EPT_SOFTWARE_TEMPORARY;
+    bool cleared = false;
+
+    for (; bits != 0; bits &= bits - 1) {
+        uint64_t *slot = &slots[__builtin_ctzll(bits)].raw;
+        uint64_t raw = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+
+        while ((raw & looked_at) == flag) {
+            if (__atomic_compare_exchange_n(slot, &raw, raw & ~flag, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+                cleared = true;
+                break;
+            }
+        }
+    }
+    return cleared;
+}
+
+/* Makes the pages of a block log again. `flag`: what tells a page that was written, and goes. */
+static void rearm(struct ept *ept, const struct ept_dirty_log *log, uint64_t block, uint64_t flag,
+                  struct collection *collection)
+{
+    struct ept_run run;
+
+    if (!ept_find_run(ept, block * ept_level_size(EPT_LEVEL_PD), &run))
+        return; /* not mapped any more: whoever took the leaf has noted what it knew */
+    if (run.level > EPT_LEVEL_PT) {
+        if (ept_clear_in_leaf(run.slots, run.level, flag) == 0)
+            return;
+        collection->result.flush = EPT_FLUSH_CONTEXT;
+        /* PML logs one address of a large page, whatever else is written in it then. */
+        for (unsigned n = 0; n < BLOCK_WORDS; n++) {
+            uint64_t page = block * BLOCK_PAGES + n * UINT64_C(64);
+
+            if (page < log->pages)
+                collection->taken[n] = log->pages - page < 64 ? (UINT64_C(1) << (log->pages - page)) - 1 : UINT64_MAX;
+        }
+        return;
+    }
+    for (unsigned n = 0; n < BLOCK_WORDS; n++) {
+        if (collection->taken[n] != 0 && clear_in_pages(&run.slots[n * 64], collection->taken[n], flag))
+            collection->result.flush = EPT_FLUSH_CONTEXT;
+    }
+}
+
+/* Set bits of a word, by halves, quarters, eighths. */
+static unsigned count_bits(uint64_t word)
+{
+    word -= word >> 1 & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
+}
+
+static void take_block(struct ept *ept, struct ept_dirty_log *log, uint64_t block, uint64_t *bitmap,
+                       struct collection *collection)
+{
+    uint64_t *words = &log->bits[block * BLOCK_WORDS], any = 0;
+
+    for (unsigned n = 0; n < BLOCK_WORDS; n++) {
+        collection->taken[n] = __atomic_load_n(&words[n], __ATOMIC_SEQ_CST);
+        if (collection->taken[n] != 0)
+            collection->taken[n] = __atomic_exchange_n(&words[n], 0, __ATOMIC_SEQ_CST);
+        any |= collection->taken[n];
+    }
+    if (any == 0)
+        return;
+    /* The bit goes before the flag: a write in between is noted again, one after that faults or is logged anew. */
+    if (log->source != EPT_DIRTY_FLAGS)
+        rearm(ept, log, block, log->source == EPT_DIRTY_PML ? EPT_DIRTY : EPT_WRITE, collection);
+    for (unsigned n = 0; n < BLOCK_WORDS; n++) {
+        bitmap[block * BLOCK_WORDS + n] |= collection->taken[n];
+        collection->result.pages += count_bits(collection->taken[n]);
+    }
+}
+
+struct ept_dirty_collected ept_dirty_collect(struct ept *ept, uint64_t *bitmap)
+{
+    struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
+    struct collection collection = {.result = {EPT_FLUSH_NONE, 0}};
+    size_t block_words;
+
+    if (log == NULL)
+        return collection.result;
+    if (log->source == EPT_DIRTY_FLAGS)
+        ept_for_each_run(ept, 0, log->pages << PAGE_SHIFT, gather_run, &collection.result.flush);
+    block_words = (size_t)(log->groups - log->blocks);
+    for (size_t group = 0; group * 64 < block_words; group++) {
+        uint64_t words = __atomic_exchange_n(&log->groups[group], 0, __ATOMIC_SEQ_CST);
+
+        for (; words != 0; words &= words - 1) {
+            uint64_t word = group * 64 + (unsigned)__builtin_ctzll(words);
+            uint64_t blocks = __atomic_exchange_n(&log->blocks[word], 0, __ATOMIC_SEQ_CST);
+
+            for (; blocks != 0; blocks &= blocks - 1)
+                take_block(ept, log, word * 64 + (unsigned)__builtin_ctzll(blocks), bitmap, &collection);
+        }
+    }
+    return collection.result;
+}

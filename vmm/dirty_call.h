@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* The hypercalls DIRTY_START, DIRTY_COLLECT, DIRTY_STOP and HARVEST_ACCESSED of vmm/hypercall_abi.h. */
+#ifndef VMM_DIRTY_CALL_H
+#define VMM_DIRTY_CALL_H
+
+#include <stdint.h>
+
+struct vcpu;
+
+/* Performs the call with this number; arguments in *ebx, *ecx, edx, results in *ebx and *ecx. Returns the status for EAX. */
+uint32_t dirty_call(struct vcpu *vcpu, uint32_t number, uint32_t *ebx, uint32_t *ecx, uint32_t edx);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* A VM's dirty log: its memory, the page-modification log, and the flushes. */
+#include "vmm/dirty_log.h"
+#include "arch/x86/memory.h"
+#include "ept/merge.h"
+#include "ept/zap.h"
+#include "vmm/frame.h"
+#include "vmm/vm.h"
+#include "vmm/vm_flush.h"
+#include "vmm/vmcs.h"
+
+#define PML_INDEX_START (EPT_PML_ENTRIES - 1) /* the processor fills the page from its end downwards */
+#define WORD_BYTES sizeof(uint64_t)
+
+static void flush(struct vm *vm, enum ept_flush what)
+{
+    if (!vm_flush(vm, what))
+        vm_end(vm, VM_FAILED, "INVEPT fails for the dirty log");
+}
+
+/* Behind the last page that the memory map lets the guest write. */
+static uint64_t writable_end(const struct vm *vm)
+{
+    for (unsigned i = vm->regions.count; i > 0; i--) {
+        const struct ept_region *region = &vm->regions.regions[i - 1];
+
+        if (region->rights & EPT_WRITE)
+            return region->gpa + region->size;
+    }
+    return 0;
+}
+
+static bool take_memory(struct vm_dirty_log *dirty, uint64_t pages, bool pml)
+{
+    uint64_t words = ept_dirty_log_words(pages), bytes = (words + ept_dirty_bitmap_words(pages)) * WORD_BYTES;
+
+    dirty->frames = (bytes + FRAME_SIZE - 1) / FRAME_SIZE;
+    dirty->memory = frame_alloc_run(FRAME_HOST, dirty->frames, 1);
+    if (dirty->memory == FRAME_ALLOC_FAILED)
+        return false;
+    dirty->pml_page = 0;
+    if (pml) {
+        dirty->pml_page = frame_alloc(FRAME_HOST);
+        if (dirty->pml_page == FRAME_ALLOC_FAILED) {
+            frame_free_run(dirty->memory, dirty->frames, FRAME_HOST);
+            return false;
+        }
+    }
+    dirty->pages = pages;
+    dirty->bitmap = (uint64_t *)phys_to_virt(dirty->memory) + words;
+    return true;
+}
+
+static void give_memory_back(struct vm_dirty_log *dirty)
+{
+    frame_free_run(dirty->memory, dirty->frames, FRAME_HOST);
+    if (dirty->pml_page != 0)
+        frame_free_run(dirty->pml_page, 1, FRAME_HOST);
+    memset(dirty, 0, sizeof(*dirty));
+}
+
+static void switch_pml(const struct vm_dirty_log *dirty, bool on)
+{
+    uint64_t controls = vmcs_read(VMCS_SECONDARY_CONTROLS);
+
+    if (on) {
+        vmcs_write(VMCS_PML_ADDRESS, dirty->pml_page);
+        vmcs_write(VMCS_PML_INDEX, PML_INDEX_START);
+    }
+    vmcs_write(VMCS_SECONDARY_CONTROLS, on ? controls | VMX_ENABLE_PML : controls & ~(uint64_t)VMX_ENABLE_PML);
+}
+
+must_check enum ept_status vm_dirty_start(struct vcpu *vcpu, enum ept_dirty_source wanted, unsigned granularity,
+                                          enum ept_dirty_source *used)
+{
+    struct vm *vm = vcpu->vm;
+    struct vm_dirty_log *dirty = &vm->dirty;
+    enum ept_status status = ept_dirty_pick(&vm->ept.caps, wanted, used);
+    struct ept_change change;
+
+    if (dirty->pages != 0)
+        return EPT_BUSY;
+    if (status != EPT_OK)
+        return status;
+    if (!take_memory(dirty, writable_end(vm) / FRAME_SIZE, *used == EPT_DIRTY_PML))
+        return EPT_NO_FRAME_LEFT;
+    change = ept_dirty_start(&vm->ept, &dirty->log, *used, granularity, dirty->pages * FRAME_SIZE, phys_to_virt(dirty->memory));
+    if (change.status != EPT_OK) {
+        give_memory_back(dirty);
+        return change.status;
+    }
+    if (*used == EPT_DIRTY_PML)
+        switch_pml(dirty, true);
+    flush(vm, change.flush);
+    return EPT_OK;
+}
+
+void vm_dirty_drain(struct vcpu *vcpu)
+{
+    const uint64_t *log = phys_to_virt(vcpu->vm->dirty.pml_page);
+    /* The index of the next entry to fill: 0xffff when the last one, 0, is full. */
+    unsigned first = (uint16_t)(vmcs_read(VMCS_PML_INDEX) + 1);
+
+    if (first >= EPT_PML_ENTRIES)
+        return;
+    ept_dirty_drain(&vcpu->vm->ept, log + first, EPT_PML_ENTRIES - first);
+    vmcs_write(VMCS_PML_INDEX, PML_INDEX_START);
+}
+
+must_check enum ept_status vm_dirty_collect(struct vcpu *vcpu, uint64_t *pages)
+{
+    struct vm *vm = vcpu->vm;
+    struct ept_dirty_collected collected;
+
+    if (vm->dirty.pages == 0)
+        return EPT_BUSY;
+    if (vm->dirty.pml_page != 0)
+        vm_dirty_drain(vcpu);
+    memset(vm->dirty.bitmap, 0, ept_dirty_bitmap_words(vm->dirty.pages) * WORD_BYTES);
+    collected = ept_dirty_collect(&vm->ept, vm->dirty.bitmap);
+    flush(vm, collected.flush);
+    *pages = collected.pages;
+    return EPT_OK;
+}
+
+static uint64_t merge_all(struct vm *vm, uint64_t end)
+{
+    uint64_t merged = 0;
+
+    for (unsigned level = EPT_LEVEL_PD; level <= EPT_LEVEL_PDPT; level++) {
+        uint64_t at = 0;
+
+        while (at < end) {
+            struct ept_merge_batch batch = {.count = 0};
+            enum ept_flush due;
+
+            at = ept_merge(&vm->ept, at, end, level, &batch, &due);
+            merged += batch.count;
+            flush(vm, due);
+            ept_merge_finish(&vm->ept, &batch);
+        }
+    }
+    /* The flushes are done, and this is the only CPU that has been in this EPT. */
+    (void)ept_reclaim(&vm->ept);
+    return merged;
+}
+
+must_check enum ept_status vm_dirty_stop(struct vcpu *vcpu, uint64_t *merged)
+{
+    struct vm *vm = vcpu->vm;
+    uint64_t end = vm->dirty.pages * FRAME_SIZE;
+    struct ept_change change = ept_dirty_stop(&vm->ept);
+
+    if (change.status != EPT_OK)
+        return change.status;
+    if (vm->dirty.pml_page != 0)
+        switch_pml(&vm->dirty, false);
+    flush(vm, change.flush);
+    give_memory_back(&vm->dirty);
+    *merged = merge_all(vm, end);
+    return EPT_OK;
+}
+
+void vm_dirty_release(struct vm *vm)
+{
+    if (vm->dirty.pages == 0)
+        return;
+    vm->ept.dirty = NULL; /* the EPT goes too: nothing in it needs to be put right */
+    give_memory_back(&vm->dirty);
+}
