@@ -148,6 +148,15 @@ static void paging_4_level(void **state)
     assert_int_equal(translate(linear, GUEST_ACCESS_READ), GUEST_PAGING_NO_TABLE);
 }
 
+/* Which PAT entry the page of an address chooses; false: paging is off, or nothing is mapped. */
+static bool pat_index_of(uint64_t linear, uint64_t *at, unsigned *index)
+{
+    last = guest_walk(&paging, linear, GUEST_ACCESS_READ);
+    *at = last.gpa;
+    *index = last.pat_index;
+    return last.mode != GUEST_MODE_NONE && last.status == GUEST_PAGING_OK;
+}
+
 /* PAT, PCD and PWT of the entry that maps the page, wherever in it they stand; those of the tables do not count. */
 static void pat_index(void **state)
 {
@@ -155,7 +164,7 @@ static void pat_index(void **state)
     unsigned index = 99;
 
     (void)state;
-    assert_false(guest_paging_pat_index(&paging, 0x1000, &at, &index)); /* no paging */
+    assert_false(pat_index_of(0x1000, &at, &index)); /* no paging */
     for (unsigned expected = 0; expected < 8; expected++) {
         const uint64_t cache = (expected & 1 ? 0x8 : 0) | (expected & 2 ? 0x10 : 0);
         const uint64_t small = cache | (expected & 4 ? 0x80 : 0), large = cache | (expected & 4 ? 0x1000 : 0);
@@ -168,20 +177,20 @@ static void pat_index(void **state)
         put32(0x1000 + 4, 0x2000 | 0x1f);
         put32(0x2000, (uint32_t)(0x5000 | small | 1));
         put32(0x1000 + 8, (uint32_t)(0x00c00000 | large | 0x81));
-        assert_true(guest_paging_pat_index(&paging, 0x400123, &at, &index));
+        assert_true(pat_index_of(0x400123, &at, &index));
         assert_true(at == 0x5123 && index == expected);
-        assert_true(guest_paging_pat_index(&paging, 0x800123, &at, &index));
+        assert_true(pat_index_of(0x800123, &at, &index));
         assert_true(at == 0xc00123 && index == expected);
-        assert_false(guest_paging_pat_index(&paging, 0x401000, &at, &index));
+        assert_false(pat_index_of(0x401000, &at, &index));
 
         paging.cr4 = CR4_PAE;
         paging.pdpte[0] = 0x1000 | 0x19;
         put64(0x1000, 0x2000 | 0x1f);
         put64(0x2000, 0x5000 | small | 1);
         put64(0x1008, 0x600000 | large | 0x81);
-        assert_true(guest_paging_pat_index(&paging, 0x123, &at, &index));
+        assert_true(pat_index_of(0x123, &at, &index));
         assert_true(at == 0x5123 && index == expected);
-        assert_true(guest_paging_pat_index(&paging, 0x200123, &at, &index));
+        assert_true(pat_index_of(0x200123, &at, &index));
         assert_true(at == 0x600123 && index == expected);
 
         paging.efer = EFER_LME | EFER_LMA;
@@ -190,12 +199,12 @@ static void pat_index(void **state)
         put64(0x2008, UINT64_C(0x40000000) | large | 0x81);
         put64(0x3000, 0x4000 | 0x1f);
         put64(0x4000, 0x5000 | small | 1);
-        assert_true(guest_paging_pat_index(&paging, 0x123, &at, &index));
+        assert_true(pat_index_of(0x123, &at, &index));
         assert_true(at == 0x5123 && index == expected);
-        assert_true(guest_paging_pat_index(&paging, 0x40000123, &at, &index));
+        assert_true(pat_index_of(0x40000123, &at, &index));
         assert_true(at == 0x40000123 && index == expected);
         put64(0x4000, 0x5000 | small | 1 | UINT64_C(1) << 63); /* reserved without NXE */
-        assert_false(guest_paging_pat_index(&paging, 0x123, &at, &index));
+        assert_false(pat_index_of(0x123, &at, &index));
         put64(0x2008, 0);
     }
 }
