@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 
+from hosts import FIRMWARE
 from harness import EMULATOR_TIMEOUT, Failure, check, emulator_test, launch, run_logged
 
 
@@ -60,10 +61,10 @@ def isolation_broken(context):
     return "isolation-foreign", test
 
 
-def qemu(context, name, command_line, *options):
+def qemu(context, name, command_line, *options, platform="bios"):
     """Command of a QEMU without VMX that boots an image made for it, its console to the file whose path comes second."""
     image, console = context.log(name) + ".iso", context.log(name) + ".console"
-    done = subprocess.run(["iso/single", image, "bios", "2", context.kernel, command_line,
+    done = subprocess.run(["iso/single", image, platform, "2", context.kernel, command_line,
                            os.path.join(context.build, "guests", "hello.bin"), "name=hello"],
                           cwd=context.root, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -76,7 +77,7 @@ def qemu(context, name, command_line, *options):
 
 def lines_of(console):
     with open(console, encoding="utf-8", errors="replace") as text:
-        return text.read().replace("\r", "").split("\n")
+        return re.sub(r"\x1b\[[0-9;=?]*[A-Za-z]", "", text.read().replace("\r", "")).split("\n")     # UEFI's colours
 
 
 def no_acpi(context):
@@ -124,12 +125,12 @@ def text_of_picture(context, path):
     return lines, width // 8
 
 
-def screen(context, name, *options):
+def screen(context, name, platform, *options):
     """The screen at the end has the end of what the serial console has, line for line."""
 
     def test():
         picture = context.log(name) + ".ppm"
-        command, console = qemu(context, name, "on_end=halt", "-machine", "q35", "-monitor", "stdio", *options)
+        command, console = qemu(context, name, "on_end=halt", "-machine", "q35", "-monitor", "stdio", *options, platform=platform)
         with open(context.log(name), "wb") as log:
             machine = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
             try:
@@ -161,7 +162,8 @@ def tests(context):
     yield isolation_broken(context)
     yield no_acpi(context)
     # GRUB sets a graphics mode on QEMU even by BIOS: this is what a laptop without a serial port shows.
-    yield screen(context, "framebuffer-text")
+    yield screen(context, "framebuffer-bios", "bios")
+    yield screen(context, "framebuffer-uefi", "uefi", "-bios", FIRMWARE)
     # The live page tables: code is not writable, data is not executable.
     for word, said, how in (("host-write-text", r"error=0x3 .*\bhost_test_page_fault\+0x", r"write of 0x[0-9a-f]+: the page's rights forbid it"),
                             ("host-execute-data", r"error=0x11 .*", r"execution of 0x[0-9a-f]+: the page's rights forbid it")):
