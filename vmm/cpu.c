@@ -82,15 +82,32 @@ static const char *switch_on(struct vmm_cpu *cpu)
     return NULL;
 }
 
-/* Adds this CPU's capabilities to what all share; names what it has different from the CPUs before it. */
-static const char *share_capabilities(const struct vmm_cpu *cpu)
+static bool lacks_required(const struct vmx_capabilities *capabilities)
 {
-    const char *difference = NULL;
+    for (int word = 0; word < VMX_WORD_COUNT; word++) {
+        enum vmx_control_word which = (enum vmx_control_word)word;
 
-    if (cpus_on == 0)
-        shared = cpu->capabilities;
-    else
-        difference = vmx_capabilities_merge(&shared, &cpu->capabilities);
+        if (vmx_control_missing(capabilities, which, vmx_controls_with_use(which, VMX_USE_REQUIRED)))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Adds this CPU's capabilities to what all share, and names what it has different from the CPUs before it. A CPU without which the others
+ * could run guests, and with which they could not, is taken out of VMX operation again: *why then says so.
+ */
+static const char *share_capabilities(struct vmm_cpu *cpu, const char **why)
+{
+    struct vmx_capabilities merged = cpus_on == 0 ? cpu->capabilities : shared;
+    const char *difference = cpus_on == 0 ? NULL : vmx_capabilities_merge(&merged, &cpu->capabilities);
+
+    if (cpus_on > 0 && lacks_required(&merged) && !lacks_required(&shared)) {
+        *why = "it lacks a control that guests need and the CPUs before it have";
+        cpu_vmx_off();
+        return difference;
+    }
+    shared = merged;
     cpus_on++;
     return difference;
 }
@@ -104,7 +121,7 @@ void cpu_vmx_on(void)
     if (cpu != NULL)
         why = switch_on(cpu);
     if (why == NULL)
-        difference = share_capabilities(cpu);
+        difference = share_capabilities(cpu, &why);
     if (why == NULL)
         console_printf("cpu=%u apic=%#x vmx=on boot=%u vmcs_revision=%#x ept_vpid_cap=%#llx microcode=%#llx\n",
                        self->index, self->apic_id, self->bootstrap,

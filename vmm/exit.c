@@ -9,6 +9,7 @@
 #include "vmm/vmcs.h"
 
 #define PENDING_DEBUG_BS (UINT64_C(1) << 14)
+#define CODE_SEGMENT_L (1u << 13)
 
 static exit_handler *const handlers[EXIT_REASON_COUNT] = {
     [EXIT_EXCEPTION_NMI] = exit_exception,
@@ -47,6 +48,7 @@ static exit_handler *const handlers[EXIT_REASON_COUNT] = {
     [EXIT_EPT_MISCONFIG] = exit_ept_misconfig,
     [EXIT_INVEPT] = exit_undefined_instruction,
     [EXIT_RDTSCP] = exit_rdtsc,
+    [EXIT_INVPCID] = exit_invpcid,
     [EXIT_PREEMPTION_TIMER] = exit_preemption_timer,
     [EXIT_INVVPID] = exit_undefined_instruction,
     [EXIT_WBINVD] = exit_cache_instruction,
@@ -69,50 +71,44 @@ enum exit_action exit_unexpected(struct vcpu *vcpu)
  * A guest that single-steps itself (RFLAGS.TF) expects its trap after an instruction that we have done for it too, and the
  * instruction also ends blocking by STI and MOV SS.
  */
-static void advance_single_stepping(struct vcpu *vcpu)
+static void advance_single_stepping(void)
 {
     uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 
     if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
                    blocking & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-    if (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF)
-        vmcs_write(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
-                   vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
-    else
-        vcpu->single_stepping = false;
+    vmcs_write(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+}
+
+/* Outside of 64-bit code RIP has 32 bits. */
+static uint64_t wrapped(uint64_t rip)
+{
+    bool code64 = (vmcs_read(VMCS_ENTRY_CONTROLS) & VMX_IA32E_MODE_GUEST) &&
+                  (vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & CODE_SEGMENT_L);
+
+    return code64 ? rip : (uint32_t)rip;
 }
 
 /*
- * Moves RIP behind the instruction that exited. Outside of single-stepping, blocking by STI or MOV SS is left as it is: it ends
- * one instruction late, which no guest can tell while nothing is injected, and saves two accesses to the VMCS at every exit.
+ * Moves RIP behind the instruction that exited. Unless the guest single-steps, blocking by STI or MOV SS is left as it is: it ends one
+ * instruction late, which matters to nothing while no interrupt is injected.
  */
-static void advance(struct vcpu *vcpu)
+static void advance(void)
 {
-    vmcs_write(VMCS_GUEST_RIP, vmcs_read(VMCS_GUEST_RIP) + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH));
-    if (unlikely(vcpu->single_stepping))
-        advance_single_stepping(vcpu);
-}
+    uint64_t old = vmcs_read(VMCS_GUEST_RIP), rip = old + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH);
 
-/*
- * A VM-entry failure that a guest can bring about: it set RFLAGS.TF, and the next instruction exited under blocking by STI or MOV SS.
- * The processor then wants a pending single-step trap. SDM vol. 3, "Checks on Guest Non-Register State".
- */
-static bool repair_guest_state(struct vcpu *vcpu)
-{
-    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
-
-    if (!(blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)))
-        return false;
-    vcpu->single_stepping = true;
-    advance_single_stepping(vcpu);
-    return true;
+    if (unlikely((rip ^ old) >> 32))
+        rip = wrapped(rip);
+    vmcs_write(VMCS_GUEST_RIP, rip);
+    if (unlikely(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
+        advance_single_stepping();
 }
 
 static enum exit_action entry_failure_exit(struct vcpu *vcpu, uint32_t reason)
 {
-    if ((reason & EXIT_REASON_BASIC_MASK) == EXIT_ENTRY_GUEST_STATE && repair_guest_state(vcpu))
-        return EXIT_ACTION_RESUME;
+    if ((reason & EXIT_REASON_BASIC_MASK) == EXIT_ENTRY_MACHINE_CHECK)
+        __asm__ volatile("int $18" : : : "memory"); /* the host's handler prints the banks and decides */
     vm_end(vcpu->vm, VM_FAILED, "VM entry failed: %s(%u) qualification=%#llx",
            exit_reason_name(reason & EXIT_REASON_BASIC_MASK), reason & EXIT_REASON_BASIC_MASK,
            (unsigned long long)vmcs_read(VMCS_EXIT_QUALIFICATION));
@@ -142,11 +138,11 @@ static enum exit_action handle(struct vcpu *vcpu, uint32_t reason)
         return entry_failure_exit(vcpu, reason);
     if (unlikely(vcpu->step.active) && vcpu->exit_reason != EXIT_EPT_VIOLATION &&
         vcpu->exit_reason != EXIT_EXCEPTION_NMI)
-        step_finish(vcpu);
+        step_finish(vcpu, false);
     handler = likely(vcpu->exit_reason < EXIT_REASON_COUNT) ? handlers[vcpu->exit_reason] : NULL;
     action = likely(handler != NULL) ? handler(vcpu) : exit_unexpected(vcpu);
     if (action == EXIT_ACTION_ADVANCE)
-        advance(vcpu);
+        advance();
     return action;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * VM exits: the dispatch, and the handlers' signature. A handler looks at the vCPU, does what the exit asks for and says what comes
- * next; it never prints, never waits, and leaves in vcpu->result what the trace shall say. All run on the vCPU's CPU with its
+ * next; it never prints (what guests print goes into the trace ring) and leaves in vcpu->result what the trace shall say. All run on the vCPU's CPU with its
  * VMCS current.
  */
 #ifndef VMM_EXIT_H
@@ -44,7 +44,7 @@ exit_handler exit_exception, exit_external_interrupt, exit_triple_fault, exit_in
 exit_handler exit_preemption_timer, exit_task_switch;
 /* exit_instruction.c: instructions with little to them */
 exit_handler exit_undefined_instruction, exit_hlt, exit_cache_instruction, exit_rdpmc, exit_xsetbv;
-exit_handler exit_rdtsc, exit_pause, exit_invlpg;
+exit_handler exit_rdtsc, exit_pause, exit_invlpg, exit_invpcid;
 exit_handler exit_cpuid;                       /* exit_cpuid.c */
 exit_handler exit_io;                          /* exit_io.c */
 exit_handler exit_cr_access;                   /* exit_cr.c */

@@ -5,6 +5,7 @@
  * mode is handled too. SDM vol. 3, "Exit Qualification for Control-Register Accesses"; vol. 2, "MOV - Move to/from Control Registers".
  */
 #include "arch/x86/control_registers.h"
+#include "arch/x86/invept.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
 #include "vmm/guest_memory.h"
@@ -20,6 +21,8 @@
 #define PDPTE_RESERVED (UINT64_C(0x1e6) | UINT64_C(1) << 63)
 #define PDPTE_PRESENT UINT64_C(1)
 #define CODE_SEGMENT_L (1u << 13)
+#define SEGMENT_TYPE(rights) ((rights)&15)
+#define TYPE_BUSY_TSS16 3
 
 enum cr_access { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
 
@@ -63,13 +66,7 @@ static bool load_pdptes(struct vcpu *vcpu, uint64_t cr3)
 /* What the linear and combined mappings of this vCPU held is no longer to be trusted: without INVVPID nothing was kept anyway. */
 static bool flush_linear(const struct vcpu *vcpu)
 {
-    uint64_t caps = vmx_shared_capabilities()->ept_vpid;
-
-    if (vcpu->vpid == 0)
-        return true;
-    if (caps & VPID_CAP_INVVPID_SINGLE_CONTEXT)
-        return vmx_invvpid(INVVPID_SINGLE_CONTEXT, vcpu->vpid, 0) == VMX_OK;
-    return vmx_invvpid(INVVPID_ALL_CONTEXTS, 0, 0) == VMX_OK;
+    return vcpu->vpid == 0 || invvpid_context(vmx_shared_capabilities()->ept_vpid, vcpu->vpid) == VMX_OK;
 }
 
 static enum exit_action flush_failed(struct vcpu *vcpu)
@@ -93,7 +90,8 @@ static bool cr0_valid(uint64_t value, uint64_t old, uint64_t cr4, uint64_t efer)
     if ((value & CR0_NW) && !(value & CR0_CD))
         return false;
     if (value & ~old & CR0_PG) {
-        if ((efer & EFER_LME) && (!(cr4 & CR4_PAE) || (vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & CODE_SEGMENT_L)))
+        if ((efer & EFER_LME) && (!(cr4 & CR4_PAE) || (vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & CODE_SEGMENT_L) ||
+                                  SEGMENT_TYPE(vmcs_read(VMCS_GUEST_TR_ACCESS_RIGHTS)) == TYPE_BUSY_TSS16))
             return false;
     } else if (old & ~value & CR0_PG) {
         if (in_64bit_code(efer) || (cr4 & CR4_PCIDE))

@@ -7,6 +7,7 @@
 #include "ept/map.h"
 #include "ept/misconfig.h"
 #include "ept/qualification.h"
+#include "vmm/cpu.h"
 #include "vmm/exit.h"
 #include "vmm/step.h"
 #include "vmm/vm.h"
@@ -53,6 +54,12 @@ static enum exit_action end_stuck(struct vcpu *vcpu, uint64_t guest_physical_add
     return end_guest(vcpu);
 }
 
+/* Bit 12 of the qualification means something only with virtual NMIs. */
+static bool virtual_nmis(void)
+{
+    return vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_PIN, VMX_VIRTUAL_NMIS) == 0;
+}
+
 /* An event that was being delivered when the fault came is delivered again, now that the memory it needs is there. */
 static enum exit_action resume(struct vcpu *vcpu, uint64_t qualification)
 {
@@ -60,7 +67,7 @@ static enum exit_action resume(struct vcpu *vcpu, uint64_t qualification)
 
     if (unlikely(vectoring & EVENT_VALID))
         (void)inject_again(vcpu, vectoring);
-    else if (unlikely(qualification & EPT_QUALIFICATION_NMI_UNBLOCKING)) /* IRET faulted: NMIs are still blocked */
+    else if (unlikely(qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) && virtual_nmis()) /* IRET faulted: still blocked */
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
                    vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
     return EXIT_ACTION_RESUME;
@@ -108,12 +115,20 @@ static uint64_t bus_page(struct vcpu *vcpu, const struct ept_region *region, uin
     return physical;
 }
 
+/* For when the VM has no table frame left. The pages of a step under way go as well, and come back by further faults of the same step. */
+static bool drop_ept(struct vcpu *vcpu)
+{
+    vcpu->step.page_count = 0;
+    return vm_drop_ept(vcpu->vm);
+}
+
 /* As on a real bus: reads of a hole give all ones, writes to a hole or to ROM go nowhere, a bus knows nothing of no-execute. */
 static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_result *fault, uint64_t guest_physical_address)
 {
     const struct ept_region *region = fault->region;
     uint64_t host_physical;
-    unsigned rights;
+    unsigned rights = EPT_RIGHTS;
+    enum memory_type type = MEMORY_TYPE_WB;
 
     if (vcpu->step.page_count == STEP_PAGES_MAX) {
         vm_end(vcpu->vm, VM_FAILED, "one instruction reaches more than %u pages that are no RAM", STEP_PAGES_MAX);
@@ -121,14 +136,16 @@ static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_
     }
     if (fault->kind == EPT_FAULT_DENIED_NX) {
         host_physical = region->hpa + (guest_physical_address - region->gpa);
+        rights = region->rights | EPT_EXECUTE;
+        type = region->type_from_mtrr ? mtrr_type_at(&vcpu->vm->mtrr, host_physical).type
+                                      : (enum memory_type)region->memory_type;
         vcpu->result.code = RESULT_NX_IGNORED;
     } else {
         host_physical = bus_page(vcpu, region, guest_physical_address);
         vcpu->result.code = fault->kind == EPT_FAULT_DENIED_HOLE ? RESULT_HOLE_IGNORED : RESULT_ROM_WRITE_IGNORED;
     }
-    rights = fault->kind == EPT_FAULT_DENIED_NX ? region->rights | EPT_EXECUTE : EPT_RIGHTS;
-    if (!step_over(vcpu, guest_physical_address, host_physical, rights) &&
-        (!vm_drop_ept(vcpu->vm) || !step_over(vcpu, guest_physical_address, host_physical, rights))) {
+    if (!step_over(vcpu, guest_physical_address, host_physical, rights, type) &&
+        (!drop_ept(vcpu) || !step_over(vcpu, guest_physical_address, host_physical, rights, type))) {
         vm_end(vcpu->vm, VM_FAILED, "no table frame is left for gpa=%#llx", (unsigned long long)guest_physical_address);
         return end_guest(vcpu);
     }
@@ -175,7 +192,7 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
     unsigned access = (unsigned)(qualification & EPT_RIGHTS);
     struct ept_fault_result fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
 
-    if (unlikely(fault.kind == EPT_FAULT_NO_FRAME) && vm_drop_ept(vcpu->vm))
+    if (unlikely(fault.kind == EPT_FAULT_NO_FRAME) && drop_ept(vcpu))
         fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
     vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
     vcpu->last_fault.level = fault.repaired_level;

@@ -21,8 +21,10 @@ static bool own_trap(struct vcpu *vcpu, uint64_t *qualification)
     if (!(*qualification & DR6_BS))
         return false;
     if (vcpu->step.active) {
-        step_finish(vcpu);
-        vcpu->no_progress.count = 0;
+        /* An instruction that has not moved on may be one with REP, or one that will fault at the same place for ever. */
+        if (vmcs_read(VMCS_GUEST_RIP) == vcpu->step.rip)
+            vcpu->no_progress.exit_count = vcpu->exit_count;
+        step_finish(vcpu, true);
     } else if (vcpu->step.pushed) {
         vcpu->step.pushed = false;
         vmcs_write(VMCS_GUEST_RFLAGS, vmcs_read(VMCS_GUEST_RFLAGS) & ~RFLAGS_TF);
@@ -36,6 +38,17 @@ static bool own_trap(struct vcpu *vcpu, uint64_t *qualification)
     return !(*qualification & (DR6_B0_B3 | DR6_BD));
 }
 
+/* What blocking by STI or MOV SS there was ends with the delivery; with TF set, an entry would want a trap pending beside it. */
+static void clear_blocking(struct vcpu *vcpu)
+{
+    uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+    (void)vcpu;
+    if (state & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+                   state & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+}
+
 /* The guest's #DB: the exit has not touched DR6, so that is done here. */
 static enum exit_action debug_exception(struct vcpu *vcpu)
 {
@@ -43,8 +56,7 @@ static enum exit_action debug_exception(struct vcpu *vcpu)
 
     if (own_trap(vcpu, &qualification))
         return EXIT_ACTION_RESUME;
-    if (qualification & DR6_BS)
-        vcpu->single_stepping = true;
+    clear_blocking(vcpu);
     dr6_write((dr6_read() & ~DR6_B0_B3) | (qualification & (DR6_B0_B3 | DR6_BD | DR6_BS)));
     vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD); /* as the delivery of #DB does */
     inject_exception(vcpu, VECTOR_DB, 0);
@@ -72,7 +84,7 @@ enum exit_action exit_exception(struct vcpu *vcpu)
         return host_nmi(vcpu);
     if (EVENT_TYPE(information) == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION) { /* INT1; it changes nothing in DR6 */
         if (vcpu->step.active)
-            step_finish(vcpu);
+            step_finish(vcpu, false);
         inject_software_exception(vcpu, information);
         return EXIT_ACTION_RESUME;
     }
@@ -85,7 +97,7 @@ enum exit_action exit_exception(struct vcpu *vcpu)
         return EXIT_ACTION_RESUME;
     default:
         if (vcpu->step.active)
-            step_finish(vcpu);
+            step_finish(vcpu, false);
         if (information & EVENT_HAS_ERROR_CODE)
             error_code = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
         inject_exception(vcpu, EVENT_VECTOR(information), error_code);

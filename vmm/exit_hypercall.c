@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The VMCALL exit: the hypercalls of vmm/hypercall_abi.h. */
+#include "arch/x86/cpuid.h"
 #include "ept/map.h"
 #include "ept/plant.h"
 #include "ept/protect.h"
@@ -87,6 +88,9 @@ static uint32_t plant_fault(struct vcpu *vcpu, const struct call *call)
         return HYPERCALL_BAD_ARGUMENT;
     if (region == NULL || region->kind == EPT_REGION_HOLE || region->kind == EPT_REGION_MMIO)
         return HYPERCALL_BAD_ADDRESS;
+    /* Where memory encryption has taken key-id bits off the address, a bit above is a key, and no fault. */
+    if (kind == PLANT_RESERVED_ADDRESS && vcpu->vm->ept.caps.physical_width != cpuid_physical_width())
+        return HYPERCALL_UNSUPPORTED;
     vcpu->vm->faults_planted = true;
     change = ept_plant(&vcpu->vm->ept, call->ebx, level, (enum ept_plant_kind)kind);
     if (!vm_flush(vcpu->vm, change.flush))
@@ -173,7 +177,7 @@ static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
     case HYPERCALL_SET_RIGHTS:
         return set_rights(vcpu, call);
     case HYPERCALL_MEMORY_SIZE:
-        return answer(call, (uint32_t)(vcpu->vm->config.memory_bytes >> 10));
+        return answer(call, (uint32_t)(vcpu->vm->ram_frames * 4));
     default:
         vcpu->result.code = RESULT_UNKNOWN_CALL;
         return HYPERCALL_UNKNOWN;

@@ -2,7 +2,10 @@
 /* Exits of instructions with little to them. SDM vol. 3, "Instructions That Cause VM Exits". */
 #include "arch/x86/control_registers.h"
 #include "arch/x86/fpu.h"
+#include "arch/x86/invept.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
+#include "vmm/cpu.h"
 #include "vmm/exit.h"
 #include "vmm/guest_cpuid.h"
 #include "vmm/vm.h"
@@ -24,11 +27,13 @@ enum exit_action exit_hlt(struct vcpu *vcpu)
     return EXIT_ACTION_STOP;
 }
 
-/* INVD and WBINVD. INVD would throw away what the host has written: both write back. */
+/*
+ * INVD and WBINVD. Caches are coherent, and no device that would go past them belongs to a guest: there is nothing to write back that
+ * anybody could miss, and a guest that could empty all caches at will would slow the others down.
+ */
 enum exit_action exit_cache_instruction(struct vcpu *vcpu)
 {
     (void)vcpu;
-    __asm__ volatile("wbinvd" : : : "memory");
     return EXIT_ACTION_ADVANCE;
 }
 
@@ -38,15 +43,15 @@ enum exit_action exit_rdpmc(struct vcpu *vcpu)
     return exit_inject_gp(vcpu);
 }
 
-/* These three exit only where a processor, or a hypervisor below, forces their control to 1. */
+/* These exit only where a processor, or a hypervisor below, forces their control to 1. */
 enum exit_action exit_rdtsc(struct vcpu *vcpu)
 {
-    uint64_t now = tsc_read();
+    uint64_t now = tsc_read() + vmcs_read(VMCS_TSC_OFFSET);
 
     vcpu->registers.gpr[GPR_RAX] = (uint32_t)now;
     vcpu->registers.gpr[GPR_RDX] = now >> 32;
     if (vcpu->exit_reason == EXIT_RDTSCP)
-        vcpu->registers.gpr[GPR_RCX] = (uint32_t)vcpu->tsc_aux;
+        vcpu->registers.gpr[GPR_RCX] = (uint32_t)msr_read(MSR_IA32_TSC_AUX);
     return EXIT_ACTION_ADVANCE;
 }
 
@@ -58,14 +63,16 @@ enum exit_action exit_pause(struct vcpu *vcpu)
 
 enum exit_action exit_invlpg(struct vcpu *vcpu)
 {
-    uint64_t address = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    return exit_invpcid(vcpu);
+}
 
+/* Exits only together with INVLPG. Both invalidate at least what they name, never less: everything of this vCPU's. */
+enum exit_action exit_invpcid(struct vcpu *vcpu)
+{
     if (vcpu->vpid == 0) /* without VPIDs every entry and exit flushes linear mappings by itself */
         return EXIT_ACTION_ADVANCE;
-    if (vmx_invvpid(INVVPID_INDIVIDUAL_ADDRESS, vcpu->vpid, address) != VMX_OK &&
-        vmx_invvpid(INVVPID_SINGLE_CONTEXT, vcpu->vpid, 0) != VMX_OK &&
-        vmx_invvpid(INVVPID_ALL_CONTEXTS, 0, 0) != VMX_OK) {
-        vm_end(vcpu->vm, VM_FAILED, "INVLPG cannot be emulated: no INVVPID type works");
+    if (invvpid_context(vmx_shared_capabilities()->ept_vpid, vcpu->vpid) != VMX_OK) {
+        vm_end(vcpu->vm, VM_FAILED, "INVLPG cannot be emulated: INVVPID fails");
         return EXIT_ACTION_STOP;
     }
     return EXIT_ACTION_ADVANCE;

@@ -9,6 +9,7 @@
 /* Bits of the exit qualification for EPT violations: 7 = the guest linear address is valid. */
 #define EPT_QUALIFICATION_LINEAR_VALID (UINT64_C(1) << 7)
 #define IO_QUALIFICATION_IN 8u
+#define CODE_SEGMENT_L (1u << 13) /* 64-bit code; it is only set while IA32_EFER.LMA is */
 
 static uint64_t edx_eax(const uint64_t *gpr)
 {
@@ -85,7 +86,7 @@ static enum trace_mode mode_now(void)
 {
     if (!(vmcs_read(VMCS_GUEST_CR0) & CR0_PE) || (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_VM))
         return TRACE_MODE_REAL;
-    return vmcs_read(VMCS_GUEST_IA32_EFER) & EFER_LMA ? TRACE_MODE_LONG : TRACE_MODE_PROTECTED;
+    return vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & CODE_SEGMENT_L ? TRACE_MODE_LONG : TRACE_MODE_PROTECTED;
 }
 
 void exit_trace_begin(const struct vcpu *vcpu, struct trace_record *record, uint64_t tsc)

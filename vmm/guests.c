@@ -88,11 +88,11 @@ static void configure(struct guest_config *config, unsigned index, const char *s
         config->policy_hole = config->policy_rom = config->policy_nx = options->policy;
     guest_config_parse(config, string);
     make_name_unique(config, index);
-    if (!config->trace_given) {
+    if (!config->trace_given)
         config->trace = options->trace;
-        if (!options->trace_given) /* the host's own clock, no doing of the guest's */
-            config->trace.reasons[0] &= ~(UINT64_C(1) << EXIT_PREEMPTION_TIMER);
-    }
+    /* The timer is the host's own clock, no doing of the guest's: `all` and what is taken from it leave it out, a list may name it. */
+    if (trace_filter_has(&config->trace, TRACE_FILTER_REASONS - 1))
+        config->trace.reasons[0] &= ~(UINT64_C(1) << EXIT_PREEMPTION_TIMER);
     if (config->trace.stats_only)
         memset(config->trace.reasons, 0, sizeof(config->trace.reasons));
     config->dump_ept |= options->dump_ept;
@@ -204,8 +204,7 @@ void cpu_serve(void)
     }
     while (!__atomic_load_n(&machine_ends, __ATOMIC_ACQUIRE)) {
         cpu_pause();
-        if (__atomic_load_n(&cpus_busy, __ATOMIC_ACQUIRE) != 0) /* help those that still run guests to print */
-            (void)trace_drain_some();
+        (void)trace_drain_some(); /* for those that still run guests, the boot CPU among them */
     }
 }
 
@@ -257,6 +256,8 @@ int guests_run(void)
         result = refuse("memory for the guests' structures is missing (give the machine more memory)");
     else {
         console_set_cpu_index(trace_console_writer);
+        if (machine_mtrrs_differ())
+            console_printf("adept: mtrr: they differ between CPUs: guests' memory is uncached (UC)\n");
         __atomic_store_n(&cpus_busy, percpu_count() - 1, __ATOMIC_RELEASE);
         __atomic_store_n(&go, true, __ATOMIC_RELEASE);
         run_own_guests(vmm_cpu());

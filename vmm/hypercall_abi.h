@@ -81,7 +81,7 @@
  */
 #define HYPERCALL_SET_RIGHTS 0x41440008
 
-/* MEMORY_SIZE: EBX = bytes of RAM this guest was given, in KiB. */
+/* MEMORY_SIZE: EBX = KiB of RAM that this guest was given. */
 #define HYPERCALL_MEMORY_SIZE 0x41440009
 
 /* Ports. */

@@ -57,7 +57,7 @@ static bool check_feature_control(void)
 {
     static const char *const states[] = {
         [FEATURE_CONTROL_ABSENT] = "absent: VMXON is tried all the same",
-        [FEATURE_CONTROL_UNLOCKED] = "unlocked: it is set and locked now",
+        [FEATURE_CONTROL_UNLOCKED] = "unlocked: each CPU sets and locks it",
         [FEATURE_CONTROL_ENABLED] = "locked with VMX on",
         [FEATURE_CONTROL_ONLY_SMX] = "locked with VMX inside of SMX alone",
         [FEATURE_CONTROL_LOCKED_OFF] = "locked with VMX off",
@@ -108,13 +108,17 @@ static void check_controls(const struct vmx_capabilities *vmx)
         bool must = (uint32_t)vmx->controls[control->word] & control->mask;
         char text[96];
 
-        if (control->use == VMX_USE_UNUSED && !must)
+        if (control->use >= VMX_USE_HANDLED && !must)
             continue;
         (void)format(text, sizeof(text), "%s bit=%u %s", vmx_control_word_name(control->word),
                      (unsigned)__builtin_ctz(control->mask),
                      must   ? "found=always-1"
                      : may  ? "found=settable"
                             : "found=always-0");
+        if (control->use == VMX_USE_UNUSED) {
+            line(false, true, control->name, text, "the processor, or a hypervisor below, forces it to 1, and nothing here handles it");
+            continue;
+        }
         line(may, control->use == VMX_USE_REQUIRED, control->name, text,
              control->mask == VMX_UNRESTRICTED_GUEST && control->word == VMX_WORD_SECONDARY
                  ? "guests start in real mode: " ADVICE_PROCESSOR "; " ADVICE_HOST

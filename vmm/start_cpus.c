@@ -24,6 +24,12 @@ static bool want_x2apic;
 static enum apic_mode boot_mode;
 static uint32_t ids[ACPI_CPU_MAX + 1]; /* of the CPUs to start, the boot CPU's first */
 static unsigned id_count;
+static bool mtrrs_differ; /* CPUs come one after the other */
+
+bool machine_mtrrs_differ(void)
+{
+    return mtrrs_differ;
+}
 
 unsigned machine_cpus_expected(void)
 {
@@ -40,6 +46,7 @@ static void compare_with_boot_cpu(void)
     mtrr_capture(&mtrr);
     if (!mtrr_equal(machine_mtrr(), &mtrr, &difference)) {
         char index[8] = "";
+        mtrrs_differ = true;
         if (difference.index >= 0)
             (void)format(index, sizeof(index), "%d", difference.index);
         console_printf("adept: cpu=%u apic=%#x mtrr: %s%s=%#llx, but %#llx on the boot CPU\n", self->index,
@@ -64,9 +71,10 @@ static noreturn_fn void other_cpu(void)
                        self->index, self->apic_id, apic_mode_text(mode), apic_mode_text(boot_mode));
     compare_with_boot_cpu();
     cpu_vmx_on();
-    smp_ready();
-    host_test_other_cpu();
-    cpu_serve();
+    if (smp_ready()) {
+        host_test_other_cpu();
+        cpu_serve();
+    }
     cpu_vmx_off();
     percpu_set_state(self, CPU_STOPPED);
     cpu_halt_forever();

@@ -20,14 +20,22 @@ static void set_trap(struct vcpu *vcpu)
 
     vcpu->step.guest_tf = rflags & RFLAGS_TF;
     vcpu->step.trapping = true;
+    vcpu->step.rip = vmcs_read(VMCS_GUEST_RIP);
     vmcs_write(VMCS_GUEST_RFLAGS, rflags | RFLAGS_TF);
-    /* With TF set under blocking by STI or MOV SS, a VM entry wants the trap pending already. */
+    /* The trap shall come behind the instruction. Bochs saves one as pending at every exit of a guest that single-steps itself. */
+    vmcs_write(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+               vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) & ~PENDING_DEBUG_BS);
+    /*
+     * With TF set under blocking by STI or MOV SS a VM entry wants a single-step trap pending, and delivers it before the instruction
+     * has run. Nothing is injected here, so the blocking, which ends after this instruction anyway, can go now.
+     */
     if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
-        vmcs_write(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
-                   vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+                   blocking & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
 }
 
-must_check bool step_over(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t host_physical, unsigned rights)
+must_check bool step_over(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t host_physical, unsigned rights,
+                          enum memory_type type)
 {
     struct step *step = &vcpu->step;
     uint64_t page = guest_physical_address & ~PAGE_MASK;
@@ -35,9 +43,11 @@ must_check bool step_over(struct vcpu *vcpu, uint64_t guest_physical_address, ui
     /* While an event is being delivered, TF would be pushed with the guest's flags; the next exit, whatever it is, ends the step then. */
     bool delivering = vmcs_read(VMCS_IDT_VECTORING_INFORMATION) & EVENT_VALID;
 
+    if (step->active && !step->trapping && !delivering)
+        step_finish(vcpu, false); /* it was for the delivery of an event, which is over */
     if (step->page_count == STEP_PAGES_MAX)
         return false;
-    change = ept_map_one(&vcpu->vm->ept, page, host_physical & ~PAGE_MASK, rights, MEMORY_TYPE_WB);
+    change = ept_map_one(&vcpu->vm->ept, page, host_physical & ~PAGE_MASK, rights, type);
     if (!vm_flush(vcpu->vm, change.flush) || change.status != EPT_OK)
         return false;
     step->pages[step->page_count++] = page;
@@ -47,7 +57,7 @@ must_check bool step_over(struct vcpu *vcpu, uint64_t guest_physical_address, ui
     return true;
 }
 
-void step_finish(struct vcpu *vcpu)
+void step_finish(struct vcpu *vcpu, bool trapped)
 {
     struct step *step = &vcpu->step;
 
@@ -60,8 +70,9 @@ void step_finish(struct vcpu *vcpu)
     if (step->trapping) {
         uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
 
-        /* TF already clear: the instruction raised an exception, and the guest's handler has our TF in the flags it will return to. */
-        step->pushed = !(rflags & RFLAGS_TF) && !step->guest_tf;
+        /* No trap and TF clear: the instruction raised an exception, and the guest's handler has our TF in the flags it will return to. */
+        if (!trapped && !(rflags & RFLAGS_TF) && !step->guest_tf)
+            step->pushed = true;
         if (!step->guest_tf)
             vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_TF);
     }

@@ -34,8 +34,11 @@ static void drain_locked(void)
     __atomic_store_n(&drain.owner, percpu()->index + 1, __ATOMIC_RELAXED);
 }
 
+bool trace_line_open;
+
 static void drain_unlock(void)
 {
+    __atomic_store_n(&trace_line_open, drain.sent != drain.length, __ATOMIC_RELAXED);
     __atomic_store_n(&drain.owner, 0, __ATOMIC_RELAXED);
     spinlock_unlock(&drain.lock);
 }

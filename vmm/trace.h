@@ -94,10 +94,14 @@ void trace_record_text(struct vmm_cpu *cpu, uint16_t vm, const char *text, size_
 /* Publishes the held record, so that a drain sees it. The CPU itself. */
 void trace_publish(struct trace_ring *ring);
 
-/* Whether this CPU's ring holds something to print. The CPU itself. */
+/* A line that is on its way to the console, begun and not ended. Written under the drain lock; read anywhere. */
+extern bool trace_line_open;
+
+/* Whether there is something to print: in this CPU's ring, or the rest of a line. The CPU itself. */
 static inline bool trace_pending(const struct trace_ring *ring)
 {
-    return ring->head != __atomic_load_n(&ring->tail, __ATOMIC_RELAXED);
+    return ring->head != __atomic_load_n(&ring->tail, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&trace_line_open, __ATOMIC_RELAXED);
 }
 
 /* Prints as much as the console takes at once, without waiting. Any CPU. false: there was nothing to print. */

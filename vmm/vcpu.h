@@ -68,7 +68,6 @@ struct vcpu {
     struct last_fault last_fault;
     struct ept_misconfig_entry misconfig; /* what the last misconfiguration exit was about; level 0: nothing was found */
     uint64_t nmi_count, external_interrupt_count;
-    bool single_stepping; /* the guest itself runs with RFLAGS.TF: advancing must keep its traps */
     bool ran;
 };
 

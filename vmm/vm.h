@@ -59,8 +59,8 @@ void vm_end(struct vm *vm, enum vm_verdict verdict, const char *format, ...) pri
 void vm_end_by_guest(struct vm *vm, bool passed, const char *format, ...) printf_like(3, 4);
 
 /*
- * Makes a VM from its configuration and module: memory, EPT, VMCS, devices. On failure everything is given back, a line on the
- * console says what is missing, and false is returned. Boot CPU, before guests run.
+ * Makes a VM from its configuration and module: memory, EPT, VMCS, devices. On failure everything is given back,
+ * vm->end says what is missing, and false is returned. Any CPU; others may make or run VMs at the same time.
  */
 must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config, uint64_t module_physical,
                           uint64_t module_length);

@@ -78,6 +78,9 @@ static bool claim_range(struct vm *vm, uint64_t base, uint64_t length, uint64_t 
             at = start; /* another CPU has just taken one of them: look again */
             continue;
         }
+        /* What the hypervisor and earlier guests left there is not for this one. Below 1 MiB there is only what the firmware left. */
+        if (start >= MIB)
+            memset(phys_to_virt(start), 0, at - start);
         *budget -= at - start;
         vm->ram_frames += (at - start) / FRAME_SIZE;
         if (!add_region(vm, start, at - start, start, EPT_REGION_IDENTITY, EPT_READ | EPT_WRITE | EPT_EXECUTE))
@@ -137,7 +140,6 @@ must_check bool vm_memory_create(struct vm *vm, const struct ept_caps *caps)
 
 static void give_back(struct vm *vm, uint64_t physical, uint64_t frames)
 {
-    memset(phys_to_virt(physical), 0, frames * FRAME_SIZE);
     frame_free_run(physical, frames, FRAME_GUEST(vm->id));
 }
 

@@ -20,7 +20,7 @@ struct vm;
 /* Takes the frames and fills vm->regions. false: not enough memory; then nothing is taken. The VM's CPU. */
 must_check bool vm_memory_create(struct vm *vm, const struct ept_caps *caps);
 
-/* Gives all frames back; they are zeroed first, so that no later guest reads them. */
+/* Gives all frames back. Who takes them next zeroes them: no guest reads what another has left. */
 void vm_memory_destroy(struct vm *vm);
 
 /* Copies a module's bytes to guest-physical `load`. false: it does not fit into RAM. */

@@ -17,7 +17,7 @@
 #include "vmm/vm.h"
 
 /* How often a guest that never exits by itself comes back, for its deadline and for the console. */
-#define PREEMPTION_PERIOD_US 10000
+#define PREEMPTION_PERIOD_US 2000
 
 noreturn_fn void vmcs_access_failed(const char *instruction, enum vmcs_field field, enum vmx_status status)
 {
@@ -50,7 +50,7 @@ static uint32_t choose_secondary(const struct vcpu *vcpu)
 /* The preemption timer counts down once every 2^rate TSC ticks. SDM vol. 3, "VMX-Preemption Timer". */
 static uint32_t preemption_timer_value(void)
 {
-    uint64_t ticks = tsc_ticks(PREEMPTION_PERIOD_US) >> VMX_MISC_TIMER_RATE(vmx_shared_capabilities()->misc);
+    uint64_t ticks = tsc_ticks(PREEMPTION_PERIOD_US) >> VMX_MISC_TIMER_RATE(vmm_cpu()->capabilities.misc);
 
     return ticks == 0 ? 1 : ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks;
 }
@@ -126,7 +126,7 @@ must_check enum vmx_status vmcs_setup(struct vcpu *vcpu)
     enum vmx_status status;
 
     memset(region, 0, PAGE_SIZE);
-    region[0] = (uint32_t)(vmx_shared_capabilities()->basic & VMX_BASIC_REVISION_MASK);
+    region[0] = (uint32_t)(vmm_cpu()->capabilities.basic & VMX_BASIC_REVISION_MASK);
     status = vmx_clear(vcpu->vmcs_physical);
     if (status != VMX_OK)
         return status;

@@ -75,12 +75,16 @@ static bool wait_for_ticket(void)
     return ticket() == TICKET_CLAIMED;
 }
 
-static bool wait_for_ready(const struct percpu *cpu)
+static bool wait_for_ready(struct percpu *cpu)
 {
     uint64_t start = tsc_read(), ticks = tsc_ticks(SMP_READY_MS * 1000);
 
+    uint32_t starting = CPU_STARTING;
+
     while (percpu_state(cpu) == CPU_STARTING && tsc_read() - start < ticks)
         cpu_pause();
+    /* Given up: should it get there after all, its own exchange in smp_ready() fails, and it halts. */
+    (void)__atomic_compare_exchange_n(&cpu->state, &starting, CPU_STOPPED, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     return percpu_state(cpu) == CPU_ONLINE;
 }
 
@@ -127,9 +131,12 @@ noreturn_fn void smp_enter(struct percpu *cpu)
     cpu_entry();
 }
 
-void smp_ready(void)
+must_check bool smp_ready(void)
 {
-    percpu_set_state(percpu(), CPU_ONLINE);
+    uint32_t starting = CPU_STARTING;
+
+    return __atomic_compare_exchange_n(&percpu()->state, &starting, CPU_ONLINE, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
 }
 
 bool smp_nmi_others(void)

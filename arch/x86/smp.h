@@ -32,8 +32,8 @@ void smp_init(uint64_t trampoline_physical);
  */
 must_check enum smp_status smp_start(struct percpu *cpu, noreturn_fn void (*entry)(void), bool mute);
 
-/* The started CPU says so. */
-void smp_ready(void);
+/* The started CPU says so. False: the boot CPU has given it up meanwhile; it must halt. */
+must_check bool smp_ready(void);
 
 /* Sends an NMI to every other CPU that is online. Safe at any time; false if some could not be sent. */
 bool smp_nmi_others(void);

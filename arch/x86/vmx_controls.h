@@ -17,6 +17,7 @@ enum vmx_control_word {
 enum vmx_control_use {
     VMX_USE_REQUIRED,
     VMX_USE_WISHED,
+    VMX_USE_HANDLED,
     VMX_USE_UNUSED,
 };
 

@@ -57,15 +57,29 @@ def bounded_tables(context):
     return "holes", test
 
 
+def line_then_silence(context, cpus):
+    """A line is printed to its end though the guest then never exits again: nothing but the launcher's timeout ends the run."""
+    name = f"line-then-silence-{cpus}"
+
+    def test():
+        run = launch(context, name, timeout=5, GUEST=f"{assemble(context, 'line')} name=line", CPUS=cpus, CMDLINE="trace=none")
+        check(context, name, run, status=124, ran=False,
+              expect=[r"^\[line\] line: a line that is longer than a UART's FIFO, from a guest that then never exits again$"])
+    return name, test
+
+
 def tests(context):
     for model in ("corei7_icelake_u", "corei5_arrandale_m520", "corei7_haswell_4770"):
         yield made_guest(context, f"reinject-{model}", "reinject", MODEL=model,
                          expect=[r"^#\d+ .* RDMSR\(31\) .* -> inject #GP", r"^#\d+ .* EXCEPTION_NMI\(0\) .* -> inject #DB"])
+        yield made_guest(context, f"steps-{model}", "steps", MODEL=model, options="timeout=5", CMDLINE="trace=stats")
         yield made_guest(context, f"instructions-{model}", "instructions", MODEL=model,
                          expect=[r"^\[instructions\] outsb upwards, outsb downwards$", r"reason=XSETBV\(55\)",
                                  r"reason=WBINVD\(54\)", r"reason=INVD\(13\)", r"reason=CR_ACCESS\(28\)"]
                          if "arrandale" not in model else [r"reason=WBINVD\(54\)", r"reason=INVD\(13\)"])
     yield nothing_lost_uncounted(context)
+    for cpus in (1, 2):
+        yield line_then_silence(context, cpus)
 
     yield bounded_tables(context)
 
