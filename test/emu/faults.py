@@ -3,8 +3,10 @@
 import os
 import re
 import subprocess
+import time
 
-from harness import Failure, check, emulator_test, launch
+from hosts import FIRMWARE
+from harness import EMULATOR_TIMEOUT, Failure, check, emulator_test, launch, run_logged
 
 
 def other_cpu_panics(context):
@@ -59,32 +61,99 @@ def isolation_broken(context):
     return "isolation-foreign", test
 
 
+def qemu(context, name, command_line, *options, platform="bios"):
+    """Command of a QEMU without VMX that boots an image made for it, its console to the file whose path comes second."""
+    image, console = context.log(name) + ".iso", context.log(name) + ".console"
+    done = subprocess.run(["iso/single", image, platform, "2", context.kernel, command_line,
+                           os.path.join(context.build, "guests", "hello.bin"), "name=hello"],
+                          cwd=context.root, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failure(f"iso/single fails: {done.stderr.strip()}")
+    open(console, "w", encoding="utf-8").close()
+    return ["qemu-system-x86_64", "-cpu", "max,vendor=GenuineIntel,family=6,model=94,stepping=3", "-m", "256", "-display", "none", "-no-reboot",
+            "-net", "none", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-serial", f"file:{console}", "-cdrom", image, "-boot", "d",
+            *options], console
+
+
+def lines_of(console):
+    with open(console, encoding="utf-8", errors="replace") as text:
+        return re.sub(r"\x1b\[[0-9;=?]*[A-Za-z]", "", text.read().replace("\r", "")).split("\n")     # UEFI's colours
+
+
 def no_acpi(context):
     """QEMU without ACPI tables: the boot CPU alone, said so, and the refusal."""
 
     def test():
         name = "no-acpi"
-        image, console = context.log(name) + ".iso", context.log(name) + ".console"
-        done = subprocess.run(["iso/single", image, "bios", "2", context.kernel, "trace=none",
-                               os.path.join(context.build, "guests", "hello.bin"), "name=hello"],
-                              cwd=context.root, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise Failure("iso/single fails")
-        with open(context.log(name), "wb") as log:
-            status = subprocess.run([
-                "qemu-system-x86_64", "-machine", "pc,acpi=off", "-cpu", "max,vendor=GenuineIntel,family=6,model=94,stepping=3",
-                "-smp", "2", "-m", "256", "-display", "none", "-monitor", "none", "-no-reboot", "-net", "none", "-device",
-                "isa-debug-exit,iobase=0xf4,iosize=4", "-serial", f"file:{console}", "-cdrom", image, "-boot", "d"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=60, check=False).returncode
+        command, console = qemu(context, name, "trace=none", "-machine", "pc,acpi=off", "-smp", "2", "-monitor", "none")
+        status = run_logged(command, context.log(name), timeout=EMULATOR_TIMEOUT)
         if status != 2 << 1 | 1:
             raise Failure(f"QEMU ends with status {status}, not {2 << 1 | 1} (refused)")
-        with open(console, encoding="utf-8", errors="replace") as text:
-            lines = text.read().replace("\r", "")
+        text = "\n".join(lines_of(console))
         for pattern in (r"^adept: acpi: .*: only the boot CPU is used$", r"^cpu=0 apic=0x0 vmx=no ", r"^adept: cpus: up=1 of=1 ",
                         r"^adept: refused: .*VMX"):
-            if not re.search(pattern, lines, re.MULTILINE):
+            if not re.search(pattern, text, re.MULTILINE):
                 raise Failure(f"'{pattern}' does not appear (log: {console})")
     return "no-acpi", test
+
+
+def font(context):
+    """drivers/font.c as a dictionary from 16 rows to the character."""
+    with open(os.path.join(context.root, "drivers", "font.c"), encoding="utf-8") as source:
+        rows = re.findall(r"^    \{(0x[0-9a-f]{2}(?:, 0x[0-9a-f]{2}){15})\},", source.read(), re.MULTILINE)
+    if len(rows) != 0x7e - 0x20 + 1:
+        raise Failure(f"{len(rows)} glyphs are understood of drivers/font.c")
+    return {bytes(int(byte, 16) for byte in row.split(",")): chr(0x20 + index) for index, row in enumerate(rows)}
+
+
+def text_of_picture(context, path):
+    """Lines of text on a screen dump (PPM), by the hypervisor's own font; a cell that is no glyph of it is a failure."""
+    with open(path, "rb") as file:
+        header = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", file.read(64))
+        width, height = int(header.group(1)), int(header.group(2))
+        file.seek(header.end())
+        green = file.read()[1::3]
+    glyphs, lines = font(context), []
+    for top in range(0, height - height % 16, 16):
+        line = ""
+        for left in range(0, width - width % 8, 8):
+            cell = bytes(sum(0x80 >> x for x in range(8) if green[(top + y) * width + left + x] > 0x7f) for y in range(16))
+            if cell not in glyphs:
+                raise Failure(f"line {top // 16}, column {left // 8} of the screen is no character")
+            line += glyphs[cell]
+        lines.append(line.rstrip())
+    return lines, width // 8
+
+
+def screen(context, name, platform, *options):
+    """The screen at the end has the end of what the serial console has, line for line."""
+
+    def test():
+        picture = context.log(name) + ".ppm"
+        command, console = qemu(context, name, "on_end=halt", "-machine", "q35", "-monitor", "stdio", *options, platform=platform)
+        with open(context.log(name), "wb") as log:
+            machine = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+            try:
+                end = time.monotonic() + EMULATOR_TIMEOUT
+                while not any(line.startswith("adept: halted") for line in lines_of(console)[:-1]):
+                    if time.monotonic() > end or machine.poll() is not None:
+                        raise Failure("it does not come to its end")
+                    time.sleep(0.1)
+                time.sleep(0.5)     # the last lines are drawn after they are sent
+                machine.communicate(f'screendump "{picture}"\nquit\n'.encode(), timeout=20)
+            finally:
+                machine.kill()
+                machine.wait()
+        shown, columns = text_of_picture(context, picture)
+        while shown and not shown[-1]:
+            shown.pop()
+        if not any(line.startswith("adept: refused:") for line in shown):
+            raise Failure("the refusal is not on the screen")
+        lines = lines_of(console)[:-1]
+        wrapped = [line[at:at + columns].rstrip() for line in lines for at in range(0, max(len(line), 1), columns)]
+        if len(shown) < 10 or shown != wrapped[-len(shown):]:
+            raise Failure(f"the screen is not the end of the console: {shown[-3:]}")
+    return name, test
 
 
 def tests(context):
@@ -92,6 +161,9 @@ def tests(context):
     yield last_exits_in_panic(context)
     yield isolation_broken(context)
     yield no_acpi(context)
+    # GRUB sets a graphics mode on QEMU even by BIOS: this is what a laptop without a serial port shows.
+    yield screen(context, "framebuffer-bios", "bios")
+    yield screen(context, "framebuffer-uefi", "uefi", "-bios", FIRMWARE)
     # The live page tables: code is not writable, data is not executable.
     for word, said, how in (("host-write-text", r"error=0x3 .*\bhost_test_page_fault\+0x", r"write of 0x[0-9a-f]+: the page's rights forbid it"),
                             ("host-execute-data", r"error=0x11 .*", r"execution of 0x[0-9a-f]+: the page's rights forbid it")):

@@ -72,6 +72,8 @@ def tests(context):
     yield launcher_error(context, "launcher-bad-model", "no such processor", MODEL="z80")
     yield launcher_error(context, "launcher-bad-cpus", "CPUS=many", CPUS="many")
     yield launcher_error(context, "launcher-bad-emulator", "EMU=vmware", EMU="vmware")
+    yield launcher_error(context, "launcher-bad-serial", "SERIAL=3", SERIAL=3)
+    yield launcher_error(context, "launcher-bad-msrs", "BAD_MSRS=maybe", BAD_MSRS="maybe")
     yield launcher_error(context, "launcher-bochs-uefi", "UEFI=1 needs", UEFI=1)
     yield launcher_error(context, "launcher-quote", "GRUB would interpret", CMDLINE="trace='all'")
 
