@@ -110,8 +110,8 @@ static void read_framebuffer(struct boot_framebuffer *framebuffer, const uint8_t
         .type = at[21],
     };
     if (framebuffer->type == BOOT_FRAMEBUFFER_RGB) {
-        /* The specification puts the six colour bytes right behind the type; GRUB aligns them to 4 and leaves two zero bytes. Red is
-         * never 0 bits wide. */
+        /* The specification puts the six colour bytes right behind the type; GRUB aligns them to 4 and leaves
+         * two zero bytes. Red is never 0 bits wide. */
         const uint8_t *colours = at[23] != 0 ? at + 22 : at + 24;
 
         framebuffer->red_position = colours[0];

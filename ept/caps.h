@@ -14,7 +14,8 @@ struct ept_caps {
     bool execute_only;
     bool accessed_dirty; /* the caller may clear it where the processor's are broken; then the EPTP leaves
                             them off */
-    bool page_modification_log; /* set by the caller, where the control ENABLE_PML exists: no capability of the EPT tells */
+    bool page_modification_log; /* set by the caller, where the control ENABLE_PML exists: no capability of
+                                   the EPT tells */
     bool advanced_exit_information;
     bool invept, invept_context, invept_all;
     uint8_t levels; /* of the walk that is used: 4, or 5 where physical addresses have more than 48 bits and

@@ -17,7 +17,8 @@ size_t ept_dirty_log_words(uint64_t pages)
     return bits + blocks + (blocks + 63) / 64;
 }
 
-enum ept_status ept_dirty_pick(const struct ept_caps *caps, enum ept_dirty_source wanted, enum ept_dirty_source *source)
+enum ept_status ept_dirty_pick(const struct ept_caps *caps, enum ept_dirty_source wanted,
+                               enum ept_dirty_source *source)
 {
     bool pml = caps->accessed_dirty && caps->page_modification_log;
 
@@ -95,8 +96,10 @@ void ept_dirty_note_flag(struct ept *ept, uint64_t gpa, unsigned level, struct e
 {
     const struct ept_dirty_log *log = ept->dirty;
 
-    /* Under write protection the fault has noted the page; a dirty flag may be from before the last collection. */
-    if (log->source != EPT_DIRTY_WRITE_PROTECTION && ept_entry_maps_page(old, level) && ept_is_guest_page(old))
+    /* Under write protection the fault has noted the page; a dirty flag may be from before the last
+     * collection. */
+    if (log->source != EPT_DIRTY_WRITE_PROTECTION && ept_entry_maps_page(old, level) &&
+        ept_is_guest_page(old))
         ept_dirty_note_write(ept, gpa, level);
 }
 
@@ -213,20 +216,23 @@ struct ept_change ept_dirty_stop(struct ept *ept)
         return (struct ept_change){EPT_BUSY, EPT_FLUSH_NONE};
     limit = log->pages << PAGE_SHIFT;
     __atomic_store_n(&ept->dirty, NULL, __ATOMIC_RELEASE);
-    for (const struct ept_region *region = ept->regions->regions; region < end && region->gpa < limit; region++) {
+    for (const struct ept_region *region = ept->regions->regions; region < end && region->gpa < limit;
+         region++) {
         struct restore restore = {region};
         uint64_t to = region->gpa + region->size;
 
         if ((region->rights & EPT_WRITE) != 0)
             ept_for_each_run(ept, region->gpa, to < limit ? to : limit, restore_run, &restore);
     }
-    /* Rights that were added need no flush: an access that a cached translation denies faults and drops it. */
+    /* Rights that were added need no flush: an access that a cached translation denies faults and drops it.
+     */
     return (struct ept_change){EPT_OK, EPT_FLUSH_NONE};
 }
 
 const char *ept_dirty_source_name(enum ept_dirty_source source)
 {
-    static const char *const names[EPT_DIRTY_SOURCE_COUNT] = {"best", "PML", "dirty flags", "write protection"};
+    static const char *const names[EPT_DIRTY_SOURCE_COUNT] = {"best", "PML", "dirty flags",
+                                                              "write protection"};
 
     return (unsigned)source < EPT_DIRTY_SOURCE_COUNT ? names[source] : "?";
 }

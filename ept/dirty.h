@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The dirty log of a VM: which 4 KiB pages were written since the last collection. Three sources, one interface:
+ * The dirty log of a VM: which 4 KiB pages were written since the last collection. Three sources, one
+ * interface:
  *
- * PML    the processor sets a leaf's dirty flag and puts the address into a log, which the caller drains into the
- *        bitmap. A collection costs by the pages written.
- * FLAGS  the processor sets dirty flags; a collection walks every mapped table to find them.
- * WRITE_PROTECTION   leaves lose W; the first write to a page faults, and the fault notes it.
+ * PML    the processor sets a leaf's dirty flag and puts the address into a log, which the caller drains into
+ * the bitmap. A collection costs by the pages written. FLAGS  the processor sets dirty flags; a collection
+ * walks every mapped table to find them. WRITE_PROTECTION   leaves lose W; the first write to a page faults,
+ * and the fault notes it.
  *
- * Leaves above the granularity lose W in all three: the first write to one splits it (PML, FLAGS) or maps the page
- * written by itself (WRITE_PROTECTION splits as well, but only that page gets W). With granularity 4K the log is exact;
- * with 2M a write to a 2 MiB page reports its 512 pages, and no 2 MiB page is split.
+ * Leaves above the granularity lose W in all three: the first write to one splits it (PML, FLAGS) or maps the
+ * page written by itself (WRITE_PROTECTION splits as well, but only that page gets W). With granularity 4K
+ * the log is exact; with 2M a write to a 2 MiB page reports its 512 pages, and no 2 MiB page is split.
  *
- * With PML and FLAGS a processor also marks pages that hold the guest's paging structures when it merely reads them:
- * SDM vol. 3, "Accessed and Dirty Flags for EPT".
+ * With PML and FLAGS a processor also marks pages that hold the guest's paging structures when it merely
+ * reads them: SDM vol. 3, "Accessed and Dirty Flags for EPT".
  */
 #ifndef EPT_DIRTY_H
 #define EPT_DIRTY_H
@@ -31,8 +32,8 @@ enum ept_dirty_source {
 #define EPT_PML_ENTRIES 512 /* of the page-modification log, 8 bytes each */
 
 /*
- * Over words that the caller hands in. A page's bit, then its block's, then its group's are set; a collection takes
- * groups, then blocks, then bits, so it looks at dirty blocks alone and misses none.
+ * Over words that the caller hands in. A page's bit, then its block's, then its group's are set; a collection
+ * takes groups, then blocks, then bits, so it looks at dirty blocks alone and misses none.
  */
 struct ept_dirty_log {
     enum ept_dirty_source source;
@@ -53,23 +54,24 @@ static inline size_t ept_dirty_bitmap_words(uint64_t pages)
 size_t ept_dirty_log_words(uint64_t pages);
 
 /*
- * The source that `wanted` stands for on this processor. EPT_UNSUPPORTED: it is not there. caps->accessed_dirty and
- * caps->page_modification_log decide.
+ * The source that `wanted` stands for on this processor. EPT_UNSUPPORTED: it is not there.
+ * caps->accessed_dirty and caps->page_modification_log decide.
  */
 EPT_MUST_CHECK enum ept_status ept_dirty_pick(const struct ept_caps *caps, enum ept_dirty_source wanted,
                                               enum ept_dirty_source *source);
 
 /*
- * Starts logging for [0, size) into `words` (ept_dirty_log_words(size / 4096) of them; cleared here) with a source that
- * ept_dirty_pick() gave. No other CPU may be in a function of this EPT meanwhile, guests may run: what they write after
- * the flush is logged. With PML the caller switches ENABLE_PML on in each VMCS. EPT_UNALIGNED, EPT_BEYOND_WIDTH,
- * EPT_UNSUPPORTED (source or granularity), EPT_BUSY: a log runs already.
+ * Starts logging for [0, size) into `words` (ept_dirty_log_words(size / 4096) of them; cleared here) with a
+ * source that ept_dirty_pick() gave. No other CPU may be in a function of this EPT meanwhile, guests may run:
+ * what they write after the flush is logged. With PML the caller switches ENABLE_PML on in each VMCS.
+ * EPT_UNALIGNED, EPT_BEYOND_WIDTH, EPT_UNSUPPORTED (source or granularity), EPT_BUSY: a log runs already.
  */
 EPT_MUST_CHECK struct ept_change ept_dirty_start(struct ept *ept, struct ept_dirty_log *log,
-                                                 enum ept_dirty_source source, unsigned granularity, uint64_t size,
-                                                 uint64_t *words);
+                                                 enum ept_dirty_source source, unsigned granularity,
+                                                 uint64_t size, uint64_t *words);
 
-/* Notes a write by other hands than the guest's: by the hypervisor in its stead. Nothing without a log. Any CPU. */
+/* Notes a write by other hands than the guest's: by the hypervisor in its stead. Nothing without a log. Any
+ * CPU. */
 void ept_dirty_mark(struct ept *ept, uint64_t gpa, uint64_t size);
 
 /* Notes what a processor has put into its page-modification log: `count` entries, in any order. Any CPU. */
@@ -81,17 +83,17 @@ struct ept_dirty_collected {
 };
 
 /*
- * Moves what was written since the last call into `bitmap` (ept_dirty_bitmap_words() words, bit n % 64 of word n / 64
- * for page n; bits are added, none is cleared), and makes the pages log again. First drain the page-modification log of
- * every CPU that runs the VM. A page may be read or copied after the flush: a write before it is in this collection or
- * in the copy and the next collection, a write after it is in the next. Any CPU, beside faults; one collection at a
- * time. Without a log nothing is collected.
+ * Moves what was written since the last call into `bitmap` (ept_dirty_bitmap_words() words, bit n % 64 of
+ * word n / 64 for page n; bits are added, none is cleared), and makes the pages log again. First drain the
+ * page-modification log of every CPU that runs the VM. A page may be read or copied after the flush: a write
+ * before it is in this collection or in the copy and the next collection, a write after it is in the next.
+ * Any CPU, beside faults; one collection at a time. Without a log nothing is collected.
  */
 EPT_MUST_CHECK struct ept_dirty_collected ept_dirty_collect(struct ept *ept, uint64_t *bitmap);
 
 /*
- * Ends logging and gives back the W that was taken. The words are the caller's again. Order as ept_dirty_start().
- * ept_merge() of merge.h then puts large pages together again. EPT_BUSY: no log runs.
+ * Ends logging and gives back the W that was taken. The words are the caller's again. Order as
+ * ept_dirty_start(). ept_merge() of merge.h then puts large pages together again. EPT_BUSY: no log runs.
  */
 EPT_MUST_CHECK struct ept_change ept_dirty_stop(struct ept *ept);
 
@@ -106,8 +108,8 @@ void ept_dirty_note_flag(struct ept *ept, uint64_t gpa, unsigned level, struct e
 void ept_dirty_note_write(struct ept *ept, uint64_t gpa, unsigned level);
 
 /*
- * Inside the engine: after an entry that translated gpa was taken out of its slot, or lost its dirty flag. Whoever
- * replaces a leaf calls it, so that no write is forgotten with the leaf.
+ * Inside the engine: after an entry that translated gpa was taken out of its slot, or lost its dirty flag.
+ * Whoever replaces a leaf calls it, so that no write is forgotten with the leaf.
  */
 static inline void ept_dirty_flag_lost(struct ept *ept, uint64_t gpa, unsigned level, struct ept_entry old)
 {

@@ -40,8 +40,8 @@ struct collection {
 };
 
 /*
- * ept_clear_in_leaf() of one flag in the level-1 slots that `bits` names; true if it was set in one. One test does for an
- * entry: an empty or a frozen one has neither D nor W.
+ * ept_clear_in_leaf() of one flag in the level-1 slots that `bits` names; true if it was set in one. One test
+ * does for an entry: an empty or a frozen one has neither D nor W.
  */
 static bool clear_in_pages(struct ept_entry *slots, uint64_t bits, uint64_t flag)
 {
@@ -53,7 +53,8 @@ static bool clear_in_pages(struct ept_entry *slots, uint64_t bits, uint64_t flag
         uint64_t raw = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 
         while ((raw & looked_at) == flag) {
-            if (__atomic_compare_exchange_n(slot, &raw, raw & ~flag, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+            if (__atomic_compare_exchange_n(slot, &raw, raw & ~flag, false, __ATOMIC_ACQ_REL,
+                                            __ATOMIC_ACQUIRE)) {
                 cleared = true;
                 break;
             }
@@ -79,7 +80,8 @@ static void rearm(struct ept *ept, const struct ept_dirty_log *log, uint64_t blo
             uint64_t page = block * BLOCK_PAGES + n * UINT64_C(64);
 
             if (page < log->pages)
-                collection->taken[n] = log->pages - page < 64 ? (UINT64_C(1) << (log->pages - page)) - 1 : UINT64_MAX;
+                collection->taken[n] =
+                    log->pages - page < 64 ? (UINT64_C(1) << (log->pages - page)) - 1 : UINT64_MAX;
         }
         return;
     }
@@ -111,7 +113,8 @@ static void take_block(struct ept *ept, struct ept_dirty_log *log, uint64_t bloc
     }
     if (any == 0)
         return;
-    /* The bit goes before the flag: a write in between is noted again, one after that faults or is logged anew. */
+    /* The bit goes before the flag: a write in between is noted again, one after that faults or is logged
+     * anew. */
     if (log->source != EPT_DIRTY_FLAGS)
         rearm(ept, log, block, log->source == EPT_DIRTY_PML ? EPT_DIRTY : EPT_WRITE, collection);
     for (unsigned n = 0; n < BLOCK_WORDS; n++) {

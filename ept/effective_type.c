@@ -96,7 +96,8 @@ static struct ept_type_step combined_step(const struct ept_type_input *input, st
     return (struct ept_type_step){(uint8_t)type, reason};
 }
 
-static struct ept_type_step effective_step(const struct ept_type_input *input, const struct ept_type_step *steps)
+static struct ept_type_step effective_step(const struct ept_type_input *input,
+                                           const struct ept_type_step *steps)
 {
     if (steps[EPT_TYPE_STRUCTURES].reason == EPT_TYPE_EPTP_RESERVED ||
         steps[EPT_TYPE_PAT].reason == EPT_TYPE_PAT_RESERVED ||

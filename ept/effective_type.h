@@ -41,7 +41,7 @@ enum ept_type_step_kind {
     EPT_TYPE_LEAF,       /* bits 5:3 of the leaf */
     EPT_TYPE_PAT,        /* what the guest asks for */
     EPT_TYPE_COMBINED,   /* the two of them, or the leaf alone */
-    EPT_TYPE_EFFECTIVE,     /* the effective type of the access */
+    EPT_TYPE_EFFECTIVE,  /* the effective type of the access */
     EPT_TYPE_STEP_COUNT,
 };
 

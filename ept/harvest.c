@@ -23,7 +23,8 @@ static void report(struct harvest *harvest, uint64_t gpa, uint64_t size, uint64_
         harvest->page(harvest->context, gpa, size, flags);
 }
 
-static void harvest_slot(struct ept *ept, struct harvest *harvest, struct ept_entry *slot, unsigned level, uint64_t gpa)
+static void harvest_slot(struct ept *ept, struct harvest *harvest, struct ept_entry *slot, unsigned level,
+                         uint64_t gpa)
 {
     uint64_t size = ept_level_size(level);
     uint64_t from = gpa > harvest->start ? gpa : harvest->start;
@@ -55,8 +56,8 @@ static void harvest_run(struct ept *ept, const struct ept_run *run, void *contex
     }
 }
 
-struct ept_harvest ept_harvest(struct ept *ept, uint64_t gpa, uint64_t size, uint64_t flags, ept_harvest_page *page,
-                               void *context)
+struct ept_harvest ept_harvest(struct ept *ept, uint64_t gpa, uint64_t size, uint64_t flags,
+                               ept_harvest_page *page, void *context)
 {
     uint64_t limit = UINT64_C(1) << ept->caps.guest_width;
     struct harvest harvest = {.start = gpa,

@@ -9,9 +9,10 @@ struct visit {
     void *context;
 };
 
-/* One table, which translates from `base` on. Recursion goes one level down each time, so at most four deep. */
-static void visit_table(struct ept *ept, struct ept_entry *table, uint64_t table_hpa, unsigned level, uint64_t base,
-                        const struct visit *visit)
+/* One table, which translates from `base` on. Recursion goes one level down each time, so at most four deep.
+ */
+static void visit_table(struct ept *ept, struct ept_entry *table, uint64_t table_hpa, unsigned level,
+                        uint64_t base, const struct visit *visit)
 {
     uint64_t size = ept_level_size(level);
     uint64_t top = base + size * EPT_ENTRIES - 1;
@@ -19,7 +20,8 @@ static void visit_table(struct ept *ept, struct ept_entry *table, uint64_t table
     unsigned last = visit->end - 1 < top ? ept_index(visit->end - 1, level) : EPT_ENTRIES - 1;
 
     if (level == EPT_LEVEL_PT) {
-        visit->run(ept, &(struct ept_run){&table[first], base + first * size, level, last - first + 1}, visit->context);
+        visit->run(ept, &(struct ept_run){&table[first], base + first * size, level, last - first + 1},
+                   visit->context);
         return;
     }
     for (unsigned n = first; n <= last; n++) {
@@ -65,8 +67,8 @@ bool ept_find_run(struct ept *ept, uint64_t gpa, struct ept_run *run)
         }
     }
     if (cursor.level == EPT_LEVEL_PT) {
-        *run = (struct ept_run){cursor.slot - ept_index(gpa, EPT_LEVEL_PT), gpa & ~(ept_level_size(EPT_LEVEL_PD) - 1),
-                                EPT_LEVEL_PT, EPT_ENTRIES};
+        *run = (struct ept_run){cursor.slot - ept_index(gpa, EPT_LEVEL_PT),
+                                gpa & ~(ept_level_size(EPT_LEVEL_PD) - 1), EPT_LEVEL_PT, EPT_ENTRIES};
         return true;
     }
     *run = (struct ept_run){cursor.slot, gpa & ~(ept_level_size(cursor.level) - 1), cursor.level, 1};

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside the engine: every leaf of a range of guest-physical addresses, by way of the tables that are linked alone. */
+/* Inside the engine: every leaf of a range of guest-physical addresses, by way of the tables that are linked
+ * alone. */
 #ifndef EPT_LEAVES_H
 #define EPT_LEAVES_H
 
 #include "ept/table.h"
 
 /*
- * A run of neighbouring slots of one table. Level 1: whatever is in them. Above it: one slot, which held a good leaf
- * when it was looked at. Other CPUs and processors change entries meanwhile, so a visitor works by ept_load() and
- * ept_replace().
+ * A run of neighbouring slots of one table. Level 1: whatever is in them. Above it: one slot, which held a
+ * good leaf when it was looked at. Other CPUs and processors change entries meanwhile, so a visitor works by
+ * ept_load() and ept_replace().
  */
 struct ept_run {
     struct ept_entry *slots;
@@ -19,13 +20,14 @@ struct ept_run {
 typedef void ept_run_visitor(struct ept *ept, const struct ept_run *run, void *context);
 
 /*
- * Calls `visit` for the runs that translate a part of [start, end), in ascending order. It costs by the tables that
- * are there, not by the size of the range. Entries that are neither a table nor a good leaf are passed over, except
- * that tables behind planted references are visited. Any CPU, beside faults and zaps.
+ * Calls `visit` for the runs that translate a part of [start, end), in ascending order. It costs by the
+ * tables that are there, not by the size of the range. Entries that are neither a table nor a good leaf are
+ * passed over, except that tables behind planted references are visited. Any CPU, beside faults and zaps.
  */
 void ept_for_each_run(struct ept *ept, uint64_t start, uint64_t end, ept_run_visitor *visit, void *context);
 
-/* The slots of the level-1 table that translates gpa's 2 MiB, or the one slot of a larger good leaf. False: neither. */
+/* The slots of the level-1 table that translates gpa's 2 MiB, or the one slot of a larger good leaf. False:
+ * neither. */
 EPT_MUST_CHECK bool ept_find_run(struct ept *ept, uint64_t gpa, struct ept_run *run);
 
 /* True for an entry that a visitor may take for a page of the guest's: no temporary one, no frozen one. */
@@ -35,8 +37,8 @@ static inline bool ept_is_guest_page(struct ept_entry entry)
 }
 
 /*
- * Clears `flags` in a slot that translates a guest page of `level`, and returns which of them were set. 0 also when
- * another CPU has put something else there.
+ * Clears `flags` in a slot that translates a guest page of `level`, and returns which of them were set. 0
+ * also when another CPU has put something else there.
  */
 static inline uint64_t ept_clear_in_leaf(struct ept_entry *slot, unsigned level, uint64_t flags)
 {

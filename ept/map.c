@@ -39,14 +39,14 @@ void ept_destroy(struct ept *ept)
 
 /* What the list wants at an address: a leaf of any level is built from this. */
 struct target {
-    uint64_t attributes;    /* rights, type, IPAT of a 4 KiB leaf */
-    uint64_t large_without; /* of these, what a large page must not have */
-    uint64_t offset;        /* hpa - gpa */
+    uint64_t attributes;             /* rights, type, IPAT of a 4 KiB leaf */
+    uint64_t large_without;          /* of these, what a large page must not have */
+    uint64_t offset;                 /* hpa - gpa */
     const struct ept_dirty_log *log; /* that the page is under, or NULL */
     unsigned write_level;            /* the highest level at which a page gets W */
-    unsigned split_grant;   /* rights that a 2 MiB page lacked and its parts get when it is split */
-    unsigned largest;       /* level of the page to install */
-    unsigned fits;          /* highest level at which one page would be right */
+    unsigned split_grant;            /* rights that a 2 MiB page lacked and its parts get when it is split */
+    unsigned largest;                /* level of the page to install */
+    unsigned fits;                   /* highest level at which one page would be right */
 };
 
 static inline struct ept_entry target_leaf(const struct target *target, uint64_t gpa, unsigned level)
@@ -142,8 +142,8 @@ static enum ept_fault_kind denial(const struct ept_region *region, unsigned acce
 }
 
 /*
- * A good leaf is in the way. Returns true when it is (or has become) what the list wants. result->kind: SPURIOUS until
- * something was installed, NO_FRAME if a split failed.
+ * A good leaf is in the way. Returns true when it is (or has become) what the list wants. result->kind:
+ * SPURIOUS until something was installed, NO_FRAME if a split failed.
  */
 static bool settle_leaf(struct ept *ept, uint64_t gpa, const struct target *target, struct ept_cursor *cursor,
                         struct ept_fault_result *result)
@@ -162,7 +162,8 @@ static bool settle_leaf(struct ept *ept, uint64_t gpa, const struct target *targ
         if (ept_entry_address(old) == ept_entry_address(wanted))
             wanted.raw |= old.raw & (EPT_ACCESSED | EPT_DIRTY);
     } else if (cursor->level <= target->fits && same) {
-        if (ept_split_leaf(ept, gpa, cursor, cursor->level == EPT_LEVEL_PD ? target->split_grant : 0) != EPT_OK)
+        if (ept_split_leaf(ept, gpa, cursor, cursor->level == EPT_LEVEL_PD ? target->split_grant : 0) !=
+            EPT_OK)
             result->kind = EPT_FAULT_NO_FRAME;
         else if (target->log != NULL)
             result->kind = EPT_FAULT_INSTALLED;

@@ -26,7 +26,8 @@ static enum ept_status reach_page(struct ept *ept, uint64_t gpa, struct ept_curs
     }
 }
 
-/* True if hpa is what the list has at gpa, and it may be written: then what is written there is the guest's page. */
+/* True if hpa is what the list has at gpa, and it may be written: then what is written there is the guest's
+ * page. */
 static bool is_own_page(const struct ept *ept, uint64_t gpa, uint64_t hpa)
 {
     const struct ept_region *region = ept_region_find(ept->regions, gpa);

@@ -6,10 +6,11 @@
 #define FLAGS (EPT_ACCESSED | EPT_DIRTY)
 
 /*
- * True if the entries of a table of `level` - 1 translate what one leaf of `level` would: *leaf. Entries that are empty
- * are no objection, for the list has their pages too (is_wanted()); but one must be there.
+ * True if the entries of a table of `level` - 1 translate what one leaf of `level` would: *leaf. Entries that
+ * are empty are no objection, for the list has their pages too (is_wanted()); but one must be there.
  */
-static bool is_one_page(const struct ept *ept, const struct ept_entry *table, unsigned level, struct ept_entry *leaf)
+static bool is_one_page(const struct ept *ept, const struct ept_entry *table, unsigned level,
+                        struct ept_entry *leaf)
 {
     uint64_t step = ept_level_size(level - 1), flags = 0, first = 0;
 
@@ -39,13 +40,15 @@ static bool is_wanted(const struct ept *ept, uint64_t gpa, unsigned level, struc
     uint64_t size = ept_level_size(level);
     enum memory_type type;
 
-    if (region == NULL || gpa - region->gpa + size > region->size || region->rights != ept_entry_rights(leaf) ||
+    if (region == NULL || gpa - region->gpa + size > region->size ||
+        region->rights != ept_entry_rights(leaf) ||
         region->hpa + (gpa - region->gpa) != ept_entry_address(leaf))
         return false;
     type = (enum memory_type)region->memory_type;
     if (region->type_from_mtrr && !mtrr_type_uniform(ept->mtrr, ept_entry_address(leaf), size, &type))
         return false;
-    return type == ept_entry_memory_type(leaf) && !(ept->no_executable_large && (leaf.raw & EPT_EXECUTE) != 0);
+    return type == ept_entry_memory_type(leaf) &&
+           !(ept->no_executable_large && (leaf.raw & EPT_EXECUTE) != 0);
 }
 
 /* The cursor stands at a reference to a table. True if the large page has taken its place. */
@@ -56,7 +59,8 @@ static bool merge_one(struct ept *ept, uint64_t gpa, struct ept_cursor *cursor)
     while (ept_is_table(ept, cursor->level, cursor->entry)) {
         const struct ept_entry *table = ept_table_at(ept, ept_entry_address(cursor->entry));
 
-        if (table == NULL || !is_one_page(ept, table, cursor->level, &leaf) || !is_wanted(ept, gpa, cursor->level, leaf))
+        if (table == NULL || !is_one_page(ept, table, cursor->level, &leaf) ||
+            !is_wanted(ept, gpa, cursor->level, leaf))
             return false;
         if (ept_replace(cursor->slot, cursor->entry, leaf))
             return true;

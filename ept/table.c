@@ -125,7 +125,8 @@ enum ept_status ept_split_leaf(struct ept *ept, uint64_t gpa, struct ept_cursor 
      * caller looks again. */
     if (ept_replace(cursor->slot, old, ept_entry_table(hpa))) {
         cursor->flush = EPT_FLUSH_CONTEXT;
-        ept_dirty_flag_lost(ept, gpa, cursor->level, old); /* its parts have it, but no log of the processor's */
+        ept_dirty_flag_lost(ept, gpa, cursor->level,
+                            old); /* its parts have it, but no log of the processor's */
     } else {
         ept_table_free(ept, hpa);
     }

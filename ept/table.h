@@ -102,8 +102,8 @@ void ept_correct(struct ept *ept, uint64_t gpa, struct ept_cursor *cursor);
 EPT_MUST_CHECK enum ept_status ept_link_table(struct ept *ept, struct ept_cursor *cursor, bool *added);
 
 /*
- * Replaces the good leaf in the slot (level 2 or 3), which translates gpa, by a table of the same translations,
- * with `grant` added to the rights of each, and reads again; harmless if another CPU was first.
+ * Replaces the good leaf in the slot (level 2 or 3), which translates gpa, by a table of the same
+ * translations, with `grant` added to the rights of each, and reads again; harmless if another CPU was first.
  */
 EPT_MUST_CHECK enum ept_status ept_split_leaf(struct ept *ept, uint64_t gpa, struct ept_cursor *cursor,
                                               unsigned grant);

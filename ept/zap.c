@@ -103,8 +103,8 @@ static void zap_table(struct ept *ept, struct ept_entry *table, uint64_t table_h
 
 /* Clears what is neither a table of ours nor a leaf; a planted reference is restored instead. True: look
  * again. */
-static bool zap_bad(struct ept *ept, struct ept_entry *slot, uint64_t slot_hpa, unsigned level,
-                    uint64_t base, struct ept_entry bad, struct zap *zap)
+static bool zap_bad(struct ept *ept, struct ept_entry *slot, uint64_t slot_hpa, unsigned level, uint64_t base,
+                    struct ept_entry bad, struct zap *zap)
 {
     struct ept_entry now;
 

@@ -172,8 +172,7 @@ static const struct option_handler handlers[] = {
     {"trace", handle_trace},     {"dump", handle_dump},     {"on_end", handle_on_end},
     {"console", handle_console}, {"cpus", handle_cpus},     {"timeout", handle_timeout},
     {"policy", handle_policy},   {"guests", handle_guests}, {"test", handle_test},
-    {"memtype", handle_memtype},
-    {"walk", handle_walk},
+    {"memtype", handle_memtype}, {"walk", handle_walk},
 };
 
 static bool is_file_name(struct option_span word)

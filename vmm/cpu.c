@@ -94,8 +94,9 @@ static bool lacks_required(const struct vmx_capabilities *capabilities)
 }
 
 /*
- * Adds this CPU's capabilities to what all share, and names what it has different from the CPUs before it. A CPU without which the others
- * could run guests, and with which they could not, is taken out of VMX operation again: *why then says so.
+ * Adds this CPU's capabilities to what all share, and names what it has different from the CPUs before it. A
+ * CPU without which the others could run guests, and with which they could not, is taken out of VMX operation
+ * again: *why then says so.
  */
 static const char *share_capabilities(struct vmm_cpu *cpu, const char **why)
 {
@@ -123,17 +124,20 @@ void cpu_vmx_on(void)
     if (why == NULL)
         difference = share_capabilities(cpu, &why);
     if (why == NULL)
-        console_printf("cpu=%u apic=%#x vmx=on boot=%u vmcs_revision=%#x ept_vpid_cap=%#llx microcode=%#llx\n",
-                       self->index, self->apic_id, self->bootstrap,
-                       (unsigned)(cpu->capabilities.basic & VMX_BASIC_REVISION_MASK),
-                       (unsigned long long)cpu->capabilities.ept_vpid, (unsigned long long)self->microcode);
+        console_printf(
+            "cpu=%u apic=%#x vmx=on boot=%u vmcs_revision=%#x ept_vpid_cap=%#llx microcode=%#llx\n",
+            self->index, self->apic_id, self->bootstrap,
+            (unsigned)(cpu->capabilities.basic & VMX_BASIC_REVISION_MASK),
+            (unsigned long long)cpu->capabilities.ept_vpid, (unsigned long long)self->microcode);
     else
-        console_printf("cpu=%u apic=%#x vmx=no boot=%u why=\"%s\"\n", self->index, self->apic_id, self->bootstrap, why);
+        console_printf("cpu=%u apic=%#x vmx=no boot=%u why=\"%s\"\n", self->index, self->apic_id,
+                       self->bootstrap, why);
     if (difference != NULL)
-        console_printf("adept: cpu=%u differs from the CPUs before it: %s; what all share is used\n", self->index,
-                       difference);
+        console_printf("adept: cpu=%u differs from the CPUs before it: %s; what all share is used\n",
+                       self->index, difference);
     if (cpu != NULL && !trace_ring_create(cpu))
-        console_printf("adept: cpu=%u has no memory for its trace: exits there are counted, not shown\n", self->index);
+        console_printf("adept: cpu=%u has no memory for its trace: exits there are counted, not shown\n",
+                       self->index);
 }
 
 void cpu_vmx_off(void)

@@ -13,7 +13,8 @@
 _Static_assert(DIRTY_SOURCE_BEST == EPT_DIRTY_BEST, "the ABI's numbers are the engine's");
 _Static_assert(DIRTY_SOURCE_PML == EPT_DIRTY_PML, "the ABI's numbers are the engine's");
 _Static_assert(DIRTY_SOURCE_FLAGS == EPT_DIRTY_FLAGS, "the ABI's numbers are the engine's");
-_Static_assert(DIRTY_SOURCE_WRITE_PROTECTION == EPT_DIRTY_WRITE_PROTECTION, "the ABI's numbers are the engine's");
+_Static_assert(DIRTY_SOURCE_WRITE_PROTECTION == EPT_DIRTY_WRITE_PROTECTION,
+               "the ABI's numbers are the engine's");
 
 static uint32_t status_of(enum ept_status status)
 {
@@ -38,7 +39,8 @@ static uint32_t start(struct vcpu *vcpu, uint32_t *ebx, uint32_t *ecx)
 
     if (*ebx >= EPT_DIRTY_SOURCE_COUNT || *ecx > DIRTY_GRANULARITY_2M)
         return HYPERCALL_BAD_ARGUMENT;
-    status = vm_dirty_start(vcpu, (enum ept_dirty_source)*ebx, *ecx == DIRTY_GRANULARITY_2M ? EPT_LEVEL_PD : EPT_LEVEL_PT, &used);
+    status = vm_dirty_start(vcpu, (enum ept_dirty_source) * ebx,
+                            *ecx == DIRTY_GRANULARITY_2M ? EPT_LEVEL_PD : EPT_LEVEL_PT, &used);
     if (status == EPT_OK) {
         *ebx = used;
         *ecx = (uint32_t)(ept_dirty_bitmap_words(vcpu->vm->dirty.pages) * sizeof(uint64_t));

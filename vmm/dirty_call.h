@@ -7,7 +7,8 @@
 
 struct vcpu;
 
-/* Performs the call with this number; arguments in *ebx, *ecx, edx, results in *ebx and *ecx. Returns the status for EAX. */
+/* Performs the call with this number; arguments in *ebx, *ecx, edx, results in *ebx and *ecx. Returns the
+ * status for EAX. */
 uint32_t dirty_call(struct vcpu *vcpu, uint32_t number, uint32_t *ebx, uint32_t *ecx, uint32_t edx);
 
 #endif

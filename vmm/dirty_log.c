@@ -10,7 +10,7 @@
 #include "vmm/vmcs.h"
 
 #define PML_INDEX_START (EPT_PML_ENTRIES - 1) /* the processor fills the page from its end downwards */
-#define WORD_BYTES sizeof(uint64_t)
+#define WORD_BYTES      sizeof(uint64_t)
 
 static void flush(struct vm *vm, enum ept_flush what)
 {
@@ -67,11 +67,12 @@ static void switch_pml(const struct vm_dirty_log *dirty, bool on)
         vmcs_write(VMCS_PML_ADDRESS, dirty->pml_page);
         vmcs_write(VMCS_PML_INDEX, PML_INDEX_START);
     }
-    vmcs_write(VMCS_SECONDARY_CONTROLS, on ? controls | VMX_ENABLE_PML : controls & ~(uint64_t)VMX_ENABLE_PML);
+    vmcs_write(VMCS_SECONDARY_CONTROLS,
+               on ? controls | VMX_ENABLE_PML : controls & ~(uint64_t)VMX_ENABLE_PML);
 }
 
-must_check enum ept_status vm_dirty_start(struct vcpu *vcpu, enum ept_dirty_source wanted, unsigned granularity,
-                                          enum ept_dirty_source *used)
+must_check enum ept_status vm_dirty_start(struct vcpu *vcpu, enum ept_dirty_source wanted,
+                                          unsigned granularity, enum ept_dirty_source *used)
 {
     struct vm *vm = vcpu->vm;
     struct vm_dirty_log *dirty = &vm->dirty;
@@ -84,7 +85,8 @@ must_check enum ept_status vm_dirty_start(struct vcpu *vcpu, enum ept_dirty_sour
         return status;
     if (!take_memory(dirty, writable_end(vm) / FRAME_SIZE, *used == EPT_DIRTY_PML))
         return EPT_NO_FRAME_LEFT;
-    change = ept_dirty_start(&vm->ept, &dirty->log, *used, granularity, dirty->pages * FRAME_SIZE, phys_to_virt(dirty->memory));
+    change = ept_dirty_start(&vm->ept, &dirty->log, *used, granularity, dirty->pages * FRAME_SIZE,
+                             phys_to_virt(dirty->memory));
     if (change.status != EPT_OK) {
         give_memory_back(dirty);
         return change.status;

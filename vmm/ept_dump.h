@@ -5,7 +5,8 @@
 
 struct vm;
 
-/* Prints its memory map and, range-compressed, what its EPT maps of it. The caller keeps the console (trace_report_begin()). */
+/* Prints its memory map and, range-compressed, what its EPT maps of it. The caller keeps the console
+ * (trace_report_begin()). */
 void ept_dump_print(const struct vm *vm);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Dispatch of VM exits: one bounded table from reason to handler, what every exit has in common, and entries that failed. */
+/* Dispatch of VM exits: one bounded table from reason to handler, what every exit has in common, and entries
+ * that failed. */
 #include "vmm/exit.h"
 #include "arch/x86/control_registers.h"
 #include "arch/x86/tsc.h"
@@ -9,7 +10,7 @@
 #include "vmm/vmcs.h"
 
 #define PENDING_DEBUG_BS (UINT64_C(1) << 14)
-#define CODE_SEGMENT_L (1u << 13)
+#define CODE_SEGMENT_L   (1u << 13)
 
 static exit_handler *const handlers[EXIT_REASON_COUNT] = {
     [EXIT_EXCEPTION_NMI] = exit_exception,
@@ -69,8 +70,8 @@ enum exit_action exit_unexpected(struct vcpu *vcpu)
 }
 
 /*
- * A guest that single-steps itself (RFLAGS.TF) expects its trap after an instruction that we have done for it too, and the
- * instruction also ends blocking by STI and MOV SS.
+ * A guest that single-steps itself (RFLAGS.TF) expects its trap after an instruction that we have done for it
+ * too, and the instruction also ends blocking by STI and MOV SS.
  */
 static void advance_single_stepping(void)
 {
@@ -79,7 +80,8 @@ static void advance_single_stepping(void)
     if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
                    blocking & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-    vmcs_write(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
+    vmcs_write(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+               vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
 }
 
 /* Outside of 64-bit code RIP has 32 bits. */
@@ -92,8 +94,8 @@ static uint64_t wrapped(uint64_t rip)
 }
 
 /*
- * Moves RIP behind the instruction that exited. Unless the guest single-steps, blocking by STI or MOV SS is left as it is: it ends one
- * instruction late, which matters to nothing while no interrupt is injected.
+ * Moves RIP behind the instruction that exited. Unless the guest single-steps, blocking by STI or MOV SS is
+ * left as it is: it ends one instruction late, which matters to nothing while no interrupt is injected.
  */
 static void advance(void)
 {

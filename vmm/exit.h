@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VM exits: the dispatch, and the handlers' signature. A handler looks at the vCPU, does what the exit asks for and says what comes
- * next; it never prints (what guests print goes into the trace ring) and leaves in vcpu->result what the trace shall say. All run on the vCPU's CPU with its
- * VMCS current.
+ * VM exits: the dispatch, and the handlers' signature. A handler looks at the vCPU, does what the exit asks
+ * for and says what comes next; it never prints (what guests print goes into the trace ring) and leaves in
+ * vcpu->result what the trace shall say. All run on the vCPU's CPU with its VMCS current.
  */
 #ifndef VMM_EXIT_H
 #define VMM_EXIT_H
@@ -27,8 +27,9 @@ must_check enum exit_action exit_dispatch(struct vcpu *vcpu);
 must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcome);
 
 /*
- * exit_ept.c: the end of an exit that came out of an access to memory, of which `qualification` tells. An event that was being delivered is
- * delivered again, now that the memory it needs is there; NMIs stay blocked if an IRET was interrupted.
+ * exit_ept.c: the end of an exit that came out of an access to memory, of which `qualification` tells. An
+ * event that was being delivered is delivered again, now that the memory it needs is there; NMIs stay blocked
+ * if an IRET was interrupted.
  */
 enum exit_action exit_ept_resume(struct vcpu *vcpu, uint64_t qualification);
 
@@ -51,13 +52,13 @@ exit_handler exit_preemption_timer, exit_task_switch;
 /* exit_instruction.c: instructions with little to them */
 exit_handler exit_undefined_instruction, exit_hlt, exit_cache_instruction, exit_rdpmc, exit_xsetbv;
 exit_handler exit_rdtsc, exit_pause, exit_invlpg, exit_invpcid;
-exit_handler exit_cpuid;                       /* exit_cpuid.c */
-exit_handler exit_io;                          /* exit_io.c */
-exit_handler exit_cr_access;                   /* exit_cr.c */
-exit_handler exit_rdmsr, exit_wrmsr;           /* exit_msr.c */
-exit_handler exit_vmcall;                      /* exit_hypercall.c */
+exit_handler exit_cpuid;                             /* exit_cpuid.c */
+exit_handler exit_io;                                /* exit_io.c */
+exit_handler exit_cr_access;                         /* exit_cr.c */
+exit_handler exit_rdmsr, exit_wrmsr;                 /* exit_msr.c */
+exit_handler exit_vmcall;                            /* exit_hypercall.c */
 exit_handler exit_ept_violation, exit_ept_misconfig; /* exit_ept.c */
-exit_handler exit_pml_full;                    /* exit_pml.c */
+exit_handler exit_pml_full;                          /* exit_pml.c */
 /* exit.c: what no handler is there for */
 exit_handler exit_unexpected;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control-register exit: MOV to and from CR0, CR3, CR4, CR8, CLTS, LMSW. A guest owns most bits of CR0 and CR4 and changes them
- * without an exit; here come the writes that touch a bit of the host's, whole registers' worth, so every transition of paging and of long
- * mode is handled too. SDM vol. 3, "Exit Qualification for Control-Register Accesses"; vol. 2, "MOV - Move to/from Control Registers".
+ * The control-register exit: MOV to and from CR0, CR3, CR4, CR8, CLTS, LMSW. A guest owns most bits of CR0
+ * and CR4 and changes them without an exit; here come the writes that touch a bit of the host's, whole
+ * registers' worth, so every transition of paging and of long mode is handled too. SDM vol. 3, "Exit
+ * Qualification for Control-Register Accesses"; vol. 2, "MOV - Move to/from Control Registers".
  */
 #include "arch/x86/control_registers.h"
 #include "arch/x86/invept.h"
@@ -13,16 +14,17 @@
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
-#define CR0_KNOWN (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+#define CR0_KNOWN                                                                                            \
+    (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 /* A change of one of these makes PAE paging load its four PDPTEs anew. SDM vol. 3, "PDPTE Registers". */
 #define CR0_LOADS_PDPTES (CR0_CD | CR0_NW | CR0_PG)
 #define CR4_LOADS_PDPTES (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)
 /* Bits of a PDPTE of PAE paging that must be 0 when it is present: 2:1, 8:5, 63 and above MAXPHYADDR. */
-#define PDPTE_RESERVED (UINT64_C(0x1e6) | UINT64_C(1) << 63)
-#define PDPTE_PRESENT UINT64_C(1)
-#define CODE_SEGMENT_L (1u << 13)
+#define PDPTE_RESERVED       (UINT64_C(0x1e6) | UINT64_C(1) << 63)
+#define PDPTE_PRESENT        UINT64_C(1)
+#define CODE_SEGMENT_L       (1u << 13)
 #define SEGMENT_TYPE(rights) ((rights)&15)
-#define TYPE_BUSY_TSS16 3
+#define TYPE_BUSY_TSS16      3
 
 enum cr_access { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
 
@@ -53,7 +55,9 @@ static bool load_pdptes(struct vcpu *vcpu, uint64_t cr3)
     if (guest_memory_read(vcpu->vm, cr3 & UINT64_C(0xffffffe0), pdpte, sizeof(pdpte)) != sizeof(pdpte))
         return false;
     for (unsigned i = 0; i < 4; i++) {
-        uint64_t above = paging.physical_width < 52 ? pdpte[i] >> paging.physical_width & (UINT64_C(0xfffffffffffff) >> paging.physical_width) : 0;
+        uint64_t above = paging.physical_width < 52 ? pdpte[i] >> paging.physical_width &
+                                                          (UINT64_C(0xfffffffffffff) >> paging.physical_width)
+                                                    : 0;
 
         if ((pdpte[i] & PDPTE_PRESENT) && ((pdpte[i] & PDPTE_RESERVED) || above))
             return false;
@@ -63,7 +67,8 @@ static bool load_pdptes(struct vcpu *vcpu, uint64_t cr3)
     return true;
 }
 
-/* What the linear and combined mappings of this vCPU held is no longer to be trusted: without INVVPID nothing was kept anyway. */
+/* What the linear and combined mappings of this vCPU held is no longer to be trusted: without INVVPID nothing
+ * was kept anyway. */
 static bool flush_linear(const struct vcpu *vcpu)
 {
     return vcpu->vpid == 0 || invvpid_context(vmx_shared_capabilities()->ept_vpid, vcpu->vpid) == VMX_OK;
@@ -90,8 +95,9 @@ static bool cr0_valid(uint64_t value, uint64_t old, uint64_t cr4, uint64_t efer)
     if ((value & CR0_NW) && !(value & CR0_CD))
         return false;
     if (value & ~old & CR0_PG) {
-        if ((efer & EFER_LME) && (!(cr4 & CR4_PAE) || (vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & CODE_SEGMENT_L) ||
-                                  SEGMENT_TYPE(vmcs_read(VMCS_GUEST_TR_ACCESS_RIGHTS)) == TYPE_BUSY_TSS16))
+        if ((efer & EFER_LME) &&
+            (!(cr4 & CR4_PAE) || (vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & CODE_SEGMENT_L) ||
+             SEGMENT_TYPE(vmcs_read(VMCS_GUEST_TR_ACCESS_RIGHTS)) == TYPE_BUSY_TSS16))
             return false;
     } else if (old & ~value & CR0_PG) {
         if (in_64bit_code(efer) || (cr4 & CR4_PCIDE))
@@ -106,7 +112,8 @@ static void set_long_mode(uint64_t efer, bool active)
     uint64_t entry = vmcs_read(VMCS_ENTRY_CONTROLS);
 
     vmcs_write(VMCS_GUEST_IA32_EFER, active ? efer | EFER_LMA : efer & ~EFER_LMA);
-    vmcs_write(VMCS_ENTRY_CONTROLS, active ? entry | VMX_IA32E_MODE_GUEST : entry & ~(uint64_t)VMX_IA32E_MODE_GUEST);
+    vmcs_write(VMCS_ENTRY_CONTROLS,
+               active ? entry | VMX_IA32E_MODE_GUEST : entry & ~(uint64_t)VMX_IA32E_MODE_GUEST);
 }
 
 static enum exit_action write_cr0(struct vcpu *vcpu, uint64_t value)

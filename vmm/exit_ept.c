@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * EPT violations and EPT misconfigurations. The memory map decides: what it grants is mapped and the guest goes on; what it denies
- * follows the guest's policy. SDM vol. 3, "EPT Violations", "EPT Misconfigurations", "Exit Qualification for EPT Violations".
+ * EPT violations and EPT misconfigurations. The memory map decides: what it grants is mapped and the guest
+ * goes on; what it denies follows the guest's policy. SDM vol. 3, "EPT Violations", "EPT Misconfigurations",
+ * "Exit Qualification for EPT Violations".
  */
 #include "arch/x86/memory.h"
 #include "ept/map.h"
@@ -23,8 +24,8 @@ static enum exit_action end_guest(struct vcpu *vcpu)
 }
 
 /*
- * The same place faulting again and again, with nothing else in between, means that our repair does not help. RIP is read only when
- * the address repeats, so an ordinary fault does not pay for it.
+ * The same place faulting again and again, with nothing else in between, means that our repair does not help.
+ * RIP is read only when the address repeats, so an ordinary fault does not pay for it.
  */
 static bool is_stuck(struct vcpu *vcpu, uint64_t guest_physical_address)
 {
@@ -39,7 +40,8 @@ static bool is_stuck(struct vcpu *vcpu, uint64_t guest_physical_address)
         return false;
     }
     rip = vmcs_read(VMCS_GUEST_RIP);
-    if (last->count == 1 || rip == last->rip) /* the first of a row is taken to have come from where the second did */
+    if (last->count == 1 ||
+        rip == last->rip) /* the first of a row is taken to have come from where the second did */
         last->count++;
     else
         last->count = 1;
@@ -49,8 +51,9 @@ static bool is_stuck(struct vcpu *vcpu, uint64_t guest_physical_address)
 
 static enum exit_action end_stuck(struct vcpu *vcpu, uint64_t guest_physical_address)
 {
-    vm_end(vcpu->vm, VM_FAILED, "no progress: %u EPT faults in a row at gpa=%#llx rip=%#llx", NO_PROGRESS_LIMIT,
-           (unsigned long long)guest_physical_address, (unsigned long long)vcpu->no_progress.rip);
+    vm_end(vcpu->vm, VM_FAILED, "no progress: %u EPT faults in a row at gpa=%#llx rip=%#llx",
+           NO_PROGRESS_LIMIT, (unsigned long long)guest_physical_address,
+           (unsigned long long)vcpu->no_progress.rip);
     return end_guest(vcpu);
 }
 
@@ -68,7 +71,8 @@ enum exit_action exit_ept_resume(struct vcpu *vcpu, uint64_t qualification)
         walk_check_again(vcpu);
     if (unlikely(vectoring & EVENT_VALID))
         (void)inject_again(vcpu, vectoring);
-    else if (unlikely(qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) && virtual_nmis()) /* IRET faulted: still blocked */
+    else if (unlikely(qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) &&
+             virtual_nmis()) /* IRET faulted: still blocked */
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
                    vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
     return EXIT_ACTION_RESUME;
@@ -92,7 +96,8 @@ static void set_result(struct vcpu *vcpu, const struct ept_fault_result *fault)
 }
 
 /* Where a denied access was, for the line that ends the guest. */
-static enum exit_action end_denied(struct vcpu *vcpu, const char *what, uint64_t guest_physical_address, uint64_t qualification)
+static enum exit_action end_denied(struct vcpu *vcpu, const char *what, uint64_t guest_physical_address,
+                                   uint64_t qualification)
 {
     char access[EPT_QUALIFICATION_WORD_SIZE];
 
@@ -103,7 +108,8 @@ static enum exit_action end_denied(struct vcpu *vcpu, const char *what, uint64_t
     return end_guest(vcpu);
 }
 
-/* The frame that stands for one page during one instruction: the page's own contents for ROM, all ones for a hole. */
+/* The frame that stands for one page during one instruction: the page's own contents for ROM, all ones for a
+ * hole. */
 static uint64_t bus_page(struct vcpu *vcpu, const struct ept_region *region, uint64_t guest_physical_address)
 {
     uint64_t physical = vcpu->vm->bus_pages + vcpu->step.page_count * PAGE_SIZE;
@@ -112,19 +118,23 @@ static uint64_t bus_page(struct vcpu *vcpu, const struct ept_region *region, uin
     if (region == NULL || region->kind == EPT_REGION_HOLE || region->rights == 0)
         memset(page, 0xff, PAGE_SIZE);
     else
-        memcpy(page, phys_to_virt(region->hpa + ((guest_physical_address & ~PAGE_MASK) - region->gpa)), PAGE_SIZE);
+        memcpy(page, phys_to_virt(region->hpa + ((guest_physical_address & ~PAGE_MASK) - region->gpa)),
+               PAGE_SIZE);
     return physical;
 }
 
-/* For when the VM has no table frame left. The pages of a step under way go as well, and come back by further faults of the same step. */
+/* For when the VM has no table frame left. The pages of a step under way go as well, and come back by further
+ * faults of the same step. */
 static bool drop_ept(struct vcpu *vcpu)
 {
     vcpu->step.page_count = 0;
     return vm_drop_ept(vcpu->vm);
 }
 
-/* As on a real bus: reads of a hole give all ones, writes to a hole or to ROM go nowhere, a bus knows nothing of no-execute. */
-static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_result *fault, uint64_t guest_physical_address)
+/* As on a real bus: reads of a hole give all ones, writes to a hole or to ROM go nowhere, a bus knows nothing
+ * of no-execute. */
+static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_result *fault,
+                                      uint64_t guest_physical_address)
 {
     const struct ept_region *region = fault->region;
     uint64_t host_physical;
@@ -132,7 +142,8 @@ static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_
     enum memory_type type = MEMORY_TYPE_WB;
 
     if (vcpu->step.page_count == STEP_PAGES_MAX) {
-        vm_end(vcpu->vm, VM_FAILED, "one instruction reaches more than %u pages that are no RAM", STEP_PAGES_MAX);
+        vm_end(vcpu->vm, VM_FAILED, "one instruction reaches more than %u pages that are no RAM",
+               STEP_PAGES_MAX);
         return end_guest(vcpu);
     }
     if (fault->kind == EPT_FAULT_DENIED_NX) {
@@ -143,18 +154,20 @@ static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_
         vcpu->result.code = RESULT_NX_IGNORED;
     } else {
         host_physical = bus_page(vcpu, region, guest_physical_address);
-        vcpu->result.code = fault->kind == EPT_FAULT_DENIED_HOLE ? RESULT_HOLE_IGNORED : RESULT_ROM_WRITE_IGNORED;
+        vcpu->result.code =
+            fault->kind == EPT_FAULT_DENIED_HOLE ? RESULT_HOLE_IGNORED : RESULT_ROM_WRITE_IGNORED;
     }
     if (!step_over(vcpu, guest_physical_address, host_physical, rights, type) &&
         (!drop_ept(vcpu) || !step_over(vcpu, guest_physical_address, host_physical, rights, type))) {
-        vm_end(vcpu->vm, VM_FAILED, "no table frame is left for gpa=%#llx", (unsigned long long)guest_physical_address);
+        vm_end(vcpu->vm, VM_FAILED, "no table frame is left for gpa=%#llx",
+               (unsigned long long)guest_physical_address);
         return end_guest(vcpu);
     }
     return EXIT_ACTION_RESUME;
 }
 
-static enum exit_action denied(struct vcpu *vcpu, const struct ept_fault_result *fault, uint64_t guest_physical_address,
-                               uint64_t qualification)
+static enum exit_action denied(struct vcpu *vcpu, const struct ept_fault_result *fault,
+                               uint64_t guest_physical_address, uint64_t qualification)
 {
     const struct guest_config *config = &vcpu->vm->config;
     enum guest_policy policy;
@@ -179,7 +192,8 @@ static enum exit_action denied(struct vcpu *vcpu, const struct ept_fault_result 
         break;
     default:
         policy = GUEST_POLICY_END;
-        what = fault->kind == EPT_FAULT_NO_FRAME ? "no table frame is left" : "guest-physical address too wide";
+        what =
+            fault->kind == EPT_FAULT_NO_FRAME ? "no table frame is left" : "guest-physical address too wide";
     }
     if (policy == GUEST_POLICY_END)
         return end_denied(vcpu, what, guest_physical_address, qualification);
@@ -236,7 +250,8 @@ enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
     if (!vm_flush(vcpu->vm, fault.flush))
         return flush_failed(vcpu);
     if (!ept_fault_resolved(fault.kind)) {
-        vm_end(vcpu->vm, VM_FAILED, "EPT misconfiguration at gpa=%#llx that the memory map does not explain: %s",
+        vm_end(vcpu->vm, VM_FAILED,
+               "EPT misconfiguration at gpa=%#llx that the memory map does not explain: %s",
                (unsigned long long)guest_physical_address, ept_fault_kind_name(fault.kind));
         return end_guest(vcpu);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Exits of events: exceptions, NMI, external interrupts, triple fault, INIT, the preemption timer, task switches. */
+/* Exits of events: exceptions, NMI, external interrupts, triple fault, INIT, the preemption timer, task
+ * switches. */
 #include "arch/x86/apic.h"
 #include "arch/x86/control_registers.h"
 #include "vmm/cpu.h"
@@ -7,13 +8,15 @@
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
-/* DR6 as a #DB exit's qualification tells it: 3:0 B0-B3, 13 BD, 14 BS. SDM vol. 3, "Exit Qualification for Debug Exceptions". */
+/* DR6 as a #DB exit's qualification tells it: 3:0 B0-B3, 13 BD, 14 BS. SDM vol. 3, "Exit Qualification for
+ * Debug Exceptions". */
 #define DR6_B0_B3 UINT64_C(0xf)
-#define DR6_BD (UINT64_C(1) << 13)
-#define DR6_BS (UINT64_C(1) << 14)
-#define DR7_GD (UINT64_C(1) << 13)
+#define DR6_BD    (UINT64_C(1) << 13)
+#define DR6_BS    (UINT64_C(1) << 14)
+#define DR7_GD    (UINT64_C(1) << 13)
 
-/* The trap of a step, or the late one of a step whose instruction raised an exception. true: nothing of it is the guest's. */
+/* The trap of a step, or the late one of a step whose instruction raised an exception. true: nothing of it is
+ * the guest's. */
 static bool own_trap(struct vcpu *vcpu, uint64_t *qualification)
 {
     bool guest_tf = vcpu->step.guest_tf;
@@ -21,7 +24,8 @@ static bool own_trap(struct vcpu *vcpu, uint64_t *qualification)
     if (!(*qualification & DR6_BS))
         return false;
     if (vcpu->step.active) {
-        /* An instruction that has not moved on may be one with REP, or one that will fault at the same place for ever. */
+        /* An instruction that has not moved on may be one with REP, or one that will fault at the same place
+         * for ever. */
         if (vmcs_read(VMCS_GUEST_RIP) == vcpu->step.rip)
             vcpu->no_progress.exit_count = vcpu->exit_count;
         step_finish(vcpu, true);
@@ -38,7 +42,8 @@ static bool own_trap(struct vcpu *vcpu, uint64_t *qualification)
     return !(*qualification & (DR6_B0_B3 | DR6_BD));
 }
 
-/* What blocking by STI or MOV SS there was ends with the delivery; with TF set, an entry would want a trap pending beside it. */
+/* What blocking by STI or MOV SS there was ends with the delivery; with TF set, an entry would want a trap
+ * pending beside it. */
 static void clear_blocking(struct vcpu *vcpu)
 {
     uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
@@ -64,8 +69,8 @@ static enum exit_action debug_exception(struct vcpu *vcpu)
 }
 
 /*
- * An NMI is the machine's, not the guest's. The exit leaves NMIs blocked as if one were being handled: the host's own handler looks
- * whether a panic wants this CPU to stop, and its IRET ends the blocking.
+ * An NMI is the machine's, not the guest's. The exit leaves NMIs blocked as if one were being handled: the
+ * host's own handler looks whether a panic wants this CPU to stop, and its IRET ends the blocking.
  */
 static enum exit_action host_nmi(struct vcpu *vcpu)
 {
@@ -82,7 +87,8 @@ enum exit_action exit_exception(struct vcpu *vcpu)
 
     if (EVENT_TYPE(information) == EVENT_NMI)
         return host_nmi(vcpu);
-    if (EVENT_TYPE(information) == EVENT_PRIVILEGED_SOFTWARE_EXCEPTION) { /* INT1; it changes nothing in DR6 */
+    if (EVENT_TYPE(information) ==
+        EVENT_PRIVILEGED_SOFTWARE_EXCEPTION) { /* INT1; it changes nothing in DR6 */
         if (vcpu->step.active)
             step_finish(vcpu, false);
         inject_software_exception(vcpu, information);
@@ -92,7 +98,8 @@ enum exit_action exit_exception(struct vcpu *vcpu)
     case VECTOR_DB:
         return debug_exception(vcpu);
     case VECTOR_MC:
-        /* Raised while a guest ran, about the machine: the host's own handler reads the banks and prints them. */
+        /* Raised while a guest ran, about the machine: the host's own handler reads the banks and prints
+         * them. */
         __asm__ volatile("int $18");
         return EXIT_ACTION_RESUME;
     default:
@@ -105,7 +112,8 @@ enum exit_action exit_exception(struct vcpu *vcpu)
     }
 }
 
-/* The host has no interrupt source in use: whatever the firmware left running is acknowledged and goes nowhere. */
+/* The host has no interrupt source in use: whatever the firmware left running is acknowledged and goes
+ * nowhere. */
 enum exit_action exit_external_interrupt(struct vcpu *vcpu)
 {
     vcpu->external_interrupt_count++;
@@ -134,10 +142,12 @@ enum exit_action exit_ignored_event(struct vcpu *vcpu)
     return EXIT_ACTION_RESUME;
 }
 
-/* The run loop looks at the deadline and at the console after every exit; this one makes sure that there are exits. */
+/* The run loop looks at the deadline and at the console after every exit; this one makes sure that there are
+ * exits. */
 enum exit_action exit_preemption_timer(struct vcpu *vcpu)
 {
-    trace_publish(&vcpu->cpu->trace); /* a guest that loops without exits: its last exit shall be seen all the same */
+    trace_publish(
+        &vcpu->cpu->trace); /* a guest that loops without exits: its last exit shall be seen all the same */
     vcpu->result.code = RESULT_RESUMED;
     return EXIT_ACTION_RESUME;
 }

@@ -26,11 +26,13 @@ _Static_assert(PLANT_MEMORY_TYPE_3 == EPT_PLANT_MEMORY_TYPE_3, "the ABI's number
 _Static_assert(PLANT_MEMORY_TYPE_7 == EPT_PLANT_MEMORY_TYPE_7, "the ABI's numbers are the engine's");
 _Static_assert(PLANT_RESERVED_LOW == EPT_PLANT_RESERVED_LOW, "the ABI's numbers are the engine's");
 _Static_assert(PLANT_RESERVED_ADDRESS == EPT_PLANT_RESERVED_ADDRESS, "the ABI's numbers are the engine's");
-_Static_assert(PLANT_RESERVED_ALIGNMENT == EPT_PLANT_RESERVED_ALIGNMENT, "the ABI's numbers are the engine's");
+_Static_assert(PLANT_RESERVED_ALIGNMENT == EPT_PLANT_RESERVED_ALIGNMENT,
+               "the ABI's numbers are the engine's");
 _Static_assert(PLANT_LARGE_PAGE == EPT_PLANT_LARGE_PAGE, "the ABI's numbers are the engine's");
 _Static_assert(PLANT_KIND_COUNT == EPT_PLANT_KIND_COUNT, "the ABI's numbers are the engine's");
 
-/* A call's registers: arguments going in, results coming out. Results replace whole 64-bit registers, zero-extended. */
+/* A call's registers: arguments going in, results coming out. Results replace whole 64-bit registers,
+ * zero-extended. */
 struct call {
     uint32_t ebx, ecx, edx;
     bool set_ebx, set_ecx, set_edx;
@@ -227,7 +229,8 @@ static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
 enum exit_action exit_vmcall(struct vcpu *vcpu)
 {
     uint64_t *gpr = vcpu->registers.gpr;
-    struct call call = {.ebx = (uint32_t)gpr[GPR_RBX], .ecx = (uint32_t)gpr[GPR_RCX], .edx = (uint32_t)gpr[GPR_RDX]};
+    struct call call = {
+        .ebx = (uint32_t)gpr[GPR_RBX], .ecx = (uint32_t)gpr[GPR_RCX], .edx = (uint32_t)gpr[GPR_RDX]};
     uint32_t status = perform(vcpu, (uint32_t)gpr[GPR_RAX], &call);
 
     if (status != HYPERCALL_OK && status != HYPERCALL_UNKNOWN)

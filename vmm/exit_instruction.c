@@ -17,19 +17,22 @@ enum exit_action exit_undefined_instruction(struct vcpu *vcpu)
     return exit_inject_ud(vcpu);
 }
 
-/* There is no device yet that could interrupt: what halts has come to its end, enabled for interrupts or not. */
+/* There is no device yet that could interrupt: what halts has come to its end, enabled for interrupts or not.
+ */
 enum exit_action exit_hlt(struct vcpu *vcpu)
 {
     bool enabled = vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF;
 
-    vm_end(vcpu->vm, VM_FAILED, enabled ? "HLT: no device is there to wake it" : "HLT with interrupts disabled");
+    vm_end(vcpu->vm, VM_FAILED,
+           enabled ? "HLT: no device is there to wake it" : "HLT with interrupts disabled");
     vcpu->result.code = RESULT_ENDED;
     return EXIT_ACTION_STOP;
 }
 
 /*
- * INVD and WBINVD. Caches are coherent, and no device that would go past them belongs to a guest: there is nothing to write back that
- * anybody could miss, and a guest that could empty all caches at will would slow the others down.
+ * INVD and WBINVD. Caches are coherent, and no device that would go past them belongs to a guest: there is
+ * nothing to write back that anybody could miss, and a guest that could empty all caches at will would slow
+ * the others down.
  */
 enum exit_action exit_cache_instruction(struct vcpu *vcpu)
 {
@@ -66,7 +69,8 @@ enum exit_action exit_invlpg(struct vcpu *vcpu)
     return exit_invpcid(vcpu);
 }
 
-/* Exits only together with INVLPG. Both invalidate at least what they name, never less: everything of this vCPU's. */
+/* Exits only together with INVLPG. Both invalidate at least what they name, never less: everything of this
+ * vCPU's. */
 enum exit_action exit_invpcid(struct vcpu *vcpu)
 {
     if (vcpu->vpid == 0) /* without VPIDs every entry and exit flushes linear mappings by itself */

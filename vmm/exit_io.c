@@ -14,14 +14,16 @@
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
-#define QUALIFICATION_IN (1u << 3)
+#define QUALIFICATION_IN     (1u << 3)
 #define QUALIFICATION_STRING (1u << 4)
-#define QUALIFICATION_REP (1u << 5)
+#define QUALIFICATION_REP    (1u << 5)
 
-/* Elements of a REP string instruction done in one exit; the rest follows in further exits, so that no exit is long. */
+/* Elements of a REP string instruction done in one exit; the rest follows in further exits, so that no exit
+ * is long. */
 #define STRING_ELEMENTS_MAX 256
 
-/* SDM vol. 3, "Format of the VM-Exit Instruction-Information Field as Used for INS and OUTS": 9:7 address size. */
+/* SDM vol. 3, "Format of the VM-Exit Instruction-Information Field as Used for INS and OUTS": 9:7 address
+ * size. */
 #define INFORMATION_ADDRESS_SIZE(information) (((information) >> 7) & 7)
 
 static uint32_t port_read8(struct vcpu *vcpu, uint16_t port)
@@ -109,11 +111,14 @@ static bool string_element(struct vcpu *vcpu, const struct guest_paging *paging,
     uint32_t error_code = 0, value = 0;
 
     if (io->in) {
-        /* The device's answer, written where ES:(E)DI points; a device that is read and then faults has lost a byte, as on a real bus. */
+        /* The device's answer, written where ES:(E)DI points; a device that is read and then faults has lost
+         * a byte, as on a real bus. */
         value = port_read(vcpu, io->port, io->size);
-        status = guest_linear_write(vcpu, paging, io->linear_address, &value, io->size, &fault_address, &error_code);
+        status = guest_linear_write(vcpu, paging, io->linear_address, &value, io->size, &fault_address,
+                                    &error_code);
     } else {
-        status = guest_linear_read(vcpu, paging, io->linear_address, &value, io->size, &fault_address, &error_code);
+        status = guest_linear_read(vcpu, paging, io->linear_address, &value, io->size, &fault_address,
+                                   &error_code);
         if (status == GUEST_PAGING_NO_TABLE)
             value = 0xffffffff; /* an empty bus */
         if (status != GUEST_PAGING_FAULT)
@@ -150,7 +155,8 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *io)
     return io->repeat && (*counter & mask) == 0 ? EXIT_ACTION_ADVANCE : EXIT_ACTION_RESUME;
 }
 
-/* The address size, from the instruction-information field where the processor reports it, else from the code segment alone. */
+/* The address size, from the instruction-information field where the processor reports it, else from the code
+ * segment alone. */
 static unsigned string_address_size(void)
 {
     uint64_t rights;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The RDMSR and WRMSR exits, and the bitmap that says which MSRs exit at all. What is not known here does not exist for a guest: #GP.
- * SDM vol. 4, "Architectural MSRs".
+ * The RDMSR and WRMSR exits, and the bitmap that says which MSRs exit at all. What is not known here does not
+ * exist for a guest: #GP. SDM vol. 4, "Architectural MSRs".
  */
 #include "vmm/exit_msr.h"
 #include "arch/x86/control_registers.h"
@@ -17,11 +17,11 @@
 #define MISC_ENABLE_FAST_STRINGS (UINT64_C(1) << 0)
 
 /* The bitmap's four parts. SDM vol. 3, "MSR-Bitmap Address". */
-#define BITMAP_READ_LOW 0
-#define BITMAP_READ_HIGH 1024
-#define BITMAP_WRITE_LOW 2048
+#define BITMAP_READ_LOW   0
+#define BITMAP_READ_HIGH  1024
+#define BITMAP_WRITE_LOW  2048
 #define BITMAP_WRITE_HIGH 3072
-#define MSR_HIGH_BASE 0xc0000000u
+#define MSR_HIGH_BASE     0xc0000000u
 
 static void allow(uint8_t *bitmap, uint32_t msr, bool read, bool write)
 {
@@ -29,17 +29,18 @@ static void allow(uint8_t *bitmap, uint32_t msr, bool read, bool write)
     uint32_t index = msr & 0x1fff;
 
     if (read)
-        bitmap[(high ? BITMAP_READ_HIGH : BITMAP_READ_LOW) + index / 8] &= (uint8_t)~(1u << index % 8);
+        bitmap[(high ? BITMAP_READ_HIGH : BITMAP_READ_LOW) + index / 8] &= (uint8_t) ~(1u << index % 8);
     if (write)
-        bitmap[(high ? BITMAP_WRITE_HIGH : BITMAP_WRITE_LOW) + index / 8] &= (uint8_t)~(1u << index % 8);
+        bitmap[(high ? BITMAP_WRITE_HIGH : BITMAP_WRITE_LOW) + index / 8] &= (uint8_t) ~(1u << index % 8);
 }
 
-/* MSRs whose guest value stands in the VMCS, or is switched when a vCPU is loaded: the guest reads and writes them itself. */
+/* MSRs whose guest value stands in the VMCS, or is switched when a vCPU is loaded: the guest reads and writes
+ * them itself. */
 void msr_bitmap_fill(void *bitmap)
 {
-    static const uint32_t own[] = {MSR_IA32_FS_BASE,      MSR_IA32_GS_BASE,      MSR_IA32_KERNEL_GS_BASE,
-                                   MSR_IA32_SYSENTER_CS,  MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
-                                   MSR_IA32_STAR,         MSR_IA32_LSTAR,        MSR_IA32_CSTAR,
+    static const uint32_t own[] = {MSR_IA32_FS_BASE,     MSR_IA32_GS_BASE,      MSR_IA32_KERNEL_GS_BASE,
+                                   MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+                                   MSR_IA32_STAR,        MSR_IA32_LSTAR,        MSR_IA32_CSTAR,
                                    MSR_IA32_FMASK};
 
     memset(bitmap, 0xff, PAGE_SIZE);

@@ -5,8 +5,8 @@
 const char *exit_reason_name(uint32_t basic_reason)
 {
     switch (basic_reason) {
-#define EXIT_REASON(number, name, text)                                                                        \
-    case number:                                                                                               \
+#define EXIT_REASON(number, name, text)                                                                      \
+    case number:                                                                                             \
         return #name;
 #include "vmm/exit_reasons.def"
 #undef EXIT_REASON
@@ -18,8 +18,8 @@ const char *exit_reason_name(uint32_t basic_reason)
 const char *exit_reason_text(uint32_t basic_reason)
 {
     switch (basic_reason) {
-#define EXIT_REASON(number, name, text)                                                                        \
-    case number:                                                                                               \
+#define EXIT_REASON(number, name, text)                                                                      \
+    case number:                                                                                             \
         return text;
 #include "vmm/exit_reasons.def"
 #undef EXIT_REASON

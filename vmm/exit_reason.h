@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Basic exit reasons as constants, EXIT_<NAME>, and their names, from exit_reasons.def. SDM vol. 3, "VMX Basic Exit Reasons". */
+/* Basic exit reasons as constants, EXIT_<NAME>, and their names, from exit_reasons.def. SDM vol. 3, "VMX
+ * Basic Exit Reasons". */
 #ifndef VMM_EXIT_REASON_H
 #define VMM_EXIT_REASON_H
 
@@ -13,7 +14,7 @@ enum exit_reason {
 };
 
 /* The EXIT_REASON field beside the basic reason in bits 15:0. */
-#define EXIT_REASON_BASIC_MASK 0xffffu
+#define EXIT_REASON_BASIC_MASK    0xffffu
 #define EXIT_REASON_ENTRY_FAILURE (1u << 31)
 
 /* "EPT_VIOLATION"; "UNKNOWN" for a number that the manual does not list. Never NULL. */

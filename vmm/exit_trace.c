@@ -8,8 +8,11 @@
 
 /* Bits of the exit qualification for EPT violations: 7 = the guest linear address is valid. */
 #define EPT_QUALIFICATION_LINEAR_VALID (UINT64_C(1) << 7)
-#define IO_QUALIFICATION_IN 8u
-#define CODE_SEGMENT_L (1u << 13) /* 64-bit code; it is only set while IA32_EFER.LMA is */
+#define IO_QUALIFICATION_IN            8u
+#define CR_ACCESS_KIND(qualification)  (((qualification) >> 4) & 3)
+#define CR_ACCESS_READ                 1
+#define CR_ACCESS_LMSW                 3
+#define CODE_SEGMENT_L                 (1u << 13) /* 64-bit code; it is only set while IA32_EFER.LMA is */
 
 static uint64_t edx_eax(const uint64_t *gpr)
 {
@@ -36,7 +39,7 @@ static uint64_t cr_operand(const uint64_t *gpr, uint64_t qualification)
 {
     unsigned number = (qualification >> 8) & 15;
 
-    if (((qualification >> 4) & 3) == 3) /* LMSW */
+    if (CR_ACCESS_KIND(qualification) == CR_ACCESS_LMSW)
         return (qualification >> 16) & 0xffff;
     return number == GPR_RSP ? vmcs_read(VMCS_GUEST_RSP) : gpr[number];
 }
@@ -121,6 +124,8 @@ void exit_trace_end(const struct vcpu *vcpu, struct trace_record *record, uint64
         exit->entry_level = vcpu->misconfig.level;
         exit->entry_reasons = (uint16_t)vcpu->misconfig.reasons;
     }
+    if (exit->reason == EXIT_CR_ACCESS && CR_ACCESS_KIND(exit->qualification) == CR_ACCESS_READ)
+        exit->value = cr_operand(gpr, exit->qualification);
     exit->ticks = ticks;
     exit->result = vcpu->result;
     trace_record_exit(&vcpu->cpu->trace, record);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the trace records of an exit: taken from the VMCS before the handler changes anything, completed when it is done. */
+/* What the trace records of an exit: taken from the VMCS before the handler changes anything, completed when
+ * it is done. */
 #ifndef VMM_EXIT_TRACE_H
 #define VMM_EXIT_TRACE_H
 

@@ -3,8 +3,8 @@
 #include "vmm/feature_control.h"
 #include "arch/x86/msr.h"
 
-#define LOCK (UINT64_C(1) << 0)
-#define VMX_INSIDE_SMX (UINT64_C(1) << 1)
+#define LOCK            (UINT64_C(1) << 0)
+#define VMX_INSIDE_SMX  (UINT64_C(1) << 1)
 #define VMX_OUTSIDE_SMX (UINT64_C(1) << 2)
 
 enum feature_control_state feature_control_state(uint64_t *value)

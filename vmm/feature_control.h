@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* IA32_FEATURE_CONTROL: whether the firmware lets VMXON work. SDM vol. 3, "Enabling and Entering VMX Operation". */
+/* IA32_FEATURE_CONTROL: whether the firmware lets VMXON work. SDM vol. 3, "Enabling and Entering VMX
+ * Operation". */
 #ifndef VMM_FEATURE_CONTROL_H
 #define VMM_FEATURE_CONTROL_H
 
@@ -18,7 +19,8 @@ enum feature_control_state {
 /* Of the calling CPU; *value is the MSR's, 0 where it is absent. */
 enum feature_control_state feature_control_state(uint64_t *value);
 
-/* Sets and locks it where it is unlocked (its other bits may be random then). Every CPU for itself. false: VMXON is forbidden. */
+/* Sets and locks it where it is unlocked (its other bits may be random then). Every CPU for itself. false:
+ * VMXON is forbidden. */
 must_check bool feature_control_enable(void);
 
 #endif

@@ -167,7 +167,8 @@ void guest_config_memtype(struct guest_memtype *memtype, struct option_span valu
         option_problem(problems, "memtype: no address (like 0xb8000)");
     while (option_next_item(&value, &item)) {
         if (!option_size(item, &gpa))
-            option_problem(problems, "memtype: '%.*s' is no address (like 0xb8000)", option_span_arguments(item));
+            option_problem(problems, "memtype: '%.*s' is no address (like 0xb8000)",
+                           option_span_arguments(item));
         else if (memtype->count == GUEST_MEMTYPE_MAX)
             option_problem(problems, "memtype: '%.*s' is one too many after %u", option_span_arguments(item),
                            GUEST_MEMTYPE_MAX);
@@ -199,9 +200,10 @@ void guest_config_policy(struct guest_config *config, struct option_span value,
 }
 
 static const struct option_handler handlers[] = {
-    {"name", handle_name},     {"mem", handle_memory_size},    {"cpu", handle_cpu},     {"load", handle_load},
-    {"entry", handle_entry},   {"memory", handle_memory_kind}, {"trace", handle_trace}, {"dump", handle_dump},
-    {"policy", handle_policy}, {"timeout", handle_timeout},    {"memtype", handle_memtype},
+    {"name", handle_name},       {"mem", handle_memory_size}, {"cpu", handle_cpu},
+    {"load", handle_load},       {"entry", handle_entry},     {"memory", handle_memory_kind},
+    {"trace", handle_trace},     {"dump", handle_dump},       {"policy", handle_policy},
+    {"timeout", handle_timeout}, {"memtype", handle_memtype},
 };
 
 void guest_config_init(struct guest_config *config, unsigned index)

@@ -45,7 +45,7 @@ struct guest_config {
     struct trace_filter trace; /* valid if trace_given */
     bool trace_given;
     bool dump_ept, dump_vmcs;
-    struct guest_memtype memtype; /* addresses whose memory type is explained at its end */
+    struct guest_memtype memtype;  /* addresses whose memory type is explained at its end */
     enum guest_policy policy_hole; /* access to a hole */
     enum guest_policy policy_rom;  /* write to ROM */
     enum guest_policy policy_nx;   /* fetch from no-execute */

@@ -6,34 +6,37 @@
 #include "vmm/cpu.h"
 #include "vmm/hypercall_abi.h"
 
-#define LEAF_LAST_BASIC 0x16u
-#define LEAF_LAST_EXTENDED 0x80000008u
+#define LEAF_LAST_BASIC      0x16u
+#define LEAF_LAST_EXTENDED   0x80000008u
 #define LEAF_LAST_HYPERVISOR CPUID_HYPERVISOR_LEAF
 
-/* Leaf 1 ECX: SSE3, PCLMULQDQ, SSSE3, FMA, CX16, PCID, SSE4.1/4.2, MOVBE, POPCNT, AES, XSAVE, AVX, F16C, RDRAND. */
-#define LEAF1_ECX_KNOWN                                                                                        \
-    (1u << 0 | 1u << 1 | 1u << 9 | 1u << 12 | 1u << 13 | 1u << 17 | 1u << 19 | 1u << 20 | 1u << 22 | 1u << 23 |  \
-     1u << 25 | 1u << 26 | 1u << 28 | 1u << 29 | 1u << 30)
-/* Leaf 1 EDX: FPU, VME, DE, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PAT, PSE-36, CLFSH, MMX, FXSR, SSE, SSE2. */
-#define LEAF1_EDX_KNOWN                                                                                        \
-    (1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 11 | 1u << 13 |      \
+/* Leaf 1 ECX: SSE3, PCLMULQDQ, SSSE3, FMA, CX16, PCID, SSE4.1/4.2, MOVBE, POPCNT, AES, XSAVE, AVX, F16C,
+ * RDRAND. */
+#define LEAF1_ECX_KNOWN                                                                                      \
+    (1u << 0 | 1u << 1 | 1u << 9 | 1u << 12 | 1u << 13 | 1u << 17 | 1u << 19 | 1u << 20 | 1u << 22 |         \
+     1u << 23 | 1u << 25 | 1u << 26 | 1u << 28 | 1u << 29 | 1u << 30)
+/* Leaf 1 EDX: FPU, VME, DE, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PAT, PSE-36, CLFSH, MMX, FXSR, SSE,
+ * SSE2. */
+#define LEAF1_EDX_KNOWN                                                                                      \
+    (1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 11 | 1u << 13 |   \
      1u << 15 | 1u << 16 | 1u << 17 | 1u << 19 | 1u << 23 | 1u << 24 | 1u << 25 | 1u << 26)
 /*
- * Leaf 7 EBX: FSGSBASE, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, AVX512F/DQ, RDSEED, ADX, SMAP, IFMA, CLFLUSHOPT, CLWB, AVX512CD, SHA,
- * AVX512BW/VL.
+ * Leaf 7 EBX: FSGSBASE, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, AVX512F/DQ, RDSEED, ADX, SMAP, IFMA,
+ * CLFLUSHOPT, CLWB, AVX512CD, SHA, AVX512BW/VL.
  */
-#define LEAF7_EBX_KNOWN                                                                                        \
-    (1u << 0 | 1u << 3 | 1u << 5 | 1u << 7 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 16 | 1u << 17 | 1u << 18 |    \
+#define LEAF7_EBX_KNOWN                                                                                      \
+    (1u << 0 | 1u << 3 | 1u << 5 | 1u << 7 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 16 | 1u << 17 | 1u << 18 | \
      1u << 19 | 1u << 20 | 1u << 21 | 1u << 23 | 1u << 24 | 1u << 28 | 1u << 29 | 1u << 30 | 1u << 31)
 #define LEAF7_EBX_INVPCID (1u << 10)
 /* Leaf 7 ECX: AVX512_VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ, RDPID. */
-#define LEAF7_ECX_KNOWN                                                                                        \
+#define LEAF7_ECX_KNOWN                                                                                      \
     (1u << 1 | 1u << 2 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 14 | 1u << 22)
 #define LEAF7_ECX_RDPID (1u << 22)
 /* Leaf 80000001H. ECX: LAHF, LZCNT, PREFETCHW. EDX: SYSCALL, NX, 1 GiB pages, RDTSCP, LM. */
 #define LEAF81_ECX_KNOWN (1u << 0 | 1u << 5 | 1u << 8)
 #define LEAF81_EDX_KNOWN (1u << 11 | 1u << 20 | 1u << 26 | 1u << 27 | 1u << 29)
-/* Leaf 0DH subleaf 1 EAX: XSAVEOPT, XGETBV with ECX = 1. XSAVEC and XSAVES go with "enable XSAVES", which is off. */
+/* Leaf 0DH subleaf 1 EAX: XSAVEOPT, XGETBV with ECX = 1. XSAVEC and XSAVES go with "enable XSAVES", which is
+ * off. */
 #define LEAF13_1_EAX_KNOWN (1u << 0 | 1u << 2)
 
 static bool secondary_available(uint32_t control)
@@ -48,7 +51,8 @@ bool guest_cpuid_has_rdtscp(void)
 
 bool guest_cpuid_has_invpcid(void)
 {
-    return secondary_available(VMX_ENABLE_INVPCID) && cpuid_highest() >= 7 && (cpuid(7, 0).ebx & LEAF7_EBX_INVPCID);
+    return secondary_available(VMX_ENABLE_INVPCID) && cpuid_highest() >= 7 &&
+           (cpuid(7, 0).ebx & LEAF7_EBX_INVPCID);
 }
 
 uint64_t guest_cpuid_xcr0_bits(void)
@@ -65,7 +69,8 @@ uint64_t guest_cpuid_efer_bits(void)
 {
     uint32_t edx = cpuid(0x80000001, 0).edx;
 
-    return (edx & CPUID_81_EDX_LM ? EFER_SCE | EFER_LME | EFER_LMA : 0) | (edx & CPUID_81_EDX_NX ? EFER_NXE : 0);
+    return (edx & CPUID_81_EDX_LM ? EFER_SCE | EFER_LME | EFER_LMA : 0) |
+           (edx & CPUID_81_EDX_NX ? EFER_NXE : 0);
 }
 
 uint64_t guest_cpuid_cr4_bits(void)
@@ -117,7 +122,8 @@ static struct cpuid_result leaf7(struct cpuid_result real, uint32_t subleaf)
     return real;
 }
 
-/* The size that an XSAVE area needs for these components: each lies where its own subleaf says, beyond the 576 bytes of x87 and SSE. */
+/* The size that an XSAVE area needs for these components: each lies where its own subleaf says, beyond the
+ * 576 bytes of x87 and SSE. */
 static uint32_t xsave_size(uint64_t components)
 {
     uint32_t size = 576;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The processor that a guest sees: CPUID leaves, and what follows from them for CR4, XCR0 and EFER. What is not listed as known here
- * is hidden, so that a future processor's features, whose state nobody saves, stay out of guests.
+ * The processor that a guest sees: CPUID leaves, and what follows from them for CR4, XCR0 and EFER. What is
+ * not listed as known here is hidden, so that a future processor's features, whose state nobody saves, stay
+ * out of guests.
  */
 #ifndef VMM_GUEST_CPUID_H
 #define VMM_GUEST_CPUID_H
@@ -11,8 +12,8 @@
 #include <stdint.h>
 
 /*
- * What CPUID with this EAX and ECX gives the guest. `cr4` and `xcr0` are the guest's own: some bits follow them (OSXSAVE, the size
- * of the XSAVE area). Executes CPUID on the calling CPU.
+ * What CPUID with this EAX and ECX gives the guest. `cr4` and `xcr0` are the guest's own: some bits follow
+ * them (OSXSAVE, the size of the XSAVE area). Executes CPUID on the calling CPU.
  */
 struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t cr4, uint64_t xcr0);
 

@@ -9,14 +9,15 @@
 #include "vmm/vmcs.h"
 
 #define ACCESS_RIGHTS_DPL(rights) (((rights) >> 5) & 3)
-#define RFLAGS_AC (UINT64_C(1) << 18)
+#define RFLAGS_AC                 (UINT64_C(1) << 18)
 
 static bool is_ram(const struct ept_region *region)
 {
     return region->kind == EPT_REGION_RAM || region->kind == EPT_REGION_IDENTITY;
 }
 
-/* The host's view of guest-physical memory that has it, up to *length bytes in a row; NULL where there is none. */
+/* The host's view of guest-physical memory that has it, up to *length bytes in a row; NULL where there is
+ * none. */
 static void *host_view(struct vm *vm, uint64_t guest_physical_address, size_t *length, bool write)
 {
     const struct ept_region *region = ept_region_find(&vm->regions, guest_physical_address);
@@ -108,8 +109,8 @@ void guest_paging_state(struct vcpu *vcpu, struct guest_paging *paging)
 
 /* One access, page by page; `write` copies from the buffer. */
 static enum guest_paging_status linear_access(struct vcpu *vcpu, const struct guest_paging *paging,
-                                              uint64_t linear_address, char *buffer, size_t length, bool write,
-                                              uint64_t *fault_address, uint32_t *error_code)
+                                              uint64_t linear_address, char *buffer, size_t length,
+                                              bool write, uint64_t *fault_address, uint32_t *error_code)
 {
     size_t done = 0;
 
@@ -141,8 +142,9 @@ must_check enum guest_paging_status guest_linear_read(struct vcpu *vcpu, const s
 }
 
 must_check enum guest_paging_status guest_linear_write(struct vcpu *vcpu, const struct guest_paging *paging,
-                                                       uint64_t linear_address, const void *buffer, size_t length,
-                                                       uint64_t *fault_address, uint32_t *error_code)
+                                                       uint64_t linear_address, const void *buffer,
+                                                       size_t length, uint64_t *fault_address,
+                                                       uint32_t *error_code)
 {
     /* The buffer is only read from. */
     return linear_access(vcpu, paging, linear_address, (char *)(uintptr_t)buffer, length, true, fault_address,

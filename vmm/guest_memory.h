@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Access to a guest's memory in its stead: by guest-physical address through the memory map, by linear address through its paging. */
+/* Access to a guest's memory in its stead: by guest-physical address through the memory map, by linear
+ * address through its paging. */
 #ifndef VMM_GUEST_MEMORY_H
 #define VMM_GUEST_MEMORY_H
 
@@ -13,8 +14,9 @@ struct vm;
 struct vcpu;
 
 /*
- * Copies between a buffer and guest-physical memory. Only RAM and ROM regions of the VM's map are read, only RAM with write rights is
- * written, and a dirty log notes it. Returns how many bytes were copied before the first that could not be.
+ * Copies between a buffer and guest-physical memory. Only RAM and ROM regions of the VM's map are read, only
+ * RAM with write rights is written, and a dirty log notes it. Returns how many bytes were copied before the
+ * first that could not be.
  */
 size_t guest_memory_read(struct vm *vm, uint64_t guest_physical_address, void *buffer, size_t length);
 size_t guest_memory_write(struct vm *vm, uint64_t guest_physical_address, const void *buffer, size_t length);
@@ -26,14 +28,16 @@ bool guest_memory_writable(struct vm *vm, uint64_t guest_physical_address, size_
 void guest_paging_state(struct vcpu *vcpu, struct guest_paging *paging);
 
 /*
- * The same by linear address (segment bases added by the caller). On a fault *fault_address and *error_code describe the #PF.
- * GUEST_PAGING_NO_TABLE also when the memory behind the address is no RAM; then nothing was copied from that byte on.
+ * The same by linear address (segment bases added by the caller). On a fault *fault_address and *error_code
+ * describe the #PF. GUEST_PAGING_NO_TABLE also when the memory behind the address is no RAM; then nothing was
+ * copied from that byte on.
  */
 must_check enum guest_paging_status guest_linear_read(struct vcpu *vcpu, const struct guest_paging *paging,
                                                       uint64_t linear_address, void *buffer, size_t length,
                                                       uint64_t *fault_address, uint32_t *error_code);
 must_check enum guest_paging_status guest_linear_write(struct vcpu *vcpu, const struct guest_paging *paging,
-                                                       uint64_t linear_address, const void *buffer, size_t length,
-                                                       uint64_t *fault_address, uint32_t *error_code);
+                                                       uint64_t linear_address, const void *buffer,
+                                                       size_t length, uint64_t *fault_address,
+                                                       uint32_t *error_code);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What guests print: whole lines into the CPU's trace ring, so that they stand among the exits in the order of time. */
+/* What guests print: whole lines into the CPU's trace ring, so that they stand among the exits in the order
+ * of time. */
 #ifndef VMM_GUEST_OUTPUT_H
 #define VMM_GUEST_OUTPUT_H
 

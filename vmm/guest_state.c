@@ -9,12 +9,13 @@
 #include "vmm/vmcs.h"
 #include "vmm/workaround.h"
 
-/* Segment access rights: 3:0 type, 4 S, 6:5 DPL, 7 P, 14 D/B, 15 G, 16 unusable. SDM vol. 3, "Guest Register State". */
-#define RIGHTS_REAL_CODE 0x9b /* execute/read, accessed, present */
-#define RIGHTS_REAL_DATA 0x93 /* read/write, accessed, present */
-#define RIGHTS_LDT 0x82
-#define RIGHTS_BUSY_TSS 0x8b
-#define REAL_MODE_LIMIT 0xffff
+/* Segment access rights: 3:0 type, 4 S, 6:5 DPL, 7 P, 14 D/B, 15 G, 16 unusable. SDM vol. 3, "Guest Register
+ * State". */
+#define RIGHTS_REAL_CODE    0x9b /* execute/read, accessed, present */
+#define RIGHTS_REAL_DATA    0x93 /* read/write, accessed, present */
+#define RIGHTS_LDT          0x82
+#define RIGHTS_BUSY_TSS     0x8b
+#define REAL_MODE_LIMIT     0xffff
 #define REAL_MODE_IDT_LIMIT 0x3ff
 
 #define PAT_RESET UINT64_C(0x0007040600070406)
@@ -27,7 +28,8 @@ uint64_t guest_cr0_host_bits(void)
     /* An unrestricted guest may clear PE and PG whatever FIXED0 says. */
     uint64_t fixed_one = vmx->cr0_fixed0 & ~(CR0_PE | CR0_PG);
 
-    /* CD and NW: VM exits do not restore them, so a guest that set CD would switch the host's caches off. ET is fixed. */
+    /* CD and NW: VM exits do not restore them, so a guest that set CD would switch the host's caches off. ET
+     * is fixed. */
     return fixed_one | CR0_CD | CR0_NW | (workaround_active(WORKAROUND_CR0_PG_EXITS) ? CR0_PG : 0) |
            (0xffffffffu & ~(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG)) |
            ~UINT64_C(0xffffffff);
@@ -42,7 +44,8 @@ uint64_t guest_cr4_host_bits(void)
 {
     const struct vmx_capabilities *vmx = vmx_shared_capabilities();
 
-    /* MCE stays set for real: with it clear, a machine check while the guest runs would shut the processor down. */
+    /* MCE stays set for real: with it clear, a machine check while the guest runs would shut the processor
+     * down. */
     return ~guest_cr4_allowed() | CR4_VMXE | CR4_MCE | vmx->cr4_fixed0;
 }
 

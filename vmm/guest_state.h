@@ -5,7 +5,8 @@
 
 struct vcpu;
 
-/* CR0 and CR4 bits that the guest does not own: it sees the read shadow, and a write that would change one exits. */
+/* CR0 and CR4 bits that the guest does not own: it sees the read shadow, and a write that would change one
+ * exits. */
 #include <stdint.h>
 uint64_t guest_cr0_host_bits(void);
 uint64_t guest_cr4_host_bits(void);
@@ -13,8 +14,8 @@ uint64_t guest_cr4_host_bits(void);
 uint64_t guest_cr4_allowed(void);
 
 /*
- * Writes the guest-state area and the guest's general-purpose registers: CS:IP from the configuration, DL = 0x80, all else zero,
- * interrupts off. SDM vol. 3, "Guest-State Area". The vCPU's VMCS is current.
+ * Writes the guest-state area and the guest's general-purpose registers: CS:IP from the configuration, DL =
+ * 0x80, all else zero, interrupts off. SDM vol. 3, "Guest-State Area". The vCPU's VMCS is current.
  */
 void guest_state_reset(struct vcpu *vcpu);
 

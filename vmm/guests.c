@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All guests of a run: from the boot modules to VMs, each to a CPU, and what is said at the end. A CPU with several guests
- * runs them one after the other; a VM's memory is taken when its turn comes and given back at its end.
+ * All guests of a run: from the boot modules to VMs, each to a CPU, and what is said at the end. A CPU with
+ * several guests runs them one after the other; a VM's memory is taken when its turn comes and given back at
+ * its end.
  */
 #include "vmm/guests.h"
 #include "arch/x86/memory.h"
@@ -90,7 +91,8 @@ static void configure(struct guest_config *config, unsigned index, const char *s
     make_name_unique(config, index);
     if (!config->trace_given)
         config->trace = options->trace;
-    /* The timer is the host's own clock, no doing of the guest's: `all` and what is taken from it leave it out, a list may name it. */
+    /* The timer is the host's own clock, no doing of the guest's: `all` and what is taken from it leave it
+     * out, a list may name it. */
     if (trace_filter_has(&config->trace, TRACE_FILTER_REASONS - 1))
         config->trace.reasons[0] &= ~(UINT64_C(1) << EXIT_PREEMPTION_TIMER);
     if (config->trace.stats_only)
@@ -126,13 +128,15 @@ static unsigned least_loaded_cpu(const unsigned *load)
 static unsigned choose_cpu(const struct guest_config *config, unsigned *load)
 {
     const struct vmm_cpu *wanted = config->cpu >= 0 ? vmm_cpu_at((unsigned)config->cpu) : NULL;
-    unsigned chosen = machine_options()->guests == GUESTS_SEQUENTIAL ? least_loaded_cpu((unsigned[PERCPU_MAX]){0})
-                                                                     : least_loaded_cpu(load);
+    unsigned chosen = machine_options()->guests == GUESTS_SEQUENTIAL
+                          ? least_loaded_cpu((unsigned[PERCPU_MAX]){0})
+                          : least_loaded_cpu(load);
 
     if (wanted != NULL && wanted->vmx_on)
         chosen = (unsigned)config->cpu;
     else if (config->cpu >= 0)
-        console_printf("adept: %s: cpu=%d is not up with VMX: it runs on cpu=%u\n", config->name, config->cpu, chosen);
+        console_printf("adept: %s: cpu=%d is not up with VMX: it runs on cpu=%u\n", config->name, config->cpu,
+                       chosen);
     load[chosen]++;
     return chosen;
 }

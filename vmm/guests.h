@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* Bytes of memory that an identity guest must leave, for all private guests together. Constant once guests run. */
+/* Bytes of memory that an identity guest must leave, for all private guests together. Constant once guests
+ * run. */
 uint64_t guests_private_memory(void);
 
 #endif

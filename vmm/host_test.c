@@ -16,13 +16,14 @@
 #include "vmm/panic.h"
 #include "vmm/vm.h"
 
-#define NMI_WAIT_US 100000
+#define NMI_WAIT_US    100000
 #define PENDING_VECTOR 0x40
 /* Page 0 is unmapped; an offset into it is what a null pointer to a structure makes. */
 #define NULL_MEMBER 0x18
 /* Far more than a stack holds. */
 #define RECURSION 100000u
-/* The CPU that host-exception-ap is about, and the lines that the boot CPU prints meanwhile, far more than come out before the panic. */
+/* The CPU that host-exception-ap is about, and the lines that the boot CPU prints meanwhile, far more than
+ * come out before the panic. */
 #define OTHER_CPU   1
 #define OTHER_LINES 100000u
 /* Where isolation-foreign puts a frame of the hypervisor's: RAM that guests leave alone. */
@@ -91,7 +92,8 @@ static void absent_msr(void)
                    written ? "works" : "survived");
 }
 
-/* An interrupt of the machine's that waits, the host never taking any, until the first guest with RFLAGS.IF set runs. */
+/* An interrupt of the machine's that waits, the host never taking any, until the first guest with RFLAGS.IF
+ * set runs. */
 static void interrupt_to_self(void)
 {
     if (!apic_send_fixed(percpu()->apic_id, PENDING_VECTOR))

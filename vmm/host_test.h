@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What test= on the command line makes the host do to itself, so that its own safety nets are seen to hold. Words that are looked at
- * elsewhere: ap-mute and x2apic (vmm/start_cpus.c), vmx-off (vmm/cpu.c), ept-wrong-root (vmm/vm.c).
+ * What test= on the command line makes the host do to itself, so that its own safety nets are seen to hold.
+ * Words that are looked at elsewhere: ap-mute and x2apic (vmm/start_cpus.c), vmx-off (vmm/cpu.c),
+ * ept-wrong-root (vmm/vm.c).
  */
 #ifndef VMM_HOST_TEST_H
 #define VMM_HOST_TEST_H
@@ -9,9 +10,10 @@
 struct vm;
 
 /*
- * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi, guest-interrupt and host-absent-msr return;
- * host-exception (#PF), host-exception-ap (the same on cpu=1 while this CPU prints), host-write-text, host-execute-data,
- * host-undefined (#UD), host-stack-overflow and host-panic end the machine.
+ * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi, guest-interrupt and
+ * host-absent-msr return; host-exception (#PF), host-exception-ap (the same on cpu=1 while this CPU prints),
+ * host-write-text, host-execute-data, host-undefined (#UD), host-stack-overflow and host-panic end the
+ * machine.
  */
 void host_test_run(void);
 
@@ -21,7 +23,8 @@ void host_test_other_cpu(void);
 /* Boot CPU, when the last guest has ended: panic-after-guest. */
 void host_test_after_guests(void);
 
-/* The CPU of a guest at its end: isolation-foreign maps a frame of the hypervisor's into its EPT, which the audit must find. */
+/* The CPU of a guest at its end: isolation-foreign maps a frame of the hypervisor's into its EPT, which the
+ * audit must find. */
 void host_test_before_audit(struct vm *vm);
 
 #endif

@@ -4,7 +4,8 @@
 #include "arch/x86/control_registers.h"
 #include "vmm/vmcs.h"
 
-/* SDM vol. 3, "Exception and Interrupt Reference": #DF, #TS, #NP, #SS, #GP, #PF, #AC (and #CP, which guests do not have). */
+/* SDM vol. 3, "Exception and Interrupt Reference": #DF, #TS, #NP, #SS, #GP, #PF, #AC (and #CP, which guests
+ * do not have). */
 static bool has_error_code(unsigned vector)
 {
     return vector == VECTOR_DF || (vector >= VECTOR_TS && vector <= VECTOR_PF) || vector == VECTOR_AC;
@@ -27,7 +28,8 @@ void inject_exception(struct vcpu *vcpu, unsigned vector, uint32_t error_code)
 void inject_software_exception(struct vcpu *vcpu, uint32_t information)
 {
     vmcs_write(VMCS_ENTRY_INSTRUCTION_LENGTH, vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH));
-    vmcs_write(VMCS_ENTRY_INTERRUPTION_INFORMATION, EVENT_VALID | EVENT_TYPE(information) << 8 | EVENT_VECTOR(information));
+    vmcs_write(VMCS_ENTRY_INTERRUPTION_INFORMATION,
+               EVENT_VALID | EVENT_TYPE(information) << 8 | EVENT_VECTOR(information));
     vcpu->result.code = RESULT_INJECT;
     vcpu->result.vector = (uint8_t)EVENT_VECTOR(information);
 }

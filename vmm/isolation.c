@@ -22,7 +22,8 @@ static bool table_is_ours(void *context, uint64_t hpa)
     return frame_owner_of(hpa) == FRAME_EPT(check->vm->id);
 }
 
-/* What is not RAM has no owner: only what the VM's own memory map lists as MMIO or as firmware's tables may be reached. */
+/* What is not RAM has no owner: only what the VM's own memory map lists as MMIO or as firmware's tables may
+ * be reached. */
 static bool listed_device(const struct vm *vm, uint64_t gpa, uint64_t hpa)
 {
     const struct ept_region *region = ept_region_find(&vm->regions, gpa);
@@ -44,13 +45,14 @@ static bool page_is_ours(void *context, uint64_t gpa, uint64_t hpa, uint64_t siz
         if (owner == FRAME_GUEST(check->vm->id) || listed_device(check->vm, gpa + offset, hpa + offset))
             continue;
         if (check->violations++ < 8)
-            console_printf("adept: isolation: VIOLATION vm=%s gpa=%#llx hpa=%#llx owner=%#x\n", check->vm->config.name,
-                           (unsigned long long)(gpa + offset), (unsigned long long)(hpa + offset), owner);
+            console_printf("adept: isolation: VIOLATION vm=%s gpa=%#llx hpa=%#llx owner=%#x\n",
+                           check->vm->config.name, (unsigned long long)(gpa + offset),
+                           (unsigned long long)(hpa + offset), owner);
     }
     return check->violations == 0;
 }
 
-void isolation_check(struct vm *vm)
+must_check bool isolation_check(struct vm *vm)
 {
     struct check check = {.vm = vm};
     uint64_t scratch = frame_alloc_run(FRAME_HOST, SCRATCH_FRAMES, 1);
@@ -63,21 +65,26 @@ void isolation_check(struct vm *vm)
         audit.scratch_words = SCRATCH_FRAMES * FRAME_SIZE / sizeof(uint64_t);
     }
     ok = ept_audit(&vm->ept, &audit, &result);
-    if (!ok && vm->faults_planted) { /* what it has spoilt itself and never touched again: such an entry maps nothing */
+    if (!ok && vm->faults_planted) { /* what it has spoilt itself and never touched again: such an entry maps
+                                        nothing */
         result.malformed = 0;
-        ok = result.foreign_tables + result.foreign_pages + result.cycles + result.shared + result.unlisted + result.lost == 0;
+        ok = result.foreign_tables + result.foreign_pages + result.cycles + result.shared + result.unlisted +
+                 result.lost ==
+             0;
     }
     if (scratch != FRAME_ALLOC_FAILED)
         frame_free_run(scratch, SCRATCH_FRAMES, FRAME_HOST);
     if (ok) {
         console_printf("adept: isolation: ok vm=%s pages=%llu tables=%llu\n", vm->config.name,
                        (unsigned long long)check.pages, (unsigned long long)result.tables);
-        return;
+        return true;
     }
-    console_printf("adept: isolation: VIOLATION vm=%s foreign_pages=%llu foreign_tables=%llu cycles=%llu shared=%llu "
-                   "malformed=%llu unlisted=%llu lost=%llu first_gpa=%#llx\n",
-                   vm->config.name, (unsigned long long)result.foreign_pages, (unsigned long long)result.foreign_tables,
-                   (unsigned long long)result.cycles, (unsigned long long)result.shared,
-                   (unsigned long long)result.malformed, (unsigned long long)result.unlisted,
-                   (unsigned long long)result.lost, (unsigned long long)result.first_bad_gpa);
+    console_printf(
+        "adept: isolation: VIOLATION vm=%s foreign_pages=%llu foreign_tables=%llu cycles=%llu shared=%llu "
+        "malformed=%llu unlisted=%llu lost=%llu first_gpa=%#llx\n",
+        vm->config.name, (unsigned long long)result.foreign_pages, (unsigned long long)result.foreign_tables,
+        (unsigned long long)result.cycles, (unsigned long long)result.shared,
+        (unsigned long long)result.malformed, (unsigned long long)result.unlisted,
+        (unsigned long long)result.lost, (unsigned long long)result.first_bad_gpa);
+    return false;
 }

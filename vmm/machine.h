@@ -17,7 +17,8 @@ const struct acpi_info *machine_acpi(void);
 const struct cmdline_options *machine_options(void);
 /* MTRRs of the boot CPU; those of the others are compared with them at their start. */
 const struct mtrr_raw *machine_mtrr(void);
-/* Whether a CPU has others: then nobody can say which memory type is right. Valid once all CPUs are up. (vmm/start_cpus.c) */
+/* Whether a CPU has others: then nobody can say which memory type is right. Valid once all CPUs are up.
+ * (vmm/start_cpus.c) */
 bool machine_mtrrs_differ(void);
 /* Physical range of the image. */
 uint64_t machine_image_base(void);

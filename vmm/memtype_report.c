@@ -12,7 +12,7 @@
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
-#define LINE "adept: memtype: vm=%s gpa=%#llx step="
+#define LINE                   "adept: memtype: vm=%s gpa=%#llx step="
 #define LINE_ARGUMENTS(report) (report)->vm->config.name, (unsigned long long)(report)->gpa
 
 struct report {
@@ -37,9 +37,9 @@ static void print_region(const struct report *report)
         return;
     }
     ept_rights_text(region->rights, rights, sizeof(rights));
-    console_printf(LINE "region kind=%s range=%#llx-%#llx hpa=%#llx rights=%s type=%s ipat=%u\n", LINE_ARGUMENTS(report),
-                   ept_region_kind_name(region->kind), (unsigned long long)region->gpa,
-                   (unsigned long long)(region->gpa + region->size - 1),
+    console_printf(LINE "region kind=%s range=%#llx-%#llx hpa=%#llx rights=%s type=%s ipat=%u\n",
+                   LINE_ARGUMENTS(report), ept_region_kind_name(region->kind),
+                   (unsigned long long)region->gpa, (unsigned long long)(region->gpa + region->size - 1),
                    (unsigned long long)(region->hpa + (report->gpa - region->gpa)), rights,
                    region->type_from_mtrr ? "mtrr" : memory_type_name((enum memory_type)region->memory_type),
                    region->ignore_pat);
@@ -55,8 +55,9 @@ static enum memory_type print_mtrr(const struct report *report, uint64_t hpa)
         format(until, sizeof(until), "%#llx", (unsigned long long)range.end);
     if (range.variable != 0)
         format(variable, sizeof(variable), " ranges=%#x", range.variable);
-    console_printf(LINE "mtrr hpa=%#llx type=%s until=%s%s why=%s\n", LINE_ARGUMENTS(report), (unsigned long long)hpa,
-                   memory_type_name(range.type), until, variable, mtrr_source_text(range.source));
+    console_printf(LINE "mtrr hpa=%#llx type=%s until=%s%s why=%s\n", LINE_ARGUMENTS(report),
+                   (unsigned long long)hpa, memory_type_name(range.type), until, variable,
+                   mtrr_source_text(range.source));
     return range.type;
 }
 
@@ -66,25 +67,29 @@ static void print_leaf(const struct report *report)
     const char *type = memory_type_name((enum memory_type)report->input.memory_type);
 
     if (walk->end == EPT_WALK_MAPPED)
-        console_printf(LINE "%s page=%s entry=%#llx raw=%#llx type=%s ipat=%u why=%s\n", LINE_ARGUMENTS(report),
-                       ept_type_step_name(EPT_TYPE_LEAF), trace_page_size(walk->level),
+        console_printf(LINE "%s page=%s entry=%#llx raw=%#llx type=%s ipat=%u why=%s\n",
+                       LINE_ARGUMENTS(report), ept_type_step_name(EPT_TYPE_LEAF),
+                       trace_page_size(walk->level),
                        (unsigned long long)walk->steps[walk->count - 1].entry_hpa,
                        (unsigned long long)walk->steps[walk->count - 1].entry.raw, type, walk->ignore_pat,
                        ept_type_reason_text(EPT_TYPE_BY_LEAF));
     else
-        console_printf(LINE "%s page=none type=%s ipat=%u why=not present: the next access will have it installed so\n",
-                       LINE_ARGUMENTS(report), ept_type_step_name(EPT_TYPE_LEAF), type, report->input.ignore_pat);
+        console_printf(
+            LINE "%s page=none type=%s ipat=%u why=not present: the next access will have it installed so\n",
+            LINE_ARGUMENTS(report), ept_type_step_name(EPT_TYPE_LEAF), type, report->input.ignore_pat);
 }
 
 static void print_pat(const struct report *report, const struct ept_type_step *step)
 {
     if (report->pat_index_from == PAT_INDEX_NO_PAGING) {
-        console_printf(LINE "%s pat=%#llx type=%s why=%s\n", LINE_ARGUMENTS(report), ept_type_step_name(EPT_TYPE_PAT),
-                       (unsigned long long)report->input.pat, pat_type_name(step->type), ept_type_reason_text(step->reason));
+        console_printf(LINE "%s pat=%#llx type=%s why=%s\n", LINE_ARGUMENTS(report),
+                       ept_type_step_name(EPT_TYPE_PAT), (unsigned long long)report->input.pat,
+                       pat_type_name(step->type), ept_type_reason_text(step->reason));
         return;
     }
-    console_printf(LINE "%s pat=%#llx entry=PA%u type=%s why=%s\n", LINE_ARGUMENTS(report), ept_type_step_name(EPT_TYPE_PAT),
-                   (unsigned long long)report->input.pat, report->input.pat_index, pat_type_name(step->type),
+    console_printf(LINE "%s pat=%#llx entry=PA%u type=%s why=%s\n", LINE_ARGUMENTS(report),
+                   ept_type_step_name(EPT_TYPE_PAT), (unsigned long long)report->input.pat,
+                   report->input.pat_index, pat_type_name(step->type),
                    report->pat_index_from == PAT_INDEX_OF_PAGE
                        ? ept_type_reason_text(step->reason)
                        : "assumed: the guest's page at the linear address gpa is not mapped to gpa");
@@ -103,13 +108,15 @@ static void print_choices(const struct report *report)
 
         input.pat_index = (uint8_t)i;
         type = ept_effective_type(&input);
-        length += format(text + length, sizeof(text) - length, " PA%u=%s:%s", i, pat_type_name(pat_entry(input.pat, i)),
-                         type.valid ? memory_type_name(type.type) : "?");
+        length +=
+            format(text + length, sizeof(text) - length, " PA%u=%s:%s", i,
+                   pat_type_name(pat_entry(input.pat, i)), type.valid ? memory_type_name(type.type) : "?");
     }
     console_printf(LINE "choices%s\n", LINE_ARGUMENTS(report), text);
 }
 
-/* The guest's page is looked for where guests usually have it: at the linear address that equals the guest-physical one. */
+/* The guest's page is looked for where guests usually have it: at the linear address that equals the
+ * guest-physical one. */
 static void find_pat_index(struct report *report)
 {
     struct guest_paging paging;
@@ -136,8 +143,9 @@ static void print_cache_disable(const struct report *report)
     uint64_t mask = vmcs_read(VMCS_CR0_GUEST_HOST_MASK);
     uint64_t seen = (vmcs_read(VMCS_GUEST_CR0) & ~mask) | (vmcs_read(VMCS_CR0_READ_SHADOW) & mask);
 
-    console_printf(LINE "cr0.cd cd=%u guest_sees=%u why=the processor's own CD counts, not what the guest is shown\n",
-                   LINE_ARGUMENTS(report), (report->input.cr0 & CR0_CD) != 0, (seen & CR0_CD) != 0);
+    console_printf(
+        LINE "cr0.cd cd=%u guest_sees=%u why=the processor's own CD counts, not what the guest is shown\n",
+        LINE_ARGUMENTS(report), (report->input.cr0 & CR0_CD) != 0, (seen & CR0_CD) != 0);
 }
 
 static void print_derivation(struct report *report)
@@ -157,8 +165,8 @@ static void print_derivation(struct report *report)
     console_printf(LINE "%s type=%s why=%s\n", LINE_ARGUMENTS(report), ept_type_step_name(EPT_TYPE_EFFECTIVE),
                    type.valid ? memory_type_name(type.type) : "none",
                    ept_type_reason_text(steps[EPT_TYPE_EFFECTIVE].reason));
-    console_printf(LINE "%s eptp=%#llx type=%s why=%s\n", LINE_ARGUMENTS(report), ept_type_step_name(EPT_TYPE_STRUCTURES),
-                   (unsigned long long)report->input.eptp,
+    console_printf(LINE "%s eptp=%#llx type=%s why=%s\n", LINE_ARGUMENTS(report),
+                   ept_type_step_name(EPT_TYPE_STRUCTURES), (unsigned long long)report->input.eptp,
                    memory_type_name((enum memory_type)steps[EPT_TYPE_STRUCTURES].type),
                    ept_type_reason_text(steps[EPT_TYPE_STRUCTURES].reason));
     print_choices(report);
@@ -178,7 +186,8 @@ void memtype_report(struct vcpu *vcpu, uint64_t guest_physical_address)
         (void)print_mtrr(&report, report.walk.hpa);
         report.input.memory_type = report.walk.memory_type;
         report.input.ignore_pat = report.walk.ignore_pat;
-    } else if (report.walk.end == EPT_WALK_NOT_PRESENT && report.region != NULL && report.region->rights != 0) {
+    } else if (report.walk.end == EPT_WALK_NOT_PRESENT && report.region != NULL &&
+               report.region->rights != 0) {
         enum memory_type mtrr = print_mtrr(&report, report.region->hpa + (report.gpa - report.region->gpa));
 
         report.input.memory_type = report.region->type_from_mtrr ? (uint8_t)mtrr : report.region->memory_type;

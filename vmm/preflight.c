@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pre-flight report: every requirement line by line, with the value found and, where it fails, what to do. The first that fails is
- * remembered for the line "adept: refused: ...".
+ * The pre-flight report: every requirement line by line, with the value found and, where it fails, what to
+ * do. The first that fails is remembered for the line "adept: refused: ...".
  */
 #include "vmm/preflight.h"
 #include "arch/x86/cpuid.h"
@@ -15,7 +15,7 @@
 #define MEMORY_TYPE_WB 6
 
 #define ADVICE_PROCESSOR "use an Intel processor of Westmere's generation (2010) or later"
-#define ADVICE_HOST "under another hypervisor: give the machine this feature of nested VMX"
+#define ADVICE_HOST      "under another hypervisor: give the machine this feature of nested VMX"
 
 static struct {
     bool refused;
@@ -30,7 +30,8 @@ static void line(bool ok, bool required, const char *name, const char *value, co
         console_printf("adept: preflight: %-7s %s%s%s\n", state, name, value[0] != '\0' ? " " : "", value);
         return;
     }
-    console_printf("adept: preflight: %-7s %s%s%s -> %s\n", state, name, value[0] != '\0' ? " " : "", value, advice);
+    console_printf("adept: preflight: %-7s %s%s%s -> %s\n", state, name, value[0] != '\0' ? " " : "", value,
+                   advice);
     if (!outcome.refused)
         (void)format(outcome.what, sizeof(outcome.what), "%s is missing (%s)", name, advice);
     outcome.refused = true;
@@ -71,7 +72,8 @@ static bool check_feature_control(void)
     line(ok, true, "IA32_FEATURE_CONTROL", text,
          state == FEATURE_CONTROL_ONLY_SMX
              ? "switch TXT off or VT-x on in the firmware set-up, then power the machine off and on"
-             : "switch on \"Intel Virtualization Technology (VT-x)\" in the firmware set-up, then power the machine "
+             : "switch on \"Intel Virtualization Technology (VT-x)\" in the firmware set-up, then power the "
+               "machine "
                "off and on");
     return ok;
 }
@@ -92,8 +94,8 @@ static void check_basic(const struct vmx_capabilities *vmx)
     uint64_t basic = vmx->basic;
 
     (void)format(text, sizeof(text), "revision=%#x size=%u memory_type=%u true_controls=%u ins_outs=%u",
-                 (unsigned)(basic & VMX_BASIC_REVISION_MASK), VMX_BASIC_SIZE(basic), VMX_BASIC_MEMORY_TYPE(basic),
-                 (unsigned)((basic & VMX_BASIC_TRUE_CONTROLS) != 0),
+                 (unsigned)(basic & VMX_BASIC_REVISION_MASK), VMX_BASIC_SIZE(basic),
+                 VMX_BASIC_MEMORY_TYPE(basic), (unsigned)((basic & VMX_BASIC_TRUE_CONTROLS) != 0),
                  (unsigned)((basic & VMX_BASIC_INS_OUTS_INFORMATION) != 0));
     line(VMX_BASIC_SIZE(basic) > 0 && VMX_BASIC_SIZE(basic) <= PAGE_SIZE, true, "IA32_VMX_BASIC", text,
          ADVICE_PROCESSOR);
@@ -112,11 +114,12 @@ static void check_controls(const struct vmx_capabilities *vmx)
             continue;
         (void)format(text, sizeof(text), "%s bit=%u %s", vmx_control_word_name(control->word),
                      (unsigned)__builtin_ctz(control->mask),
-                     must   ? "found=always-1"
-                     : may  ? "found=settable"
-                            : "found=always-0");
+                     must  ? "found=always-1"
+                     : may ? "found=settable"
+                           : "found=always-0");
         if (control->use == VMX_USE_UNUSED) {
-            line(false, true, control->name, text, "the processor, or a hypervisor below, forces it to 1, and nothing here handles it");
+            line(false, true, control->name, text,
+                 "the processor, or a hypervisor below, forces it to 1, and nothing here handles it");
             continue;
         }
         line(may, control->use == VMX_USE_REQUIRED, control->name, text,

@@ -9,7 +9,7 @@
 #include "vmm/vm_flush.h"
 #include "vmm/vmcs.h"
 
-#define PAGE_MASK UINT64_C(0xfff)
+#define PAGE_MASK        UINT64_C(0xfff)
 #define PENDING_DEBUG_BS (UINT64_C(1) << 14)
 
 /* Makes the processor trap after the guest's next instruction. */
@@ -22,25 +22,28 @@ static void set_trap(struct vcpu *vcpu)
     vcpu->step.trapping = true;
     vcpu->step.rip = vmcs_read(VMCS_GUEST_RIP);
     vmcs_write(VMCS_GUEST_RFLAGS, rflags | RFLAGS_TF);
-    /* The trap shall come behind the instruction. Bochs saves one as pending at every exit of a guest that single-steps itself. */
+    /* The trap shall come behind the instruction. Bochs saves one as pending at every exit of a guest that
+     * single-steps itself. */
     vmcs_write(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
                vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) & ~PENDING_DEBUG_BS);
     /*
-     * With TF set under blocking by STI or MOV SS a VM entry wants a single-step trap pending, and delivers it before the instruction
-     * has run. Nothing is injected here, so the blocking, which ends after this instruction anyway, can go now.
+     * With TF set under blocking by STI or MOV SS a VM entry wants a single-step trap pending, and delivers
+     * it before the instruction has run. Nothing is injected here, so the blocking, which ends after this
+     * instruction anyway, can go now.
      */
     if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
                    blocking & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
 }
 
-must_check bool step_over(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t host_physical, unsigned rights,
-                          enum memory_type type)
+must_check bool step_over(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t host_physical,
+                          unsigned rights, enum memory_type type)
 {
     struct step *step = &vcpu->step;
     uint64_t page = guest_physical_address & ~PAGE_MASK;
     struct ept_change change;
-    /* While an event is being delivered, TF would be pushed with the guest's flags; the next exit, whatever it is, ends the step then. */
+    /* While an event is being delivered, TF would be pushed with the guest's flags; the next exit, whatever
+     * it is, ends the step then. */
     bool delivering = vmcs_read(VMCS_IDT_VECTORING_INFORMATION) & EVENT_VALID;
 
     if (step->active && !step->trapping && !delivering)
@@ -65,12 +68,14 @@ void step_finish(struct vcpu *vcpu, bool trapped)
         enum ept_flush flush = ept_zap(&vcpu->vm->ept, step->pages[i], PAGE_MASK + 1);
 
         if (!vm_flush(vcpu->vm, flush))
-            vm_end(vcpu->vm, VM_FAILED, "INVEPT fails after a step over gpa=%#llx", (unsigned long long)step->pages[i]);
+            vm_end(vcpu->vm, VM_FAILED, "INVEPT fails after a step over gpa=%#llx",
+                   (unsigned long long)step->pages[i]);
     }
     if (step->trapping) {
         uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
 
-        /* No trap and TF clear: the instruction raised an exception, and the guest's handler has our TF in the flags it will return to. */
+        /* No trap and TF clear: the instruction raised an exception, and the guest's handler has our TF in
+         * the flags it will return to. */
         if (!trapped && !(rflags & RFLAGS_TF) && !step->guest_tf)
             step->pushed = true;
         if (!step->guest_tf)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames for one VM's EPT tables: zeroed ahead of time, so that a fault which adds a table does not wait for the zeroing; accounted to the
- * VM, so that its end gives back exactly what it took.
+ * Frames for one VM's EPT tables: zeroed ahead of time, so that a fault which adds a table does not wait for
+ * the zeroing; accounted to the VM, so that its end gives back exactly what it took.
  */
 #ifndef VMM_TABLE_POOL_H
 #define VMM_TABLE_POOL_H
@@ -19,7 +19,7 @@ struct table_pool {
     uint32_t ready_count;
     uint64_t ready[TABLE_POOL_READY]; /* physical, zeroed */
     uint64_t in_use;                  /* tables that the EPT has now */
-    uint64_t limit;                   /* no more than these: a guest cannot use up the machine's memory by touching holes */
+    uint64_t limit; /* no more than these: a guest cannot use up the machine's memory by touching holes */
 };
 
 /* Fills the pool; at most `limit` tables will be handed out at a time. false: no memory. */

@@ -108,7 +108,8 @@ void trace_publish(struct trace_ring *ring)
 /* Ports at which a guest prints text, a character each: their data does not make two exits differ. */
 static bool is_text_port(const struct trace_exit *exit)
 {
-    return exit->reason == EXIT_IO && (exit->result.code == RESULT_UART || exit->result.code == RESULT_DEBUG_PORT);
+    return exit->reason == EXIT_IO &&
+           (exit->result.code == RESULT_UART || exit->result.code == RESULT_DEBUG_PORT);
 }
 
 static bool same_exit(const struct trace_record *a, const struct trace_record *b)
@@ -117,8 +118,9 @@ static bool same_exit(const struct trace_record *a, const struct trace_record *b
 
     return a->vm == b->vm && x->reason == y->reason && x->rip == y->rip && x->cs == y->cs &&
            x->qualification == y->qualification && x->guest_physical_address == y->guest_physical_address &&
-           x->word == y->word && (x->value == y->value || is_text_port(x)) && x->result.code == y->result.code &&
-           x->result.level == y->result.level && x->result.vector == y->result.vector;
+           x->word == y->word && (x->value == y->value || is_text_port(x)) &&
+           x->result.code == y->result.code && x->result.level == y->result.level &&
+           x->result.vector == y->result.vector;
 }
 
 void trace_record_exit(struct trace_ring *ring, const struct trace_record *record)
@@ -178,10 +180,11 @@ static size_t line_of(const struct trace_record *record, char *buffer, size_t si
     size_t length = 0;
 
     if (record->lost != 0)
-        length = format(buffer, size, "adept: trace: cpu=%u lost=%u exits did not fit into the ring\n", record->cpu,
-                        record->lost);
+        length = format(buffer, size, "adept: trace: cpu=%u lost=%u exits did not fit into the ring\n",
+                        record->cpu, record->lost);
     if (record->kind == TRACE_TEXT)
-        length += format(buffer + length, size - length, "[%s] %.*s", name, record->text_length, record->text);
+        length +=
+            format(buffer + length, size - length, "[%s] %.*s", name, record->text_length, record->text);
     else
         length += trace_text(record, name, start, buffer + length, size - length);
     return length;

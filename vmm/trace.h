@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exit trace. Recording is not printing: the exit path puts a record into its CPU's ring, without a lock; trace_drain_some()
- * and trace_drain_all() turn records into lines on the console, from outside of the exit path. What did not fit is counted,
- * and the count is printed where the records are missing. Repeated identical exits are folded into one record.
+ * The exit trace. Recording is not printing: the exit path puts a record into its CPU's ring, without a lock;
+ * trace_drain_some() and trace_drain_all() turn records into lines on the console, from outside of the exit
+ * path. What did not fit is counted, and the count is printed where the records are missing. Repeated
+ * identical exits are folded into one record.
  */
 #ifndef VMM_TRACE_H
 #define VMM_TRACE_H
@@ -47,7 +48,8 @@ struct trace_exit {
     uint16_t cs;
     uint8_t mode;
     uint8_t has_address; /* bit 0: guest_physical_address, bit 1: guest_linear_address */
-    uint8_t entry_level; /* EPT_MISCONFIG: word = entry's address, qualification = its value, value = offending bits */
+    uint8_t entry_level; /* EPT_MISCONFIG: word = entry's address, qualification = its value, value =
+                            offending bits */
     uint16_t entry_reasons;
     struct trace_result result;
 };
@@ -94,7 +96,8 @@ void trace_record_text(struct vmm_cpu *cpu, uint16_t vm, const char *text, size_
 /* Publishes the held record, so that a drain sees it. The CPU itself. */
 void trace_publish(struct trace_ring *ring);
 
-/* A line that is on its way to the console, begun and not ended. Written under the drain lock; read anywhere. */
+/* A line that is on its way to the console, begun and not ended. Written under the drain lock; read anywhere.
+ */
 extern bool trace_line_open;
 
 /* Whether there is something to print: in this CPU's ring, or the rest of a line. The CPU itself. */
@@ -104,26 +107,30 @@ static inline bool trace_pending(const struct trace_ring *ring)
            __atomic_load_n(&trace_line_open, __ATOMIC_RELAXED);
 }
 
-/* Prints as much as the console takes at once, without waiting. Any CPU. false: there was nothing to print. */
+/* Prints as much as the console takes at once, without waiting. Any CPU. false: there was nothing to print.
+ */
 bool trace_drain_some(void);
 
 /* Prints everything that all rings have published. Any CPU; waits for the console. */
 void trace_drain_all(void);
 
 /*
- * A report of several lines that nothing comes between: prints all that is recorded up to now, the calling CPU's held record
- * included, then keeps the console for the caller's console_printf until trace_report_end(). Any CPU, not nested.
+ * A report of several lines that nothing comes between: prints all that is recorded up to now, the calling
+ * CPU's held record included, then keeps the console for the caller's console_printf until
+ * trace_report_end(). Any CPU, not nested.
  */
 void trace_report_begin(void);
 void trace_report_end(void);
 
-/* Who writes to the console, for console_set_cpu_index(): all CPUs that drain count as one, since any may finish a line. */
+/* Who writes to the console, for console_set_cpu_index(): all CPUs that drain count as one, since any may
+ * finish a line. */
 uint32_t trace_console_writer(void);
 
 /* Sets the VM's name and the TSC of its start, for its lines. */
 void trace_name_vm(uint16_t vm, const char *name, uint64_t start_tsc);
 
-/* Prints the newest `count` exits of the CPU's ring whether drained or not, for crash reports; takes no lock. */
+/* Prints the newest `count` exits of the CPU's ring whether drained or not, for crash reports; takes no lock.
+ */
 void trace_print_last(struct vmm_cpu *cpu, unsigned count);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A trace record as one line: `#17 cpu=0 vm=tour t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e ... -> map 4K WB (214)`. */
+/* A trace record as one line: `#17 cpu=0 vm=tour t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e ... -> map 4K WB
+ * (214)`. */
 #include "vmm/trace_text.h"
 #include "arch/x86/exception.h"
 #include "arch/x86/msr.h"
@@ -60,7 +61,8 @@ static void add_misconfig(struct line *line, const struct trace_exit *exit)
         return;
     }
     add(line, " level=%u entry=%#llx raw=%#llx bits=%#llx reason=\"", exit->entry_level,
-        (unsigned long long)exit->word, (unsigned long long)exit->qualification, (unsigned long long)exit->value);
+        (unsigned long long)exit->word, (unsigned long long)exit->qualification,
+        (unsigned long long)exit->value);
     for (unsigned bit = 0; bit < EPT_REASON_COUNT; bit++) {
         if (!(exit->entry_reasons & (1u << bit)))
             continue;
@@ -95,7 +97,8 @@ static void add_event(struct line *line, const struct trace_exit *exit)
         add(line, " error=%#llx", (unsigned long long)exit->value);
 }
 
-/* SDM vol. 3, "Exit Qualification for I/O Instructions": bits 2:0 size - 1, bit 3 in, bit 4 string, bit 5 REP, 31:16 port. */
+/* SDM vol. 3, "Exit Qualification for I/O Instructions": bits 2:0 size - 1, bit 3 in, bit 4 string, bit 5
+ * REP, 31:16 port. */
 static void add_io(struct line *line, const struct trace_exit *exit)
 {
     uint64_t q = exit->qualification;
@@ -106,7 +109,8 @@ static void add_io(struct line *line, const struct trace_exit *exit)
         add(line, " value=%#llx", (unsigned long long)exit->value);
 }
 
-/* SDM vol. 3, "Exit Qualification for Control-Register Accesses": 3:0 register, 5:4 kind, 11:8 general-purpose register. */
+/* SDM vol. 3, "Exit Qualification for Control-Register Accesses": 3:0 register, 5:4 kind, 11:8
+ * general-purpose register. */
 static void add_cr(struct line *line, const struct trace_exit *exit)
 {
     static const char *const kinds[] = {"write", "read", "clts", "lmsw"};
@@ -176,7 +180,8 @@ static void add_result(struct line *line, const struct trace_exit *exit)
         add(line, " x%u", exit->repeats);
 }
 
-size_t trace_text(const struct trace_record *record, const char *vm_name, uint64_t vm_start, char *buffer, size_t size)
+size_t trace_text(const struct trace_record *record, const char *vm_name, uint64_t vm_start, char *buffer,
+                  size_t size)
 {
     struct line line = {buffer, size, 0};
     const struct trace_exit *exit = &record->exit;

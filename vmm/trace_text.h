@@ -10,10 +10,11 @@
 #define TRACE_LINE_MAX 320
 
 /*
- * Writes the line of an exit record (kind TRACE_EXIT), without a newline, NUL-terminated, cut at `size` bytes; returns its length.
- * `vm_start` is the TSC from which t= counts.
+ * Writes the line of an exit record (kind TRACE_EXIT), without a newline, NUL-terminated, cut at `size`
+ * bytes; returns its length. `vm_start` is the TSC from which t= counts.
  */
-size_t trace_text(const struct trace_record *record, const char *vm_name, uint64_t vm_start, char *buffer, size_t size);
+size_t trace_text(const struct trace_record *record, const char *vm_name, uint64_t vm_start, char *buffer,
+                  size_t size);
 
 /* "4K", "2M", "1G" of a leaf's level, "512G" of a PML4E's span. */
 const char *trace_page_size(unsigned level);

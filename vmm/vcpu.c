@@ -35,7 +35,8 @@ void vcpu_destroy(struct vcpu *vcpu)
     frame_free_run(vcpu->vmcs_physical, 1, FRAME_HOST);
 }
 
-/* Guest registers that VM entries do not load. The host uses none of them, so they stay in the processor while the vCPU runs. */
+/* Guest registers that VM entries do not load. The host uses none of them, so they stay in the processor
+ * while the vCPU runs. */
 static void load_registers(const struct vcpu *vcpu)
 {
     cr2_write(vcpu->cr2);
@@ -56,7 +57,8 @@ static void load_registers(const struct vcpu *vcpu)
         xcr0_write(vcpu->xcr0);
 }
 
-/* What this CPU may have cached for an earlier VM with the same EPTP or VPID must go before the first entry. */
+/* What this CPU may have cached for an earlier VM with the same EPTP or VPID must go before the first entry.
+ */
 static bool flush_stale(const struct vcpu *vcpu)
 {
     uint64_t caps = vmx_shared_capabilities()->ept_vpid;
@@ -102,8 +104,8 @@ void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
     cpu->vm = vcpu->vm;
     while (vcpu->vm->end.verdict == VM_RUNNING) {
         uint64_t outcome = vmx_enter(&vcpu->registers);
-        enum exit_action action = likely(outcome == VMX_ENTER_EXITED) ? exit_dispatch(vcpu)
-                                                                      : exit_entry_failed(vcpu, outcome);
+        enum exit_action action =
+            likely(outcome == VMX_ENTER_EXITED) ? exit_dispatch(vcpu) : exit_entry_failed(vcpu, outcome);
 
         if (action != EXIT_ACTION_STOP)
             between_exits(vcpu);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtual processor. It belongs to one VM and runs on one CPU; only that CPU touches it while it runs, so nothing in here is
- * locked.
+ * A virtual processor. It belongs to one VM and runs on one CPU; only that CPU touches it while it runs, so
+ * nothing in here is locked.
  */
 #ifndef VMM_VCPU_H
 #define VMM_VCPU_H
@@ -18,7 +18,8 @@
 struct vm;
 struct vmm_cpu;
 
-/* What the exits of one reason cost. Ticks are TSC ticks in the host, from just after the exit to just before the entry. */
+/* What the exits of one reason cost. Ticks are TSC ticks in the host, from just after the exit to just before
+ * the entry. */
 struct exit_statistics {
     uint64_t count;
     uint64_t ticks;
@@ -66,7 +67,8 @@ struct vcpu {
     struct step step;
     struct no_progress no_progress;
     struct last_fault last_fault;
-    struct ept_misconfig_entry misconfig; /* what the last misconfiguration exit was about; level 0: nothing was found */
+    struct ept_misconfig_entry
+        misconfig; /* what the last misconfiguration exit was about; level 0: nothing was found */
     uint64_t nmi_count, external_interrupt_count;
     bool ran;
 };

@@ -17,11 +17,12 @@
 #include "vmm/workaround.h"
 #include <stdarg.h>
 
-#define CPUID_7_ECX_TME (1u << 13)
+#define CPUID_7_ECX_TME  (1u << 13)
 #define TABLES_ELSEWHERE 64
 
 /* The first reason stands. */
-static void set_end(struct vm *vm, enum vm_verdict verdict, bool by_guest, const char *text, va_list arguments)
+static void set_end(struct vm *vm, enum vm_verdict verdict, bool by_guest, const char *text,
+                    va_list arguments)
 {
     if (vm->end.verdict != VM_RUNNING)
         return;
@@ -66,19 +67,21 @@ static void take_mtrrs(struct mtrr_snapshot *snapshot)
         snapshot->def_type = 0;
 }
 
-/* Memory encryption takes key-id bits off the top of physical addresses. SDM vol. 4, IA32_TME_ACTIVATE: 1 enable, 35:32 key-id bits. */
+/* Memory encryption takes key-id bits off the top of physical addresses. SDM vol. 4, IA32_TME_ACTIVATE: 1
+ * enable, 35:32 key-id bits. */
 static unsigned usable_physical_width(void)
 {
     unsigned width = cpuid_physical_width(), key_bits = 0;
     uint64_t activate;
 
-    if (cpuid_highest() >= 7 && (cpuid(7, 0).ecx & CPUID_7_ECX_TME) && msr_read_safe(MSR_IA32_TME_ACTIVATE, &activate) &&
-        (activate & 2))
+    if (cpuid_highest() >= 7 && (cpuid(7, 0).ecx & CPUID_7_ECX_TME) &&
+        msr_read_safe(MSR_IA32_TME_ACTIVATE, &activate) && (activate & 2))
         key_bits = (activate >> 32) & 0xf;
     return width > key_bits ? width - key_bits : width;
 }
 
-/* For test=ept-wrong-root: the processor walks an empty table, whatever the engine installs in its own. Kept to the machine's end. */
+/* For test=ept-wrong-root: the processor walks an empty table, whatever the engine installs in its own. Kept
+ * to the machine's end. */
 static uint64_t empty_root(void)
 {
     uint64_t physical = frame_alloc(FRAME_HOST);
@@ -90,8 +93,8 @@ static uint64_t empty_root(void)
 }
 
 /*
- * Tables for all of its RAM in 4 KiB pages, and some for what lies elsewhere. When they run out the whole EPT is dropped: it is a
- * cache, and what the guest still uses comes back.
+ * Tables for all of its RAM in 4 KiB pages, and some for what lies elsewhere. When they run out the whole EPT
+ * is dropped: it is a cache, and what the guest still uses comes back.
  */
 static uint64_t table_limit(const struct vm *vm)
 {
@@ -147,7 +150,8 @@ static const char *create_parts(struct vm *vm)
         return "an EPT walk of 4 levels is missing";
     if (workaround_active(WORKAROUND_NO_ACCESSED_DIRTY))
         caps.accessed_dirty = false;
-    caps.page_modification_log = !vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_SECONDARY, VMX_ENABLE_PML);
+    caps.page_modification_log =
+        !vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_SECONDARY, VMX_ENABLE_PML);
     if (!vm_memory_create(vm, &caps))
         return "memory is missing: give it less (mem=) or the machine more";
     if (!create_ept(vm, &caps)) {
@@ -168,8 +172,8 @@ static const char *create_parts(struct vm *vm)
     return NULL;
 }
 
-must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config, uint64_t module_physical,
-                          uint64_t module_length)
+must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config,
+                          uint64_t module_physical, uint64_t module_length)
 {
     struct guest_config copy = *config;
     const char *missing;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A virtual machine: its configuration, its memory map, the EPT that caches the map, one vCPU, its devices, and how it ended. */
+/* A virtual machine: its configuration, its memory map, the EPT that caches the map, one vCPU, its devices,
+ * and how it ended. */
 #ifndef VMM_VM_H
 #define VMM_VM_H
 
@@ -17,7 +18,7 @@
 #include <stdint.h>
 
 #define VM_REGIONS_MAX 512
-#define VM_WHY_LENGTH 112
+#define VM_WHY_LENGTH  112
 
 enum vm_verdict { VM_RUNNING, VM_PASSED, VM_FAILED };
 
@@ -44,7 +45,8 @@ struct vm {
     struct vm_dirty_log dirty;
     uint64_t ram_base, ram_frames; /* private: host-physical start of its RAM, one run */
     uint64_t rom_base;             /* private: host-physical start of its ROM */
-    uint64_t bus_pages; /* STEP_PAGES_MAX frames that stand for a hole, or take a ROM's discarded write, during one instruction */
+    uint64_t bus_pages; /* STEP_PAGES_MAX frames that stand for a hole, or take a ROM's discarded write,
+                           during one instruction */
     uint64_t msr_bitmap;
     struct walk_check walk_check;
 
@@ -54,8 +56,8 @@ struct vm {
 };
 
 /*
- * Ends the VM: the run loop stops at the next chance. Later calls change nothing, the first reason stands. The CPU that runs it.
- * `format` gives the `why` of the line "adept: guest NAME: pass (why)".
+ * Ends the VM: the run loop stops at the next chance. Later calls change nothing, the first reason stands.
+ * The CPU that runs it. `format` gives the `why` of the line "adept: guest NAME: pass (why)".
  */
 void vm_end(struct vm *vm, enum vm_verdict verdict, const char *format, ...) printf_like(3, 4);
 
@@ -63,11 +65,12 @@ void vm_end(struct vm *vm, enum vm_verdict verdict, const char *format, ...) pri
 void vm_end_by_guest(struct vm *vm, bool passed, const char *format, ...) printf_like(3, 4);
 
 /*
- * Makes a VM from its configuration and module: memory, EPT, VMCS, devices. On failure everything is given back,
- * vm->end says what is missing, and false is returned. Any CPU; others may make or run VMs at the same time.
+ * Makes a VM from its configuration and module: memory, EPT, VMCS, devices. On failure everything is given
+ * back, vm->end says what is missing, and false is returned. Any CPU; others may make or run VMs at the same
+ * time.
  */
-must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config, uint64_t module_physical,
-                          uint64_t module_length);
+must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config,
+                          uint64_t module_physical, uint64_t module_length);
 
 /* Gives all memory of an ended VM back. Any CPU, none runs it. */
 void vm_destroy(struct vm *vm);

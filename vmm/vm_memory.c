@@ -11,10 +11,11 @@
 #include "vmm/machine.h"
 #include "vmm/vm.h"
 
-#define MIB UINT64_C(0x100000)
-#define ROM_SIZE (MIB - GUEST_ROM_BASE)
+#define MIB           UINT64_C(0x100000)
+#define ROM_SIZE      (MIB - GUEST_ROM_BASE)
 #define ROM_SIGNATURE "ADEPT ROM"
-/* What an identity guest leaves the hypervisor beyond the private guests' memory: tables, VMCSs, later needs. */
+/* What an identity guest leaves the hypervisor beyond the private guests' memory: tables, VMCSs, later needs.
+ */
 #define IDENTITY_RESERVE (16 * MIB)
 
 static bool add_region(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hpa, enum ept_region_kind kind,
@@ -22,7 +23,8 @@ static bool add_region(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t hpa,
 {
     struct ept_region region = {.gpa = gpa, .size = size, .hpa = hpa, .kind = kind, .rights = rights};
 
-    /* Frames are RAM of the machine: their type is what the MTRRs say. Video memory likewise, which they make UC. */
+    /* Frames are RAM of the machine: their type is what the MTRRs say. Video memory likewise, which they make
+     * UC. */
     region.type_from_mtrr = true;
     return size == 0 || ept_region_add(&vm->regions, &region) == EPT_OK;
 }
@@ -41,7 +43,8 @@ static bool create_private(struct vm *vm)
     uint64_t size = vm->config.memory_bytes;
 
     vm->ram_frames = size / FRAME_SIZE;
-    /* Aligned to 2 MiB wherever it pays: guest and host addresses then agree below 2 MiB, and large pages fit. */
+    /* Aligned to 2 MiB wherever it pays: guest and host addresses then agree below 2 MiB, and large pages
+     * fit. */
     vm->ram_base = frame_alloc_run(owner, vm->ram_frames, FRAME_CHUNK);
     if (vm->ram_base == FRAME_ALLOC_FAILED) {
         vm->ram_frames = 0;
@@ -54,9 +57,11 @@ static bool create_private(struct vm *vm)
     }
     memset(phys_to_virt(vm->ram_base), 0, size);
     fill_rom(vm->rom_base);
-    return add_region(vm, 0, GUEST_HOLE_BASE, vm->ram_base, EPT_REGION_RAM, EPT_READ | EPT_WRITE | EPT_EXECUTE) &&
+    return add_region(vm, 0, GUEST_HOLE_BASE, vm->ram_base, EPT_REGION_RAM,
+                      EPT_READ | EPT_WRITE | EPT_EXECUTE) &&
            add_region(vm, GUEST_ROM_BASE, ROM_SIZE, vm->rom_base, EPT_REGION_ROM, EPT_READ | EPT_EXECUTE) &&
-           add_region(vm, MIB, size - MIB, vm->ram_base + MIB, EPT_REGION_RAM, EPT_READ | EPT_WRITE | EPT_EXECUTE);
+           add_region(vm, MIB, size - MIB, vm->ram_base + MIB, EPT_REGION_RAM,
+                      EPT_READ | EPT_WRITE | EPT_EXECUTE);
 }
 
 /* Claims [base, base + length) for the VM, frame run by frame run, and makes each run a RAM region. */
@@ -64,7 +69,7 @@ static bool claim_range(struct vm *vm, uint64_t base, uint64_t length, uint64_t 
 {
     uint64_t end = base + length, at = base;
 
-    while (at < end && *budget > 0) {
+    while (at<end && * budget> 0) {
         uint64_t start;
 
         while (at < end && frame_owner_of(at) != FRAME_FREE)
@@ -78,12 +83,14 @@ static bool claim_range(struct vm *vm, uint64_t base, uint64_t length, uint64_t 
             at = start; /* another CPU has just taken one of them: look again */
             continue;
         }
-        /* What the hypervisor and earlier guests left there is not for this one. Below 1 MiB there is only what the firmware left. */
+        /* What the hypervisor and earlier guests left there is not for this one. Below 1 MiB there is only
+         * what the firmware left. */
         if (start >= MIB)
             memset(phys_to_virt(start), 0, at - start);
         *budget -= at - start;
         vm->ram_frames += (at - start) / FRAME_SIZE;
-        if (!add_region(vm, start, at - start, start, EPT_REGION_IDENTITY, EPT_READ | EPT_WRITE | EPT_EXECUTE))
+        if (!add_region(vm, start, at - start, start, EPT_REGION_IDENTITY,
+                        EPT_READ | EPT_WRITE | EPT_EXECUTE))
             return false;
     }
     return true;

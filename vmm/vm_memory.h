@@ -2,10 +2,11 @@
 /*
  * A VM's memory map: the region list that its EPT caches.
  *
- * private   RAM of its own in one run of frames, zeroed: 0..640 KiB and 1 MiB up; a hole from 640 to 768 KiB; ROM from there to 1 MiB.
- * identity  guest-physical = host-physical: every free frame of the machine becomes its RAM, but for what the hypervisor and the private
- *           guests need; video memory as UC MMIO; firmware below 1 MiB and its tables read-only. All else is a hole: the hypervisor's own
- *           memory, and every other device, for a device that does DMA would reach through no EPT.
+ * private   RAM of its own in one run of frames, zeroed: 0..640 KiB and 1 MiB up; a hole from 640 to 768 KiB;
+ * ROM from there to 1 MiB. identity  guest-physical = host-physical: every free frame of the machine becomes
+ * its RAM, but for what the hypervisor and the private guests need; video memory as UC MMIO; firmware below 1
+ * MiB and its tables read-only. All else is a hole: the hypervisor's own memory, and every other device, for
+ * a device that does DMA would reach through no EPT.
  */
 #ifndef VMM_VM_MEMORY_H
 #define VMM_VM_MEMORY_H

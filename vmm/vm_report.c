@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The report at a VM's end: why, registers, code, events, the last exits, the EPT, and whether isolation held. */
+/* The report at a VM's end: why, registers, code, events, the last exits, the EPT, and whether isolation
+ * held. */
 #include "vmm/vm_report.h"
 #include "arch/x86/control_registers.h"
 #include "arch/x86/memory.h"
@@ -56,18 +57,20 @@ static void print_segments(void)
                        field((enum vmcs_field)(VMCS_GUEST_ES_BASE + 2 * i)),
                        field((enum vmcs_field)(VMCS_GUEST_ES_LIMIT + 2 * i)),
                        field((enum vmcs_field)(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * i)));
-    console_printf("adept:   gdtr base=%#llx limit=%#llx idtr base=%#llx limit=%#llx\n", field(VMCS_GUEST_GDTR_BASE),
-                   field(VMCS_GUEST_GDTR_LIMIT), field(VMCS_GUEST_IDTR_BASE), field(VMCS_GUEST_IDTR_LIMIT));
+    console_printf("adept:   gdtr base=%#llx limit=%#llx idtr base=%#llx limit=%#llx\n",
+                   field(VMCS_GUEST_GDTR_BASE), field(VMCS_GUEST_GDTR_LIMIT), field(VMCS_GUEST_IDTR_BASE),
+                   field(VMCS_GUEST_IDTR_LIMIT));
 }
 
 static void print_event(void)
 {
-    console_printf("adept:   exit_reason=%#llx qualification=%#llx gpa=%#llx gla=%#llx\n", field(VMCS_EXIT_REASON),
-                   field(VMCS_EXIT_QUALIFICATION), field(VMCS_GUEST_PHYSICAL_ADDRESS),
-                   field(VMCS_GUEST_LINEAR_ADDRESS));
-    console_printf("adept:   interruption_information=%#llx error=%#llx idt_vectoring_information=%#llx error=%#llx\n",
-                   field(VMCS_EXIT_INTERRUPTION_INFORMATION), field(VMCS_EXIT_INTERRUPTION_ERROR_CODE),
-                   field(VMCS_IDT_VECTORING_INFORMATION), field(VMCS_IDT_VECTORING_ERROR_CODE));
+    console_printf("adept:   exit_reason=%#llx qualification=%#llx gpa=%#llx gla=%#llx\n",
+                   field(VMCS_EXIT_REASON), field(VMCS_EXIT_QUALIFICATION),
+                   field(VMCS_GUEST_PHYSICAL_ADDRESS), field(VMCS_GUEST_LINEAR_ADDRESS));
+    console_printf(
+        "adept:   interruption_information=%#llx error=%#llx idt_vectoring_information=%#llx error=%#llx\n",
+        field(VMCS_EXIT_INTERRUPTION_INFORMATION), field(VMCS_EXIT_INTERRUPTION_ERROR_CODE),
+        field(VMCS_IDT_VECTORING_INFORMATION), field(VMCS_IDT_VECTORING_ERROR_CODE));
     console_printf("adept:   activity=%#llx interruptibility=%#llx pending_debug=%#llx dr7=%#llx\n",
                    field(VMCS_GUEST_ACTIVITY_STATE), field(VMCS_GUEST_INTERRUPTIBILITY_STATE),
                    field(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS), field(VMCS_GUEST_DR7));
@@ -81,7 +84,7 @@ static void print_code(struct vcpu *vcpu)
     uint32_t error;
 
     guest_paging_state(vcpu, &paging);
-    paging.user = false;      /* the report may look where the guest's privilege may not */
+    paging.user = false; /* the report may look where the guest's privilege may not */
     paging.rflags_ac = true;
     if (!(paging.efer & EFER_LMA))
         linear = (uint32_t)linear;
@@ -99,7 +102,8 @@ static void print_crash(struct vcpu *vcpu)
 {
     const struct vm *vm = vcpu->vm;
 
-    console_printf("adept: report: vm=%s cpu=%u ended: %s\n", vm->config.name, vcpu->cpu->percpu->index, vm->end.why);
+    console_printf("adept: report: vm=%s cpu=%u ended: %s\n", vm->config.name, vcpu->cpu->percpu->index,
+                   vm->end.why);
     print_registers(vcpu);
     print_segments();
     print_event();
@@ -127,6 +131,7 @@ void vm_report(struct vcpu *vcpu)
         memtype_report(vcpu, vm->config.memtype.gpa[i]);
     host_test_before_audit(vm);
     walk_report(vcpu);
-    isolation_check(vm);
+    if (!isolation_check(vm)) /* our own fault, whatever the guest says of itself */
+        vm->end = (struct vm_end){.verdict = VM_FAILED, .why = "isolation violated: see above"};
     trace_report_end();
 }

@@ -5,7 +5,8 @@
 
 struct vcpu;
 
-/* Crash report if it did not end itself, dumps if asked for, and the isolation check. Its VMCS is still current. */
+/* Crash report if it did not end itself, dumps if asked for, and the isolation check. Its VMCS is still
+ * current. */
 void vm_report(struct vcpu *vcpu);
 
 #endif

@@ -21,14 +21,16 @@
 
 noreturn_fn void vmcs_access_failed(const char *instruction, enum vmcs_field field, enum vmx_status status)
 {
-    panic("%s of %s(0x%04x): %s", instruction, vmcs_field_name(field), (unsigned)field, vmx_status_text(status));
+    panic("%s of %s(0x%04x): %s", instruction, vmcs_field_name(field), (unsigned)field,
+          vmx_status_text(status));
 }
 
 /* Required and wished-for controls of a word, less what the CPUs do not all have. */
 static uint32_t choose(enum vmx_control_word word)
 {
     const struct vmx_capabilities *vmx = vmx_shared_capabilities();
-    uint32_t wanted = vmx_controls_with_use(word, VMX_USE_REQUIRED) | vmx_controls_with_use(word, VMX_USE_WISHED);
+    uint32_t wanted =
+        vmx_controls_with_use(word, VMX_USE_REQUIRED) | vmx_controls_with_use(word, VMX_USE_WISHED);
 
     return vmx_control_adjust(vmx, word, wanted);
 }
@@ -68,8 +70,8 @@ static void write_controls(const struct vcpu *vcpu)
         vmcs_write(VMCS_PREEMPTION_TIMER_VALUE, preemption_timer_value());
 
     /*
-     * #DB and #AC are intercepted because a guest can make the processor deliver either without end, within one instruction; #MC
-     * because it is the machine's. All else is the guest's own affair.
+     * #DB and #AC are intercepted because a guest can make the processor deliver either without end, within
+     * one instruction; #MC because it is the machine's. All else is the guest's own affair.
      */
     vmcs_write(VMCS_EXCEPTION_BITMAP, 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC);
     vmcs_write(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
@@ -91,7 +93,8 @@ static void write_controls(const struct vcpu *vcpu)
         vmcs_write(VMCS_VPID, vcpu->vpid);
 }
 
-/* All of it constant while the vCPU stays on this CPU: nothing here is written again. SDM vol. 3, "Host-State Area". */
+/* All of it constant while the vCPU stays on this CPU: nothing here is written again. SDM vol. 3, "Host-State
+ * Area". */
 static void write_host_state(const struct vcpu *vcpu)
 {
     const struct percpu *cpu = percpu();

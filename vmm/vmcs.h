@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The VMCS: checked access to its fields, and its set-up from constants and capabilities. SDM vol. 3, "Virtual Machine Control
- * Structures".
+ * The VMCS: checked access to its fields, and its set-up from constants and capabilities. SDM vol. 3,
+ * "Virtual Machine Control Structures".
  */
 #ifndef VMM_VMCS_H
 #define VMM_VMCS_H
@@ -34,8 +34,8 @@ static inline void vmcs_write(enum vmcs_field field, uint64_t value)
 }
 
 /*
- * Clears, loads and fills the vCPU's VMCS on the calling CPU: control fields, host state of this CPU, guest state of a real-mode
- * start. Every field that the chosen controls make the processor read is written.
+ * Clears, loads and fills the vCPU's VMCS on the calling CPU: control fields, host state of this CPU, guest
+ * state of a real-mode start. Every field that the chosen controls make the processor read is written.
  */
 must_check enum vmx_status vmcs_setup(struct vcpu *vcpu);
 

@@ -11,7 +11,7 @@
 #define SIGNATURE_MASK 0x0fff3fffu
 
 #define SIGNATURE_AVOTON_FAMILY 6
-#define SIGNATURE_AVOTON_MODEL 0x4d
+#define SIGNATURE_AVOTON_MODEL  0x4d
 
 static bool under_hypervisor(void)
 {
@@ -21,7 +21,8 @@ static bool under_hypervisor(void)
     return vendor[0] != '\0';
 }
 
-/* Intel's specification updates: BA86, AAX65, AAT59, AAU65, AAO95, AAN92, AAP86, AAM126, AAJ124, AAK139 and others. */
+/* Intel's specification updates: BA86, AAX65, AAT59, AAU65, AAO95, AAN92, AAP86, AAM126, AAJ124, AAK139 and
+ * others. */
 static bool timer_is_broken(void)
 {
     static const uint32_t signatures[] = {0x106a0, 0x106a1, 0x106a4, 0x106a5, 0x106e5,
@@ -55,11 +56,13 @@ static const struct {
     const char *name, *why;
     bool (*applies)(void);
 } table[WORKAROUND_COUNT] = {
-    [WORKAROUND_PREEMPTION_TIMER_RATE] = {"preemption-timer-rate",
-                                          "this processor's VMX-preemption timer counts at a wrong rate: a guest that never "
-                                          "exits may outlive its timeout",
-                                          timer_is_broken},
-    [WORKAROUND_NO_ACCESSED_DIRTY] = {"no-accessed-dirty", "EPT accessed and dirty flags do not work on this processor",
+    [WORKAROUND_PREEMPTION_TIMER_RATE] =
+        {"preemption-timer-rate",
+         "this processor's VMX-preemption timer counts at a wrong rate: a guest that never "
+         "exits may outlive its timeout",
+         timer_is_broken},
+    [WORKAROUND_NO_ACCESSED_DIRTY] = {"no-accessed-dirty",
+                                      "EPT accessed and dirty flags do not work on this processor",
                                       accessed_dirty_is_broken},
     [WORKAROUND_CR0_PG_EXITS] = {"cr0-pg-exits", "KVM below: switching paging on is emulated", below_is_kvm},
 };

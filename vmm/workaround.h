@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one place for what particular processors and hypervisors below do otherwise than the manual says. Each workaround is a row of
- * workaround.c's table: a name, when it is active, and why. The active ones are named at boot.
+ * The one place for what particular processors and hypervisors below do otherwise than the manual says. Each
+ * workaround is a row of workaround.c's table: a name, when it is active, and why. The active ones are named
+ * at boot.
  */
 #ifndef VMM_WORKAROUND_H
 #define VMM_WORKAROUND_H
@@ -10,18 +11,21 @@
 
 enum workaround {
     /*
-     * The VMX-preemption timer counts at a wrong rate, at times not at all, on a list of processors (Nehalem, Westmere, some Ivy
-     * Bridge). Adept only uses it to get the CPU back now and then, and takes times from the TSC, so nothing but this line follows.
+     * The VMX-preemption timer counts at a wrong rate, at times not at all, on a list of processors (Nehalem,
+     * Westmere, some Ivy Bridge). Adept only uses it to get the CPU back now and then, and takes times from
+     * the TSC, so nothing but this line follows.
      */
     WORKAROUND_PREEMPTION_TIMER_RATE,
     /* EPT accessed and dirty flags do not work on Avoton: they are left off there. */
     WORKAROUND_NO_ACCESSED_DIRTY,
-    /* KVM raises #GP when a guest of its guest switches PAE paging on and the page at CR3 is not yet in the EPT: such writes exit. */
+    /* KVM raises #GP when a guest of its guest switches PAE paging on and the page at CR3 is not yet in the
+       EPT: such writes exit. */
     WORKAROUND_CR0_PG_EXITS,
     WORKAROUND_COUNT,
 };
 
-/* Looks at the processor; boot CPU, before the first guest. Prints a line for each workaround that is active. */
+/* Looks at the processor; boot CPU, before the first guest. Prints a line for each workaround that is active.
+ */
 void workaround_detect(void);
 
 /* Constant after workaround_detect(). Any CPU. */

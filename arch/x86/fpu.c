@@ -18,7 +18,7 @@ struct save_area {
 _Static_assert(sizeof(struct save_area) == 576, "SDM vol. 1, \"XSAVE Area\"");
 
 #define CONTROL_WORD_INITIAL 0x37f
-#define MXCSR_INITIAL 0x1f80
+#define MXCSR_INITIAL        0x1f80
 
 static const struct save_area initial = {.control_word = CONTROL_WORD_INITIAL, .mxcsr = MXCSR_INITIAL};
 

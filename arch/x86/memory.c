@@ -24,7 +24,8 @@ bool virt_is_image(uint64_t address)
     return address >= (uint64_t)(uintptr_t)image_start && address < (uint64_t)(uintptr_t)image_end;
 }
 
-/* Eight bytes at a time, then what is left: as fast as any where REP is, and nothing that the compiler turns into a call to itself. */
+/* Eight bytes at a time, then what is left: as fast as any where REP is, and nothing that the compiler turns
+ * into a call to itself. */
 void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
     void *result = to;
@@ -40,7 +41,10 @@ void *memset(void *to, int byte, size_t length)
     void *result = to;
     size_t words = length / 8, rest = length % 8;
 
-    __asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(UINT64_C(0x0101010101010101) * (uint8_t)byte) : "memory");
+    __asm__ volatile("rep stosq"
+                     : "+D"(to), "+c"(words)
+                     : "a"(UINT64_C(0x0101010101010101) * (uint8_t)byte)
+                     : "memory");
     __asm__ volatile("rep stosb" : "+D"(to), "+c"(rest) : "a"(byte) : "memory");
     return result;
 }

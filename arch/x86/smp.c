@@ -84,7 +84,8 @@ static bool wait_for_ready(struct percpu *cpu)
     while (percpu_state(cpu) == CPU_STARTING && tsc_read() - start < ticks)
         cpu_pause();
     /* Given up: should it get there after all, its own exchange in smp_ready() fails, and it halts. */
-    (void)__atomic_compare_exchange_n(&cpu->state, &starting, CPU_STOPPED, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    (void)__atomic_compare_exchange_n(&cpu->state, &starting, CPU_STOPPED, false, __ATOMIC_ACQ_REL,
+                                      __ATOMIC_ACQUIRE);
     return percpu_state(cpu) == CPU_ONLINE;
 }
 

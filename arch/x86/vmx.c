@@ -27,8 +27,8 @@ must_check enum vmx_status vmx_on(uint64_t region_physical)
 const char *vmx_error_text(uint64_t number)
 {
     switch (number) {
-#define VMX_ERROR(value, text)                                                                                 \
-    case value:                                                                                                \
+#define VMX_ERROR(value, text)                                                                               \
+    case value:                                                                                              \
         return text;
 #include "arch/x86/vmx_errors.def"
 #undef VMX_ERROR
@@ -55,8 +55,8 @@ const char *vmx_status_text(enum vmx_status status)
 const char *vmcs_field_name(uint32_t encoding)
 {
     switch (encoding) {
-#define VMCS_FIELD(value, name, gate)                                                                          \
-    case value:                                                                                                \
+#define VMCS_FIELD(value, name, gate)                                                                        \
+    case value:                                                                                              \
         return #name;
 #include "arch/x86/vmx_fields.def"
 #undef VMCS_FIELD

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The VMX instructions, one function each. Every one returns how it ended: an unchecked VMX instruction is a bug that shows up
- * somewhere else. All of them need VMX root operation (vmx_on: CR4.VMXE set) on the calling CPU.
- * SDM vol. 3, "VMX Instruction Reference" and "Conventions".
+ * The VMX instructions, one function each. Every one returns how it ended: an unchecked VMX instruction is a
+ * bug that shows up somewhere else. All of them need VMX root operation (vmx_on: CR4.VMXE set) on the calling
+ * CPU. SDM vol. 3, "VMX Instruction Reference" and "Conventions".
  */
 #ifndef ARCH_X86_VMX_H
 #define ARCH_X86_VMX_H
@@ -16,7 +16,7 @@ enum vmx_status {
     VMX_OK = 0,
     VMX_FAIL_INVALID = 1, /* RFLAGS.CF: there is no current VMCS, or the operand is no good */
     VMX_FAIL_VALID = 2,   /* RFLAGS.ZF: the current VMCS holds a VM-instruction error number */
-    VMX_FAULT = 3,        /* the instruction raised an exception (VMXON outside of what the firmware allows) */
+    VMX_FAULT = 3, /* the instruction raised an exception (VMXON outside of what the firmware allows) */
 };
 
 /* INVEPT and INVVPID types. SDM vol. 3, "INVEPT", "INVVPID". */
@@ -29,11 +29,12 @@ enum invvpid_type {
 };
 
 /* The outcome is in CF and ZF; reads as a branch-free sum: 0, 1 or 2. */
-#define VMX_STATUS_FROM_FLAGS(carry, zero) ((enum vmx_status)((carry) ? VMX_FAIL_INVALID : (zero) ? VMX_FAIL_VALID : VMX_OK))
+#define VMX_STATUS_FROM_FLAGS(carry, zero)                                                                   \
+    ((enum vmx_status)((carry) ? VMX_FAIL_INVALID : (zero) ? VMX_FAIL_VALID : VMX_OK))
 
 /*
- * Enters VMX root operation with the VMXON region at this physical address (4 KiB, revision identifier written).
- * Survives the #GP that a processor raises when IA32_FEATURE_CONTROL does not allow VMXON.
+ * Enters VMX root operation with the VMXON region at this physical address (4 KiB, revision identifier
+ * written). Survives the #GP that a processor raises when IA32_FEATURE_CONTROL does not allow VMXON.
  */
 must_check enum vmx_status vmx_on(uint64_t region_physical);
 
@@ -93,7 +94,8 @@ static inline must_check enum vmx_status vmx_invept(enum invept_type type, uint6
     return VMX_STATUS_FROM_FLAGS(carry, zero);
 }
 
-static inline must_check enum vmx_status vmx_invvpid(enum invvpid_type type, uint16_t vpid, uint64_t linear_address)
+static inline must_check enum vmx_status vmx_invvpid(enum invvpid_type type, uint16_t vpid,
+                                                     uint64_t linear_address)
 {
     struct {
         uint64_t vpid, linear_address;

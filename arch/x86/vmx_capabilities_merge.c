@@ -10,7 +10,7 @@ static void note_difference(const char **first, const char *name)
 }
 
 static const char *const word_names[VMX_WORD_COUNT] = {
-    [VMX_WORD_PIN] = "IA32_VMX_PINBASED_CTLS",        [VMX_WORD_PRIMARY] = "IA32_VMX_PROCBASED_CTLS",
+    [VMX_WORD_PIN] = "IA32_VMX_PINBASED_CTLS",         [VMX_WORD_PRIMARY] = "IA32_VMX_PROCBASED_CTLS",
     [VMX_WORD_SECONDARY] = "IA32_VMX_PROCBASED_CTLS2", [VMX_WORD_EXIT] = "IA32_VMX_EXIT_CTLS",
     [VMX_WORD_ENTRY] = "IA32_VMX_ENTRY_CTLS",
 };

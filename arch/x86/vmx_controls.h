@@ -21,7 +21,8 @@ enum vmx_control_use {
     VMX_USE_UNUSED,
 };
 
-#define VMX_CONTROL(word, bit, name, use) static const uint32_t VMX_##name __attribute__((unused)) = 1u << (bit);
+#define VMX_CONTROL(word, bit, name, use)                                                                    \
+    static const uint32_t VMX_##name __attribute__((unused)) = 1u << (bit);
 #include "arch/x86/vmx_controls.def"
 #undef VMX_CONTROL
 

@@ -8,8 +8,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The general-purpose registers in the order of their encoding, so that gpr[4] would be RSP; that one lives in the VMCS. */
-enum gpr { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI, GPR_R8, GPR_R15 = 15, GPR_COUNT = 16 };
+/* The general-purpose registers in the order of their encoding, so that gpr[4] would be RSP; that one lives
+ * in the VMCS. */
+enum gpr {
+    GPR_RAX,
+    GPR_RCX,
+    GPR_RDX,
+    GPR_RBX,
+    GPR_RSP,
+    GPR_RBP,
+    GPR_RSI,
+    GPR_RDI,
+    GPR_R8,
+    GPR_R15 = 15,
+    GPR_COUNT = 16
+};
 
 struct vmx_registers {
     uint64_t gpr[GPR_COUNT]; /* gpr[GPR_RSP] is not used: GUEST_RSP is in the VMCS */
@@ -22,10 +35,11 @@ _Static_assert(offsetof(struct vmx_registers, gpr[GPR_R15]) == VMX_REGISTER_R15,
 _Static_assert(offsetof(struct vmx_registers, host_rsp) == VMX_REGISTER_HOST_RSP, "vmx_entry_abi.h");
 
 /*
- * Enters the guest of the current VMCS with these registers and returns when it has left it, with the guest's registers stored
- * back: VMX_ENTER_EXITED (read EXIT_REASON), VMX_ENTER_FAIL_INVALID, or VMX_ENTER_FAIL_VALID (read VM_INSTRUCTION_ERROR; nothing
- * of the guest has run). Chooses VMRESUME or VMLAUNCH by itself. HOST_RIP must be vmx_exit_entry and HOST_RSP the address of
- * `host_rsp`, so that the exit finds the structure; both are constant for a vCPU. VMX root operation, interrupts off.
+ * Enters the guest of the current VMCS with these registers and returns when it has left it, with the guest's
+ * registers stored back: VMX_ENTER_EXITED (read EXIT_REASON), VMX_ENTER_FAIL_INVALID, or VMX_ENTER_FAIL_VALID
+ * (read VM_INSTRUCTION_ERROR; nothing of the guest has run). Chooses VMRESUME or VMLAUNCH by itself. HOST_RIP
+ * must be vmx_exit_entry and HOST_RSP the address of `host_rsp`, so that the exit finds the structure; both
+ * are constant for a vCPU. VMX root operation, interrupts off.
  */
 must_check uint64_t vmx_enter(struct vmx_registers *registers);
 

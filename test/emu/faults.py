@@ -56,6 +56,8 @@ def isolation_broken(context):
             raise Failure("the foreign page is not named")
         if not re.search(r"^adept: isolation: VIOLATION vm=hello foreign_pages=1 foreign_tables=0 ", text, re.MULTILINE):
             raise Failure("the sum of what is wrong is not one page")
+        if run.status != 1 or not run.has(r"^adept: guest hello: fail \(isolation violated"):
+            raise Failure("a violation does not fail the guest and the run")
         if run.has(r"^adept: isolation: ok"):
             raise Failure("it says ok as well")
     return "isolation-foreign", test

@@ -57,8 +57,8 @@ static void scene_done(struct scene *scene)
 
 static void start(struct scene *scene)
 {
-    struct ept_change change = ept_dirty_start(&scene->bed.ept, &scene->log, scene->source, scene->granularity, LOG_SIZE,
-                                               scene->words);
+    struct ept_change change = ept_dirty_start(&scene->bed.ept, &scene->log, scene->source,
+                                               scene->granularity, LOG_SIZE, scene->words);
 
     assert_int_equal(change.status, EPT_OK);
     processor_flush(&scene->processor, change.flush);
@@ -125,8 +125,8 @@ static void collect(struct scene *scene)
     scene->collected += pages;
 }
 
-#define for_each_way(source, granularity)                                                                              \
-    for (enum ept_dirty_source source = EPT_DIRTY_PML; source < EPT_DIRTY_SOURCE_COUNT; source++)                      \
+#define for_each_way(source, granularity)                                                                    \
+    for (enum ept_dirty_source source = EPT_DIRTY_PML; source < EPT_DIRTY_SOURCE_COUNT; source++)            \
         for (unsigned granularity = 1; granularity <= 2; granularity++)
 
 static void test_same_set(void **state)
@@ -166,7 +166,8 @@ static void test_same_set(void **state)
     }
 }
 
-/* A write after a collection without its flush goes unseen: so the flush that is returned matters, and is enough. */
+/* A write after a collection without its flush goes unseen: so the flush that is returned matters, and is
+ * enough. */
 static void test_flush_is_needed(void **state)
 {
     (void)state;
@@ -181,7 +182,8 @@ static void test_flush_is_needed(void **state)
         processor_drain(&scene.processor);
         collected = ept_dirty_collect(&scene.bed.ept, scene.bitmap);
         assert_int_equal(collected.flush, EPT_FLUSH_CONTEXT);
-        assert_non_null(processor_access(&scene.processor, 9 * MB, EPT_WRITE)); /* by the cached translation */
+        assert_non_null(
+            processor_access(&scene.processor, 9 * MB, EPT_WRITE)); /* by the cached translation */
         processor_flush(&scene.processor, collected.flush);
         processor_drain(&scene.processor);
         collected = ept_dirty_collect(&scene.bed.ept, scene.bitmap);
@@ -243,8 +245,9 @@ static void other_operation(struct scene *scene, uint64_t gpa)
     }
     case 3:
         if (scene->bed.caps.accessed_dirty)
-            processor_flush(processor,
-                            ept_harvest(ept, gpa & ~(2 * MB - 1), 4 * MB, EPT_ACCESSED | EPT_DIRTY, NULL, NULL).flush);
+            processor_flush(
+                processor,
+                ept_harvest(ept, gpa & ~(2 * MB - 1), 4 * MB, EPT_ACCESSED | EPT_DIRTY, NULL, NULL).flush);
         break;
     case 4:
         ept_dirty_mark(ept, gpa + 123, 5000);
@@ -296,7 +299,8 @@ static void test_random_operations(void **state)
                 else if (random_below(16) == 0)
                     other_operation(&scene, gpa);
                 else
-                    guest_access(&scene, gpa, (unsigned[]){EPT_WRITE, EPT_READ, RW, EPT_EXECUTE}[random_below(4)]);
+                    guest_access(&scene, gpa,
+                                 (unsigned[]){EPT_WRITE, EPT_READ, RW, EPT_EXECUTE}[random_below(4)]);
             }
             collect(&scene);
             assert_true(ept_set_rights(&scene.bed.ept, 8 * MB, 56 * MB, RWX).status == EPT_OK);
@@ -372,18 +376,25 @@ static void test_refusals(void **state)
     assert_int_equal(ept_dirty_collect(ept, scene.bitmap).pages, 0);
     ept_dirty_mark(ept, 0, 4096);
     ept_dirty_drain(ept, scene.processor.log, 4);
-    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_FLAGS, 1, 0, scene.words).status, EPT_UNALIGNED);
-    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_FLAGS, 1, 4097, scene.words).status, EPT_UNALIGNED);
-    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_FLAGS, 1, 2 * TB, scene.words).status, EPT_BEYOND_WIDTH);
-    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_FLAGS, 3, 4096, scene.words).status, EPT_UNSUPPORTED);
-    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_BEST, 1, 4096, scene.words).status, EPT_UNSUPPORTED);
+    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_FLAGS, 1, 0, scene.words).status,
+                     EPT_UNALIGNED);
+    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_FLAGS, 1, 4097, scene.words).status,
+                     EPT_UNALIGNED);
+    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_FLAGS, 1, 2 * TB, scene.words).status,
+                     EPT_BEYOND_WIDTH);
+    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_FLAGS, 3, 4096, scene.words).status,
+                     EPT_UNSUPPORTED);
+    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_BEST, 1, 4096, scene.words).status,
+                     EPT_UNSUPPORTED);
     start(&scene);
-    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_FLAGS, 1, 4096, scene.words).status, EPT_BUSY);
+    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_FLAGS, 1, 4096, scene.words).status,
+                     EPT_BUSY);
     stop(&scene);
 
     /* What is beyond the log's end is neither noted nor touched; the last page is. */
     memset(scene.bitmap, 0, WORDS * 8);
-    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_PML, 2, 67 * 4096, scene.words).status, EPT_OK);
+    assert_int_equal(ept_dirty_start(ept, &scene.log, EPT_DIRTY_PML, 2, 67 * 4096, scene.words).status,
+                     EPT_OK);
     ept_dirty_mark(ept, 66 * 4096, TB);
     ept_dirty_mark(ept, 67 * 4096, 4096);
     bit = UINT64_C(67) << 12;
@@ -397,9 +408,12 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_set),           cmocka_unit_test(test_flush_is_needed),
-        cmocka_unit_test(test_random_operations),  cmocka_unit_test(test_no_executable_large),
-        cmocka_unit_test(test_pick),               cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_same_set),
+        cmocka_unit_test(test_flush_is_needed),
+        cmocka_unit_test(test_random_operations),
+        cmocka_unit_test(test_no_executable_large),
+        cmocka_unit_test(test_pick),
+        cmocka_unit_test(test_refusals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The dirty log with several processors at once: writers fault and set flags, one thread collects and copies what was
- * reported, one zaps. What was copied must be what was written: that no write escapes is all that a migration needs.
+ * The dirty log with several processors at once: writers fault and set flags, one thread collects and copies
+ * what was reported, one zaps. What was copied must be what was written: that no write escapes is all that a
+ * migration needs.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +25,8 @@ struct stress {
     struct ept_dirty_log log;
     uint64_t words[PAGES / 64 + 2 + 8];
     uint32_t contents[PAGES], copy[PAGES];
-    pthread_rwlock_t running; /* held to read during an access; a flush takes it to write: no access goes on across it */
+    pthread_rwlock_t
+        running; /* held to read during an access; a flush takes it to write: no access goes on across it */
     uint32_t writers_left;
     uint64_t collected;
 };
@@ -152,7 +154,9 @@ static void run(enum ept_dirty_source source, unsigned granularity)
     struct ept_change change;
 
     memset(&stress, 0, sizeof(stress));
-    assert_true(bed_init(&stress.bed, source == EPT_DIRTY_WRITE_PROTECTION ? CAP_ALL & ~(UINT64_C(1) << 21) : CAP_ALL, 40, 512));
+    assert_true(bed_init(&stress.bed,
+                         source == EPT_DIRTY_WRITE_PROTECTION ? CAP_ALL & ~(UINT64_C(1) << 21) : CAP_ALL, 40,
+                         512));
     stress.bed.ept.caps.page_modification_log = true;
     assert_true(bed_add(&stress.bed, EPT_REGION_RAM, 0, 4 * MB, GB + 0x1000, RWX));
     assert_true(bed_add(&stress.bed, EPT_REGION_RAM, 4 * MB, 12 * MB, GB + 4 * MB, RWX));
@@ -162,7 +166,8 @@ static void run(enum ept_dirty_source source, unsigned granularity)
     assert_int_equal(change.status, EPT_OK);
     stress.writers_left = WRITERS;
     for (unsigned n = 0; n < WRITERS; n++) {
-        writers[n] = (struct writer){.stress = &stress, .random = 88172645463325252 + n, .pml = source == EPT_DIRTY_PML};
+        writers[n] = (struct writer){
+            .stress = &stress, .random = 88172645463325252 + n, .pml = source == EPT_DIRTY_PML};
         assert_int_equal(pthread_create(&threads[n], NULL, write_pages, &writers[n]), 0);
     }
     assert_int_equal(pthread_create(&threads[WRITERS], NULL, collect_all_the_time, &stress), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ept/effective_type.c against the manual's tables, copied here row by row with their notes and read without the code's help:
- * every pair of types, and every input there is.
+ * ept/effective_type.c against the manual's tables, copied here row by row with their notes and read without
+ * the code's help: every pair of types, and every input there is.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,30 +16,30 @@
 #define CD (UINT64_C(1) << 30)
 #define PG (UINT64_C(1) << 31)
 
-/* SDM vol. 3, "Effective Page-Level Memory Types for Pentium III and More Recent Processor Families": MTRR (here: leaf), PAT,
- * effective type, and the table's notes as digits. */
+/* SDM vol. 3, "Effective Page-Level Memory Types for Pentium III and More Recent Processor Families": MTRR
+ * (here: leaf), PAT, effective type, and the table's notes as digits. */
 static const struct row {
     const char *leaf, *pat, *effective, *notes;
 } table[] = {
-    {"UC", "UC", "UC", "1"},  {"UC", "UC-", "UC", "1"}, {"UC", "WC", "WC", ""},
-    {"UC", "WT", "UC", "1"},  {"UC", "WB", "UC", "1"},  {"UC", "WP", "UC", "1"},
-    {"WC", "UC", "UC", "2"},  {"WC", "UC-", "WC", ""},  {"WC", "WC", "WC", ""},
-    {"WC", "WT", "UC", "23"}, {"WC", "WB", "WC", ""},   {"WC", "WP", "UC", "23"},
-    {"WT", "UC", "UC", "2"},  {"WT", "UC-", "UC", "2"}, {"WT", "WC", "WC", ""},
-    {"WT", "WT", "WT", ""},   {"WT", "WB", "WT", ""},   {"WT", "WP", "WP", "3"},
-    {"WB", "UC", "UC", "2"},  {"WB", "UC-", "UC", "2"}, {"WB", "WC", "WC", ""},
-    {"WB", "WT", "WT", ""},   {"WB", "WB", "WB", ""},   {"WB", "WP", "WP", ""},
-    {"WP", "UC", "UC", "2"},  {"WP", "UC-", "WC", "3"}, {"WP", "WC", "WC", ""},
-    {"WP", "WT", "WT", "3"},  {"WP", "WB", "WP", ""},   {"WP", "WP", "WP", ""},
+    {"UC", "UC", "UC", "1"}, {"UC", "UC-", "UC", "1"}, {"UC", "WC", "WC", ""},  {"UC", "WT", "UC", "1"},
+    {"UC", "WB", "UC", "1"}, {"UC", "WP", "UC", "1"},  {"WC", "UC", "UC", "2"}, {"WC", "UC-", "WC", ""},
+    {"WC", "WC", "WC", ""},  {"WC", "WT", "UC", "23"}, {"WC", "WB", "WC", ""},  {"WC", "WP", "UC", "23"},
+    {"WT", "UC", "UC", "2"}, {"WT", "UC-", "UC", "2"}, {"WT", "WC", "WC", ""},  {"WT", "WT", "WT", ""},
+    {"WT", "WB", "WT", ""},  {"WT", "WP", "WP", "3"},  {"WB", "UC", "UC", "2"}, {"WB", "UC-", "UC", "2"},
+    {"WB", "WC", "WC", ""},  {"WB", "WT", "WT", ""},   {"WB", "WB", "WB", ""},  {"WB", "WP", "WP", ""},
+    {"WP", "UC", "UC", "2"}, {"WP", "UC-", "WC", "3"}, {"WP", "WC", "WC", ""},  {"WP", "WT", "WT", "3"},
+    {"WP", "WB", "WP", ""},  {"WP", "WP", "WP", ""},
 };
 
-/* SDM vol. 3, "Memory Types That Can Be Encoded With PAT": NULL is reserved. Bits 5:3 of a leaf have the same but for 7. */
+/* SDM vol. 3, "Memory Types That Can Be Encoded With PAT": NULL is reserved. Bits 5:3 of a leaf have the same
+ * but for 7. */
 static const char *const encoding[8] = {"UC", "WC", NULL, NULL, "WT", "WP", "WB", "UC-"};
 
 /* SDM vol. 3, "Selection of PAT Entries with PAT, PCD, and PWT Flags". */
 static const struct {
     unsigned pat, pcd, pwt, entry;
-} selection[] = {{0, 0, 0, 0}, {0, 0, 1, 1}, {0, 1, 0, 2}, {0, 1, 1, 3}, {1, 0, 0, 4}, {1, 0, 1, 5}, {1, 1, 0, 6}, {1, 1, 1, 7}};
+} selection[] = {{0, 0, 0, 0}, {0, 0, 1, 1}, {0, 1, 0, 2}, {0, 1, 1, 3},
+                 {1, 0, 0, 4}, {1, 0, 1, 5}, {1, 1, 0, 6}, {1, 1, 1, 7}};
 
 static unsigned encoded(const char *name)
 {
@@ -108,9 +108,10 @@ static unsigned compare(const struct ept_type_input *input)
     if (type.valid != (expected != NULL) ||
         (expected != NULL && (strcmp(memory_type_name(type.type), expected) != 0 ||
                               strcmp(memory_type_name(type.structures), structures) != 0)))
-        fail_msg("eptp=%d leaf=%d ipat=%d pat=%#llx[%d] cr0=%#llx: %s/%s, not %s/%s", (int)input->eptp & 7, input->memory_type,
-                 input->ignore_pat, (unsigned long long)input->pat, input->pat_index, (unsigned long long)input->cr0,
-                 memory_type_name(type.type), memory_type_name(type.structures), expected, structures);
+        fail_msg("eptp=%d leaf=%d ipat=%d pat=%#llx[%d] cr0=%#llx: %s/%s, not %s/%s", (int)input->eptp & 7,
+                 input->memory_type, input->ignore_pat, (unsigned long long)input->pat, input->pat_index,
+                 (unsigned long long)input->cr0, memory_type_name(type.type),
+                 memory_type_name(type.structures), expected, structures);
     if (!type.valid && (type.type != MEMORY_TYPE_UC || type.structures != MEMORY_TYPE_UC))
         fail_msg("an access that does not come about is not UC");
     for (unsigned step = 0; step < EPT_TYPE_STEP_COUNT; step++) {
@@ -140,7 +141,8 @@ static void every_input(void **state)
                             .ignore_pat = flags & 4,
                         };
 
-                        input.pat = (input.pat & ~(UINT64_C(0xff) << 8 * index)) | (uint64_t)value << 8 * index;
+                        input.pat = (input.pat & ~(UINT64_C(0xff) << 8 * index)) | (uint64_t)value
+                                                                                       << 8 * index;
                         valid += compare(&input);
                         all++;
                     }
@@ -152,7 +154,8 @@ static void every_input(void **state)
 static void steps_say_why(void **state)
 {
     /* A framebuffer of the machine, UC by its leaf, that the guest maps WC by PA1. */
-    struct ept_type_input input = {.eptp = 0x1e, .cr0 = PG, .pat = UINT64_C(0x0007040600070106), .pat_index = 1};
+    struct ept_type_input input = {
+        .eptp = 0x1e, .cr0 = PG, .pat = UINT64_C(0x0007040600070106), .pat_index = 1};
     struct ept_effective_type type = ept_effective_type(&input);
 
     (void)state;
@@ -217,7 +220,8 @@ static void names_and_indices(void **state)
     assert_string_equal(ept_type_reason_text(EPT_TYPE_REASON_COUNT), "?");
     for (unsigned i = 0; i < EPT_TYPE_REASON_COUNT; i++) {
         for (unsigned j = 0; j < i; j++)
-            assert_string_not_equal(ept_type_reason_text((enum ept_type_reason)i), ept_type_reason_text((enum ept_type_reason)j));
+            assert_string_not_equal(ept_type_reason_text((enum ept_type_reason)i),
+                                    ept_type_reason_text((enum ept_type_reason)j));
     }
 }
 

@@ -78,9 +78,10 @@ static void paging_32_bit(void **state)
     (void)state;
     paging.cr0 = CR0_PE | CR0_PG | CR0_WP;
     paging.cr3 = 0x1000;
-    put32(0x1000 + 1 * 4, 0x2000 | 7);                       /* 4 MiB.. : a table */
-    put32(0x2000 + 3 * 4, 0x5000 | 5);                       /* user, read-only */
-    put32(0x1000 + 2 * 4, 0x00c00000 | 0x1u << 13 | 0x83);   /* 8 MiB..: a 4 MiB page at 4 GiB + 12 MiB, supervisor */
+    put32(0x1000 + 1 * 4, 0x2000 | 7); /* 4 MiB.. : a table */
+    put32(0x2000 + 3 * 4, 0x5000 | 5); /* user, read-only */
+    put32(0x1000 + 2 * 4,
+          0x00c00000 | 0x1u << 13 | 0x83); /* 8 MiB..: a 4 MiB page at 4 GiB + 12 MiB, supervisor */
     assert_int_equal(translate(0x403123, GUEST_ACCESS_READ), GUEST_PAGING_OK);
     assert_int_equal(physical, 0x5123);
     expect_fault(0x403123, GUEST_ACCESS_WRITE, PAGE_FAULT_PRESENT | PAGE_FAULT_WRITE);
@@ -157,7 +158,8 @@ static bool pat_index_of(uint64_t linear, uint64_t *at, unsigned *index)
     return last.mode != GUEST_MODE_NONE && last.status == GUEST_PAGING_OK;
 }
 
-/* PAT, PCD and PWT of the entry that maps the page, wherever in it they stand; those of the tables do not count. */
+/* PAT, PCD and PWT of the entry that maps the page, wherever in it they stand; those of the tables do not
+ * count. */
 static void pat_index(void **state)
 {
     uint64_t at;
@@ -212,10 +214,8 @@ static void pat_index(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(without_paging, set_up),
-        cmocka_unit_test_setup(paging_32_bit, set_up),
-        cmocka_unit_test_setup(paging_pae, set_up),
-        cmocka_unit_test_setup(paging_4_level, set_up),
+        cmocka_unit_test_setup(without_paging, set_up), cmocka_unit_test_setup(paging_32_bit, set_up),
+        cmocka_unit_test_setup(paging_pae, set_up),     cmocka_unit_test_setup(paging_4_level, set_up),
         cmocka_unit_test_setup(pat_index, set_up),
     };
 

@@ -179,8 +179,8 @@ static void test_idle_map_against_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_flag_once),       cmocka_unit_test(test_flush_is_needed),
-        cmocka_unit_test(test_part_of_a_large_page), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_each_flag_once),         cmocka_unit_test(test_flush_is_needed),
+        cmocka_unit_test(test_part_of_a_large_page),   cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_idle_map_against_model),
     };
 

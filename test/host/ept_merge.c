@@ -155,7 +155,7 @@ static void test_bounds_of_regions(void **state)
 
     (void)state;
     assert_true(bed_init(&bed, CAP_NO_1G, 40, 64));
-    assert_true(bed_add(&bed, EPT_REGION_RAM, 0, MB, 4 * GB, RWX)); /* ends within the 2 MiB */
+    assert_true(bed_add(&bed, EPT_REGION_RAM, 0, MB, 4 * GB, RWX));               /* ends within the 2 MiB */
     assert_true(bed_add(&bed, EPT_REGION_RAM, 2 * MB, 2 * MB, 4 * GB + MB, RWX)); /* not aligned */
     assert_true(bed_add(&bed, EPT_REGION_RAM, 4 * MB, 2 * MB, 8 * GB, RWX));
     assert_int_equal(ept_map_range(&bed.ept, 0, 4 * MB).status, EPT_OK);
@@ -173,8 +173,10 @@ static void test_bounds_of_regions(void **state)
 static void test_types_of_the_mtrrs(void **state)
 {
     struct bed bed;
-    struct mtrr_snapshot mtrr = {.cap = 8, .def_type = 0x800 | MEMORY_TYPE_WB, .variable_count = 1, .phys_width = 40};
-    struct ept_region region = {.size = 8 * MB, .hpa = 4 * GB, .kind = EPT_REGION_RAM, .rights = RWX, .type_from_mtrr = true};
+    struct mtrr_snapshot mtrr = {
+        .cap = 8, .def_type = 0x800 | MEMORY_TYPE_WB, .variable_count = 1, .phys_width = 40};
+    struct ept_region region = {
+        .size = 8 * MB, .hpa = 4 * GB, .kind = EPT_REGION_RAM, .rights = RWX, .type_from_mtrr = true};
 
     (void)state;
     mtrr.variable[0].base = (4 * GB + 0x3000) | MEMORY_TYPE_UC; /* one page of the first 2 MiB */
@@ -242,7 +244,8 @@ static void test_random_operations(void **state)
             assert_non_null(cached);
             assert_int_equal(cached->hpa, 4 * GB + gpa);
             if (random % 8 < 4)
-                memset(&dirty[cached->level == 2 ? gpa >> 12 & ~UINT64_C(511) : gpa >> 12], 1, cached->level == 2 ? 512 : 1);
+                memset(&dirty[cached->level == 2 ? gpa >> 12 & ~UINT64_C(511) : gpa >> 12], 1,
+                       cached->level == 2 ? 512 : 1);
             assert_int_equal(ept_walk(&bed.ept, gpa).dirty, dirty[gpa >> 12]);
         }
     }
@@ -253,9 +256,9 @@ static void test_random_operations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_split_and_merge),     cmocka_unit_test(test_old_table_until_the_flush),
-        cmocka_unit_test(test_what_is_not_merged),  cmocka_unit_test(test_bounds_of_regions),
-        cmocka_unit_test(test_types_of_the_mtrrs),  cmocka_unit_test(test_random_operations),
+        cmocka_unit_test(test_split_and_merge),    cmocka_unit_test(test_old_table_until_the_flush),
+        cmocka_unit_test(test_what_is_not_merged), cmocka_unit_test(test_bounds_of_regions),
+        cmocka_unit_test(test_types_of_the_mtrrs), cmocka_unit_test(test_random_operations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ept/memtype.c with the MTRRs of real machines (mtrr_layouts.h): the type of every address, and which pages are uniform. */
+/* ept/memtype.c with the MTRRs of real machines (mtrr_layouts.h): the type of every address, and which pages
+ * are uniform. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -54,7 +55,8 @@ static unsigned map_length(const struct mtrr_layout *layout)
     return length;
 }
 
-/* The fixtures themselves: credited, ordered, within the address width, and the registers such as a processor takes. */
+/* The fixtures themselves: credited, ordered, within the address width, and the registers such as a processor
+ * takes. */
 static void the_layouts_are_sound(void **state)
 {
     unsigned seen[8] = {0}, above_4g = 0, with_fixed = 0;
@@ -68,7 +70,8 @@ static void the_layouts_are_sound(void **state)
         assert_non_null(layout->source);
         with_fixed += layout->fixed[0].end != 0;
         for (unsigned n = 0; n < LAYOUT_VARIABLE_MAX; n++) {
-            uint64_t base = layout->variable[n].base, size = layout->variable[n].size, mask = layout->variable[n].mask;
+            uint64_t base = layout->variable[n].base, size = layout->variable[n].size,
+                     mask = layout->variable[n].mask;
 
             assert_true(size == 0 || mask == 0);
             assert_true((size & (size - 1)) == 0 && (size == 0 || base % size == 0));
@@ -81,7 +84,8 @@ static void the_layouts_are_sound(void **state)
         }
         assert_true(map_length(layout) <= LAYOUT_MAP_MAX);
         for (unsigned n = 1; n < map_length(layout); n++)
-            assert_true(layout->map[n].end > layout->map[n - 1].end && layout->map[n].type != layout->map[n - 1].type);
+            assert_true(layout->map[n].end > layout->map[n - 1].end &&
+                        layout->map[n].type != layout->map[n - 1].type);
     }
     assert_true(seen[UC] && seen[WC] && seen[WT] && seen[WP] && seen[WB] && above_4g > 1 && with_fixed > 1);
 }
@@ -99,15 +103,16 @@ static void the_whole_address_space(void **state)
             struct memory_type_range range = mtrr_range_at(&mtrr, at);
 
             if (range.type != layout->map[n].type || range.end != layout->map[n].end)
-                fail_msg("%s: from %#llx %s to %#llx, not %s to %#llx", layout->machine, (unsigned long long)at,
-                         memory_type_name(range.type), (unsigned long long)range.end,
+                fail_msg("%s: from %#llx %s to %#llx, not %s to %#llx", layout->machine,
+                         (unsigned long long)at, memory_type_name(range.type), (unsigned long long)range.end,
                          memory_type_name(layout->map[n].type), (unsigned long long)layout->map[n].end);
             at = range.end;
         }
     }
 }
 
-/* At the border of each register's range and of the map: the byte before, the byte after, a page on either side. */
+/* At the border of each register's range and of the map: the byte before, the byte after, a page on either
+ * side. */
 static void borders(void **state)
 {
     (void)state;
@@ -126,7 +131,8 @@ static void borders(void **state)
         for (unsigned n = 0; n + 1 < map_length(layout); n++)
             border[count++] = layout->map[n].end;
         for (unsigned n = 0; n < count; n++) {
-            const uint64_t near[] = {border[n] - PAGE, border[n] - 1, border[n], border[n] + 1, border[n] + PAGE};
+            const uint64_t near[] = {border[n] - PAGE, border[n] - 1, border[n], border[n] + 1,
+                                     border[n] + PAGE};
 
             for (unsigned k = 0; k < 5; k++) {
                 unsigned piece = 0;
@@ -145,7 +151,8 @@ static void borders(void **state)
     }
 }
 
-static bool uniform(const struct mtrr_snapshot *mtrr, uint64_t address, uint64_t size, enum memory_type expected)
+static bool uniform(const struct mtrr_snapshot *mtrr, uint64_t address, uint64_t size,
+                    enum memory_type expected)
 {
     enum memory_type type = (enum memory_type)9;
 
@@ -192,8 +199,8 @@ static void expect_source(const char *machine, uint64_t address, enum mtrr_sourc
             struct memory_type_range range = mtrr_range_at(&mtrr, address);
 
             if (range.source != source || range.variable != variable)
-                fail_msg("%s %#llx: %s %#x", machine, (unsigned long long)address, mtrr_source_text(range.source),
-                         range.variable);
+                fail_msg("%s %#llx: %s %#x", machine, (unsigned long long)address,
+                         mtrr_source_text(range.source), range.variable);
             return;
         }
     }
@@ -237,8 +244,10 @@ static void sources(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_layouts_are_sound), cmocka_unit_test(the_whole_address_space),
-        cmocka_unit_test(borders),               cmocka_unit_test(uniform_ranges),
+        cmocka_unit_test(the_layouts_are_sound),
+        cmocka_unit_test(the_whole_address_space),
+        cmocka_unit_test(borders),
+        cmocka_unit_test(uniform_ranges),
         cmocka_unit_test(sources),
     };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A processor for the tests of ept/: walks the tables as hardware does, sets accessed and dirty flags, keeps a
- * page-modification log, and caches translations until it is flushed or faults, so that a flush left out is seen.
+ * A processor for the tests of ept/: walks the tables as hardware does, sets accessed and dirty flags, keeps
+ * a page-modification log, and caches translations until it is flushed or faults, so that a flush left out is
+ * seen.
  */
 #ifndef TEST_HOST_EPT_PROCESSOR_H
 #define TEST_HOST_EPT_PROCESSOR_H
@@ -77,12 +78,14 @@ static inline bool processor_walk(struct processor *processor, uint64_t gpa, uns
             *leaf |= EPT_DIRTY;
         }
     }
-    *cached = (struct cached){gpa >> 12, walk.hpa & ~UINT64_C(0xfff), walk.rights, walk.level, (*leaf & EPT_DIRTY) != 0};
+    *cached = (struct cached){gpa >> 12, walk.hpa & ~UINT64_C(0xfff), walk.rights, walk.level,
+                              (*leaf & EPT_DIRTY) != 0};
     return true;
 }
 
 /* An access by the guest, with the faults it takes. Gives what translated it, NULL: the list denies it. */
-static inline const struct cached *processor_access(struct processor *processor, uint64_t gpa, unsigned access)
+static inline const struct cached *processor_access(struct processor *processor, uint64_t gpa,
+                                                    unsigned access)
 {
     struct cached *cached = &processor->cache[(gpa >> 12) % PROCESSOR_CACHE];
     bool flags = processor->bed->ept.caps.accessed_dirty;

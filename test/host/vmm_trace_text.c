@@ -45,8 +45,9 @@ static void ept_violation_as_in_the_readme(void **state)
     record.exit.has_address = 3;
     record.exit.qualification = 0x182;
     record.exit.result = (struct trace_result){.code = RESULT_MAP, .level = 1, .type = MEMORY_TYPE_WB};
-    expect(&record, "#17 cpu=0 vm=tour t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e gpa=0xb8000 gla=0xb8000 qual=0x182 "
-                    "access=W page=--- -> map 4K WB (214)");
+    expect(&record,
+           "#17 cpu=0 vm=tour t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e gpa=0xb8000 gla=0xb8000 qual=0x182 "
+           "access=W page=--- -> map 4K WB (214)");
     record.exit.has_address = 1;
     record.exit.result.level = 2;
     record.exit.result.type = MEMORY_TYPE_UC;
@@ -66,13 +67,15 @@ static void misconfiguration_names_entry_bits_and_reason(void **state)
     record.exit.entry_level = 2;
     record.exit.entry_reasons = EPT_REASON_WRITE_ONLY;
     record.exit.result = (struct trace_result){.code = RESULT_REPAIR, .level = 2, .type = MEMORY_TYPE_WB};
-    char wanted[TRACE_LINE_MAX] = "#17 cpu=0 vm=tour t=123456 EPT_MISCONFIG(49) cs:ip=0000:7c3e gpa=0x400000 level=2 "
-                                  "entry=0x1234008 raw=0x4000b2 bits=0x2 reason=\"";
+    char wanted[TRACE_LINE_MAX] =
+        "#17 cpu=0 vm=tour t=123456 EPT_MISCONFIG(49) cs:ip=0000:7c3e gpa=0x400000 level=2 "
+        "entry=0x1234008 raw=0x4000b2 bits=0x2 reason=\"";
     strcat(wanted, ept_misconfig_reason_text(EPT_REASON_WRITE_ONLY));
     strcat(wanted, "\" -> repair 2M WB (214)");
     expect(&record, wanted);
     record.exit.entry_level = 0;
-    expect(&record, "#17 cpu=0 vm=tour t=123456 EPT_MISCONFIG(49) cs:ip=0000:7c3e gpa=0x400000 entry=none -> repair 2M WB "
+    expect(&record, "#17 cpu=0 vm=tour t=123456 EPT_MISCONFIG(49) cs:ip=0000:7c3e gpa=0x400000 entry=none -> "
+                    "repair 2M WB "
                     "(214)");
 }
 
@@ -86,41 +89,52 @@ static void instructions(void **state)
     record.exit.result.code = RESULT_UART;
     record.exit.repeats = 10;
     record.exit.ticks = 2000;
-    expect(&record, "#17 cpu=0 vm=tour t=123456 IO(30) cs:ip=0000:7c3e port=0x3f8 out size=1 value=0x41 -> uart (200) x10");
+    expect(&record, "#17 cpu=0 vm=tour t=123456 IO(30) cs:ip=0000:7c3e port=0x3f8 out size=1 value=0x41 -> "
+                    "uart (200) x10");
     record = record_of(EXIT_IO);
     record.exit.qualification = 0x60003b; /* rep ins, 4 bytes, port 0x60 */
     record.exit.result.code = RESULT_NO_DEVICE;
-    expect(&record, "#17 cpu=0 vm=tour t=123456 IO(30) cs:ip=0000:7c3e port=0x60 in rep string size=4 -> no device (214)");
+    expect(&record, "#17 cpu=0 vm=tour t=123456 IO(30) cs:ip=0000:7c3e port=0x60 in rep string size=4 -> no "
+                    "device (214)");
     record = record_of(EXIT_CPUID);
     record.exit.mode = TRACE_MODE_PROTECTED;
     record.exit.cs = 8;
     record.exit.word = 0x80000008;
-    expect(&record, "#17 cpu=0 vm=tour t=123456 CPUID(10) cs:ip=0008:00007c3e leaf=0x80000008 subleaf=0x0 -> emulated (214)");
+    expect(&record, "#17 cpu=0 vm=tour t=123456 CPUID(10) cs:ip=0008:00007c3e leaf=0x80000008 subleaf=0x0 -> "
+                    "emulated (214)");
     record = record_of(EXIT_RDMSR);
     record.exit.mode = TRACE_MODE_LONG;
     record.exit.word = 0x1234;
     record.exit.result = (struct trace_result){.code = RESULT_INJECT, .vector = 13};
-    expect(&record, "#17 cpu=0 vm=tour t=123456 RDMSR(31) cs:ip=0000:0000000000007c3e msr=unknown(0x1234) value=0x0 -> inject #GP "
+    expect(&record, "#17 cpu=0 vm=tour t=123456 RDMSR(31) cs:ip=0000:0000000000007c3e msr=unknown(0x1234) "
+                    "value=0x0 -> inject #GP "
                     "(214)");
     record.exit.word = 0xc0000080;
     record.exit.value = 0x100;
     record.exit.result.code = RESULT_EMULATED;
-    expect(&record, "#17 cpu=0 vm=tour t=123456 RDMSR(31) cs:ip=0000:0000000000007c3e msr=IA32_EFER(0xc0000080) value=0x100 "
+    expect(&record, "#17 cpu=0 vm=tour t=123456 RDMSR(31) cs:ip=0000:0000000000007c3e "
+                    "msr=IA32_EFER(0xc0000080) value=0x100 "
                     "-> emulated (214)");
     record = record_of(EXIT_VMCALL);
     record.exit.word = 0x41440007;
     record.exit.value = 0x40000;
-    expect(&record, "#17 cpu=0 vm=tour t=123456 VMCALL(18) cs:ip=0000:7c3e call=QUERY_MAPPING(0x41440007) ebx=0x40000 -> "
-                    "emulated (214)");
+    expect(
+        &record,
+        "#17 cpu=0 vm=tour t=123456 VMCALL(18) cs:ip=0000:7c3e call=QUERY_MAPPING(0x41440007) ebx=0x40000 -> "
+        "emulated (214)");
     record = record_of(EXIT_CR_ACCESS);
     record.exit.qualification = 0x4;
     record.exit.value = 0x20;
-    expect(&record, "#17 cpu=0 vm=tour t=123456 CR_ACCESS(28) cs:ip=0000:7c3e cr=4 write value=0x20 -> emulated (214)");
+    expect(
+        &record,
+        "#17 cpu=0 vm=tour t=123456 CR_ACCESS(28) cs:ip=0000:7c3e cr=4 write value=0x20 -> emulated (214)");
     record = record_of(EXIT_EXCEPTION_NMI);
     record.exit.word = 0x80000b11;
     record.exit.result = (struct trace_result){.code = RESULT_INJECT, .vector = 17};
-    expect(&record, "#17 cpu=0 vm=tour t=123456 EXCEPTION_NMI(0) cs:ip=0000:7c3e vector=#AC(17) error=0x0 -> inject #AC "
-                    "(214)");
+    expect(
+        &record,
+        "#17 cpu=0 vm=tour t=123456 EXCEPTION_NMI(0) cs:ip=0000:7c3e vector=#AC(17) error=0x0 -> inject #AC "
+        "(214)");
 }
 
 static void a_short_buffer_cuts(void **state)
@@ -147,8 +161,10 @@ static void numbers_without_a_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ept_violation_as_in_the_readme), cmocka_unit_test(misconfiguration_names_entry_bits_and_reason),
-        cmocka_unit_test(instructions),                   cmocka_unit_test(a_short_buffer_cuts),
+        cmocka_unit_test(ept_violation_as_in_the_readme),
+        cmocka_unit_test(misconfiguration_names_entry_bits_and_reason),
+        cmocka_unit_test(instructions),
+        cmocka_unit_test(a_short_buffer_cuts),
         cmocka_unit_test(numbers_without_a_name),
     };
 
