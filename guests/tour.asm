@@ -271,6 +271,7 @@ NONE equ 0                      ; no such fault exists: HYPERCALL_UNSUPPORTED
 SURE equ 1                      ; on every processor
 MAYBE equ 2                     ; where the processor has no use for the bits; else NONE in all places
 OTHER equ 3                     ; it exists at this level, but in the other sort of entry: not planted here
+LARGE equ 4                     ; in a large page that may be executed; where no large page may (iTLB multihit), it is none
 
 struc place
 .name: resw 1
@@ -325,7 +326,7 @@ endstruc
 kinds:
     define_kind .not_present, VIOLATION,         FAULT_ACCESS_READ,      SURE,  SURE,  SURE,  SURE,  SURE
     define_kind .read_only, VIOLATION,           FAULT_ACCESS_WRITE,     SURE,  SURE,  SURE,  SURE,  SURE
-    define_kind .no_execute, VIOLATION,          FAULT_ACCESS_EXECUTE,   SURE,  SURE,  SURE,  SURE,  SURE
+    define_kind .no_execute, VIOLATION,          FAULT_ACCESS_EXECUTE,   SURE,  LARGE, SURE,  SURE,  SURE
     define_kind .write_only, MISCONFIGURATION,   FAULT_ACCESS_READ,      SURE,  SURE,  SURE,  SURE,  SURE
     define_kind .write_execute, MISCONFIGURATION, FAULT_ACCESS_READ,     SURE,  SURE,  SURE,  SURE,  SURE
     define_kind .execute_only, MISCONFIGURATION, FAULT_ACCESS_READ,      MAYBE, MAYBE, MAYBE, MAYBE, MAYBE
@@ -419,6 +420,8 @@ plant_one:
     je .sure
     cmp byte [expectation], MAYBE
     je .maybe
+    cmp byte [expectation], LARGE
+    je .large
     check_equal eax, HYPERCALL_UNSUPPORTED, "plant: a kind that does not exist in this place"
     jmp check_target
 
@@ -430,6 +433,7 @@ plant_one:
     mov [kind_answer], eax
 .compare:
     check_equal eax, [kind_answer], "plant: possible in one place and not in another"
+.large:
     cmp eax, HYPERCALL_UNSUPPORTED
     jne .sure
     print "not on this processor", 10

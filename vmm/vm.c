@@ -120,6 +120,7 @@ static bool create_ept(struct vm *vm, const struct ept_caps *caps)
         return false;
     }
     vm->ept.mtrr = &vm->mtrr;
+    vm->ept.no_executable_large = workaround_active(WORKAROUND_ITLB_MULTIHIT);
     vm->eptp = eptp_make(caps, vm->ept.root);
     if (cmdline_has_test(machine_options(), "ept-wrong-root"))
         vm->eptp = eptp_make(caps, empty_root());

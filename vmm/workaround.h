@@ -21,6 +21,11 @@ enum workaround {
     /* KVM raises #GP when a guest of its guest switches PAE paging on and the page at CR3 is not yet in the
        EPT: such writes exit. */
     WORKAROUND_CR0_PG_EXITS,
+    /*
+     * iTLB multihit: a guest that changes the size of a page which it executes can stop processors from Nehalem to Comet Lake. There, large
+     * EPT pages are not executable, and split at the first fetch.
+     */
+    WORKAROUND_ITLB_MULTIHIT,
     WORKAROUND_COUNT,
 };
 

@@ -91,6 +91,14 @@ def tests(context):
                         expect=[r"^adept: guest hello: fail \(no progress: 16 EPT faults in a row at gpa=0x7c00 rip=0x7c00\)",
                                 r"^adept: exits vm=hello reason=EPT_VIOLATION\(48\) count=16 ", r"^adept: guest modes: fail \(no progress"])
 
+    # Processors that can be stopped by a change of page size: large pages are not executable there. Icelake is not one of them.
+    yield emulator_test(context, "itlb-multihit", GUEST="tour", MODEL="corei7_skylake_x", CMDLINE="trace=none dump=ept", expect=[
+        r"^adept: workaround: itlb-multihit: ", r"^\[tour\] tour: violation no execute at level 2 \(2M page\): not on this processor$",
+        r"^adept: ept: vm=tour .*x2M rights=RW- "], forbid=[r"^adept: ept: vm=tour .*x2M rights=RWX"])
+    yield emulator_test(context, "itlb-multihit-not", GUEST="tour", CMDLINE="trace=none dump=ept", expect=[
+        r"^\[tour\] tour: violation no execute at level 2 \(2M page\): repaired$", r"^adept: ept: vm=tour .*x2M rights=RWX "],
+        forbid=[r"^adept: workaround: itlb-multihit"])
+
     # Policies: end instead of ignore, all at once and one by one.
     for name, policy, why in (("policy-end", "policy=end", "write to ROM: gpa=0xf0000 access=W"),
                               ("policy-hole", "policy=rom:ignore,hole:end", "access to a hole: gpa=0xa0000 access=R"),

@@ -45,12 +45,19 @@ KEPT_2 equ 0x9ff800
     mov ebx, %1
     hypercall HYPERCALL_QUERY_MAPPING
     check_equal ebx, %2, %3
-    check_equal ecx, 7, %3, ": rights"
+    check_equal ecx, 3, %3, ": rights"
 %endmacro
 
     guest_start
     check_version
     flat_segments
+
+; Nothing above 4 MiB is executed: with the right taken away, large pages are as good on processors with the iTLB-multihit erratum as on others.
+    mov ebx, 0x400000
+    mov ecx, 0xc00000
+    mov edx, 3
+    hypercall HYPERCALL_SET_RIGHTS
+    check_equal eax, HYPERCALL_OK, "set rights"
 
 ; What has no log to work on, and what makes no sense.
     mov ebx, ACTUAL
