@@ -113,7 +113,7 @@ def tests(context):
     yield emulator_test(context, "dump-vmcs", GUEST="hello", CMDLINE="trace=none dump=vmcs", expect=[
         r"^adept: vmcs: control EPT_POINTER\(0x201a\)=0x[0-9a-f]+5e$", r"^adept: vmcs: guest GUEST_RIP\(0x681e\)=0x",
         r"^adept: vmcs: control ENCLS_EXITING_BITMAP\(0x202e\)=absent$"])
-    yield emulator_test(context, "dump-ept-identity", GUEST="identity", CMDLINE="trace=none dump=ept", MODEL="corei7_haswell_4770", expect=[
+    yield emulator_test(context, "dump-ept-identity", GUEST="identity", CMDLINE="trace=none dump=ept", MODEL="tigerlake", expect=[
         r"^adept: ept: vm=identity gpa=0xb8000-0xb8fff hpa=0xb8000 pages=1x4K rights=RW- type=UC ipat=0 accessed=1 dirty=1$",
         r"^adept: ept: vm=identity gpa=0x[0-9a-f]+-0x[0-9a-f]+ hpa=0x[0-9a-f]+ pages=\d+x2M rights=RWX type=WB "])
 
