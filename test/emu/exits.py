@@ -83,6 +83,9 @@ def tests(context):
 
     yield bounded_tables(context)
 
+    yield made_guest(context, "task-switch", "task", status=1, expect=[
+        r"^#\d+ .* TASK_SWITCH\(9\) .* -> guest ended", r"^adept: guest task: fail \(task switch to 0x0020 by JMP"])
+
     # The machine's interrupt, pending when a guest starts, exits and goes nowhere.
     yield made_guest(context, "external-interrupt", "interrupt", CMDLINE="test=guest-interrupt",
                      expect=[r"^#\d+ .* EXTERNAL_INTERRUPT\(1\) .*\(64\) -> resume"])
