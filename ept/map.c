@@ -3,6 +3,7 @@
 #include "ept/map.h"
 #include "ept/dirty.h"
 #include "ept/table.h"
+#include "ept/target.h"
 #include "ept/zap.h"
 
 enum ept_status ept_init(struct ept *ept, const struct ept_memory *memory, const struct ept_caps *caps,
@@ -37,84 +38,6 @@ void ept_destroy(struct ept *ept)
     ept->root = 0;
 }
 
-/* What the list wants at an address: a leaf of any level is built from this. */
-struct target {
-    uint64_t attributes;             /* rights, type, IPAT of a 4 KiB leaf */
-    uint64_t large_without;          /* of these, what a large page must not have */
-    uint64_t offset;                 /* hpa - gpa */
-    const struct ept_dirty_log *log; /* that the page is under, or NULL */
-    unsigned write_level;            /* the highest level at which a page gets W */
-    unsigned split_grant;            /* rights that a 2 MiB page lacked and its parts get when it is split */
-    unsigned largest;                /* level of the page to install */
-    unsigned fits;                   /* highest level at which one page would be right */
-};
-
-static inline struct ept_entry target_leaf(const struct target *target, uint64_t gpa, unsigned level)
-{
-    uint64_t raw = ((gpa & ~(ept_level_size(level) - 1)) + target->offset) | target->attributes;
-
-    if (level > target->write_level)
-        raw &= ~EPT_WRITE;
-    if (level > EPT_LEVEL_PT)
-        raw = (raw & ~target->large_without) | EPT_LARGE;
-    return (struct ept_entry){raw};
-}
-
-static inline void choose(const struct ept *ept, const struct ept_region *region, uint64_t gpa,
-                          unsigned access, struct target *target)
-{
-    enum memory_type type = (enum memory_type)region->memory_type;
-    uint64_t offset = region->hpa - region->gpa;
-    unsigned level = EPT_LEVEL_PT;
-
-    for (unsigned larger = EPT_LEVEL_PD; larger <= EPT_LEVEL_PDPT && ept_caps_leaf(&ept->caps, larger);
-         larger++) {
-        uint64_t size = ept_level_size(larger);
-        uint64_t start = gpa & ~(size - 1);
-
-        if ((offset & (size - 1)) != 0 || start < region->gpa || start + size > region->gpa + region->size)
-            break;
-        level = larger;
-    }
-    if (region->type_from_mtrr) {
-        while (!mtrr_type_uniform(ept->mtrr, (gpa & ~(ept_level_size(level) - 1)) + offset,
-                                  ept_level_size(level), &type))
-            level--; /* 4 KiB always have one type */
-    }
-    target->attributes = region->rights | (uint64_t)type << EPT_MEMORY_TYPE_SHIFT;
-    if (region->ignore_pat)
-        target->attributes |= EPT_IGNORE_PAT;
-    target->large_without = 0;
-    target->split_grant = 0;
-    target->log = NULL;
-    target->write_level = EPT_LEVEL_MAX;
-    target->offset = offset;
-    target->fits = target->largest = level;
-    if (ept->no_executable_large && (region->rights & EPT_EXECUTE) != 0) {
-        /* Without X a page needs R, so an execute-only region gets small pages at once. */
-        target->large_without = target->split_grant = EPT_EXECUTE;
-        if ((access & EPT_EXECUTE) != 0 || region->rights == EPT_EXECUTE)
-            target->largest = EPT_LEVEL_PT;
-    }
-}
-
-/* If a dirty log runs and covers the page: W only where the log allows it, so that no write escapes. */
-static void choose_for_log(struct ept *ept, uint64_t gpa, unsigned access, struct target *target)
-{
-    const struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
-    bool write = (access & EPT_WRITE) != 0;
-
-    if (log == NULL || (target->attributes & EPT_WRITE) == 0 ||
-        (gpa & ~(ept_level_size(target->fits) - 1)) / EPT_PAGE_SIZE_4K >= log->pages)
-        return;
-    target->log = log;
-    target->write_level = log->source != EPT_DIRTY_WRITE_PROTECTION || write ? log->granularity : 0;
-    if (write && target->largest > log->granularity)
-        target->largest = log->granularity;
-    if (log->source != EPT_DIRTY_WRITE_PROTECTION && log->granularity == EPT_LEVEL_PT)
-        target->split_grant |= EPT_WRITE;
-}
-
 /* The region of an address, the last one first. Racing hints are harmless: each is checked. */
 static inline const struct ept_region *region_at(struct ept *ept, uint64_t gpa)
 {
@@ -145,11 +68,11 @@ static enum ept_fault_kind denial(const struct ept_region *region, unsigned acce
  * A good leaf is in the way. Returns true when it is (or has become) what the list wants. result->kind:
  * SPURIOUS until something was installed, NO_FRAME if a split failed.
  */
-static bool settle_leaf(struct ept *ept, uint64_t gpa, const struct target *target, struct ept_cursor *cursor,
-                        struct ept_fault_result *result)
+static bool settle_leaf(struct ept *ept, uint64_t gpa, const struct ept_target *target,
+                        struct ept_cursor *cursor, struct ept_fault_result *result)
 {
     struct ept_entry old = cursor->entry;
-    struct ept_entry wanted = target_leaf(target, gpa, cursor->level);
+    struct ept_entry wanted = ept_target_leaf(target, gpa, cursor->level);
     bool same, write_alone;
 
     /* What a dirty log has let be written stays so until it is collected, whatever the access is now. */
@@ -187,7 +110,7 @@ static bool settle_leaf(struct ept *ept, uint64_t gpa, const struct target *targ
 }
 
 /* Installs the target: one walk down, each slot settled before the next. */
-static void install(struct ept *ept, uint64_t gpa, const struct target *target,
+static void install(struct ept *ept, uint64_t gpa, const struct ept_target *target,
                     struct ept_fault_result *result)
 {
     struct ept_cursor cursor = {.flush = EPT_FLUSH_NONE};
@@ -198,7 +121,7 @@ static void install(struct ept *ept, uint64_t gpa, const struct target *target,
         if (ept_cursor_down(ept, gpa, &cursor))
             continue;
         if (cursor.entry.raw == 0 && cursor.level <= target->largest) {
-            struct ept_entry leaf = target_leaf(target, gpa, cursor.level);
+            struct ept_entry leaf = ept_target_leaf(target, gpa, cursor.level);
 
             if (ept_replace(cursor.slot, cursor.entry, leaf)) {
                 cursor.entry = leaf;
@@ -238,7 +161,7 @@ fault_slow(struct ept *ept, uint64_t gpa, unsigned access, const struct ept_regi
 {
     struct ept_fault_result result = {
         .kind = EPT_FAULT_BEYOND_WIDTH, .flush = EPT_FLUSH_NONE, .region = region};
-    struct target target;
+    struct ept_target target;
 
     if (gpa >> ept->caps.guest_width != 0)
         return result;
@@ -246,8 +169,8 @@ fault_slow(struct ept *ept, uint64_t gpa, unsigned access, const struct ept_regi
         result.kind = denial(region, access);
         return result;
     }
-    choose(ept, region, gpa, access, &target);
-    choose_for_log(ept, gpa, access, &target);
+    ept_target_choose(ept, region, gpa, access, &target);
+    ept_target_for_log(ept, gpa, access, &target);
     install(ept, gpa, &target, &result);
     /* First W, then the note: a collection in between leaves W, and the next one takes both. */
     if (target.log != NULL && target.log->source == EPT_DIRTY_WRITE_PROTECTION && (access & EPT_WRITE) != 0 &&
@@ -271,7 +194,7 @@ struct ept_fault_result ept_fault(struct ept *ept, uint64_t gpa, unsigned access
     const struct ept_region *region;
     struct ept_entry *slot;
     struct ept_entry entry, leaf;
-    struct target target;
+    struct ept_target target;
     unsigned level;
 
     if (gpa >> ept->caps.guest_width != 0)
@@ -280,7 +203,7 @@ struct ept_fault_result ept_fault(struct ept *ept, uint64_t gpa, unsigned access
     if (region == NULL || region->rights == 0 || (access & ~(unsigned)region->rights) != 0 ||
         __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE) != NULL)
         return fault_slow(ept, gpa, access, region);
-    choose(ept, region, gpa, access, &target);
+    ept_target_choose(ept, region, gpa, access, &target);
     for (;; shift -= EPT_INDEX_BITS) {
         slot = &table[gpa >> shift & (EPT_ENTRIES - 1)];
         entry = ept_load(slot);
@@ -296,7 +219,7 @@ struct ept_fault_result ept_fault(struct ept *ept, uint64_t gpa, unsigned access
     level = (shift - EPT_PAGE_SHIFT) / EPT_INDEX_BITS + 1;
     if (entry.raw != 0 || level > target.largest)
         return fault_slow(ept, gpa, access, region);
-    leaf = target_leaf(&target, gpa, level);
+    leaf = ept_target_leaf(&target, gpa, level);
     if (!ept_replace(slot, entry, leaf))
         return fault_slow(ept, gpa, access, region);
     return (struct ept_fault_result){

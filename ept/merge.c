@@ -2,6 +2,7 @@
 /* Merging small pages into large ones. */
 #include "ept/merge.h"
 #include "ept/table.h"
+#include "ept/target.h"
 
 #define FLAGS (EPT_ACCESSED | EPT_DIRTY)
 
@@ -33,22 +34,16 @@ static bool is_one_page(const struct ept *ept, const struct ept_entry *table, un
     return first != 0 && (first & EPT_ADDRESS & (ept_level_size(level) - 1)) == 0;
 }
 
-/* True if the list has this very page there, all of one memory type. */
+/* True if this very page is what the list wants there. */
 static bool is_wanted(const struct ept *ept, uint64_t gpa, unsigned level, struct ept_entry leaf)
 {
     const struct ept_region *region = ept_region_find(ept->regions, gpa);
-    uint64_t size = ept_level_size(level);
-    enum memory_type type;
+    struct ept_target target;
 
-    if (region == NULL || gpa - region->gpa + size > region->size ||
-        region->rights != ept_entry_rights(leaf) ||
-        region->hpa + (gpa - region->gpa) != ept_entry_address(leaf))
+    if (region == NULL || region->rights == 0)
         return false;
-    type = (enum memory_type)region->memory_type;
-    if (region->type_from_mtrr && !mtrr_type_uniform(ept->mtrr, ept_entry_address(leaf), size, &type))
-        return false;
-    return type == ept_entry_memory_type(leaf) &&
-           !(ept->no_executable_large && (leaf.raw & EPT_EXECUTE) != 0);
+    ept_target_choose(ept, region, gpa, 0, &target);
+    return level <= target.fits && ept_target_leaf(&target, gpa, level).raw == (leaf.raw & ~FLAGS);
 }
 
 /* The cursor stands at a reference to a table. True if the large page has taken its place. */

@@ -6,15 +6,22 @@
 #include "ept/map.h"
 
 /*
- * Each changes the list and zaps exactly what was mapped with more rights, another type or another address
- * than the list has now. More rights alone need no zap: an access that an old entry denies is a violation,
- * and ept_fault() then replaces the entry. No other CPU may be in a function of this EPT meanwhile; guests
- * may run, until the flush is done with the old rights. Status as the ept_region_...() functions.
+ * Each changes the list and what is mapped of it, in place: a large page that the change divides is split
+ * first, then every leaf of the range gets its new rights or type by one exchange and keeps its accessed and
+ * dirty flags. So a page beside the range is never missing, and one inside translates by the old rights or by
+ * the new ones. Where pages have become equal again, ept_merge() of merge.h puts them together: run it over
+ * the range after the flush.
+ *
+ * No other CPU may be in a function of this EPT meanwhile; guests may run, until the flush is done with the
+ * old rights. Status as the ept_region_...() functions; with any but EPT_OK nothing has changed. If no table
+ * frame is left for a split, the large page goes whole and comes back by faults.
  */
 EPT_MUST_CHECK struct ept_change ept_remove(struct ept *ept, uint64_t gpa, uint64_t size);
 EPT_MUST_CHECK struct ept_change ept_set_rights(struct ept *ept, uint64_t gpa, uint64_t size,
                                                 unsigned rights);
 EPT_MUST_CHECK struct ept_change ept_set_type(struct ept *ept, uint64_t gpa, uint64_t size,
                                               enum memory_type type, bool ignore_pat);
+EPT_MUST_CHECK struct ept_change ept_set_type_from_mtrr(struct ept *ept, uint64_t gpa, uint64_t size,
+                                                        bool ignore_pat);
 
 #endif

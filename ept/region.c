@@ -138,7 +138,8 @@ static void erase(struct ept_region_list *list, unsigned n, unsigned count)
 static bool continues(const struct ept_region *left, const struct ept_region *right)
 {
     if (end_of(left) != right->gpa || left->kind != right->kind || left->rights != right->rights ||
-        left->memory_type != right->memory_type || left->type_from_mtrr != right->type_from_mtrr ||
+        left->type_from_mtrr != right->type_from_mtrr ||
+        (!left->type_from_mtrr && left->memory_type != right->memory_type) ||
         left->ignore_pat != right->ignore_pat || left->policy != right->policy)
         return false;
     return left->kind == EPT_REGION_HOLE || left->hpa + left->size == right->hpa;
@@ -280,8 +281,8 @@ enum ept_status ept_region_set_rights(struct ept_region_list *list, uint64_t gpa
     return EPT_OK;
 }
 
-enum ept_status ept_region_set_type(struct ept_region_list *list, uint64_t gpa, uint64_t size,
-                                    enum memory_type type, bool ignore_pat)
+static enum ept_status set_type(struct ept_region_list *list, uint64_t gpa, uint64_t size,
+                                enum memory_type type, bool from_mtrr, bool ignore_pat)
 {
     unsigned first, last;
     enum ept_status status = check_listed(list, gpa, size);
@@ -294,11 +295,23 @@ enum ept_status ept_region_set_type(struct ept_region_list *list, uint64_t gpa, 
         return status;
     for (unsigned n = first; n < last; n++) {
         list->regions[n].memory_type = (uint8_t)type;
-        list->regions[n].type_from_mtrr = false;
+        list->regions[n].type_from_mtrr = from_mtrr;
         list->regions[n].ignore_pat = ignore_pat;
     }
     merge(list, first, last);
     return EPT_OK;
+}
+
+enum ept_status ept_region_set_type(struct ept_region_list *list, uint64_t gpa, uint64_t size,
+                                    enum memory_type type, bool ignore_pat)
+{
+    return set_type(list, gpa, size, type, false, ignore_pat);
+}
+
+enum ept_status ept_region_set_type_from_mtrr(struct ept_region_list *list, uint64_t gpa, uint64_t size,
+                                              bool ignore_pat)
+{
+    return set_type(list, gpa, size, MEMORY_TYPE_UC, true, ignore_pat);
 }
 
 const char *ept_region_kind_name(enum ept_region_kind kind)

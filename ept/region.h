@@ -65,16 +65,19 @@ EPT_MUST_CHECK enum ept_status ept_region_add(struct ept_region_list *list, cons
 
 /*
  * These change the list alone; on a list in use call ept_remove(), ept_set_rights(), ept_set_type() of
- * protect.h, which zap as well. remove: what of [gpa, gpa + size) is listed goes; regions at its ends are
- * cut. The range need not be listed. set_rights, set_type: every page of the range must be listed and not a
- * hole, else EPT_NOT_LISTED; regions are cut at the ends and merged with neighbours that become alike. On an
- * error the list stays as it was.
+ * protect.h, which change what is mapped as well. remove: what of [gpa, gpa + size) is listed goes; regions
+ * at its ends are cut. The range need not be listed. set_rights, set_type: every page of the range must be
+ * listed and not a hole, else EPT_NOT_LISTED; regions are cut at the ends and merged with neighbours that
+ * become alike. set_type_from_mtrr undoes set_type: each page has its own type again. On an error the list
+ * stays as it was.
  */
 EPT_MUST_CHECK enum ept_status ept_region_remove(struct ept_region_list *list, uint64_t gpa, uint64_t size);
 EPT_MUST_CHECK enum ept_status ept_region_set_rights(struct ept_region_list *list, uint64_t gpa,
                                                      uint64_t size, unsigned rights);
 EPT_MUST_CHECK enum ept_status ept_region_set_type(struct ept_region_list *list, uint64_t gpa, uint64_t size,
                                                    enum memory_type type, bool ignore_pat);
+EPT_MUST_CHECK enum ept_status ept_region_set_type_from_mtrr(struct ept_region_list *list, uint64_t gpa,
+                                                             uint64_t size, bool ignore_pat);
 
 /* The region that holds an address, or NULL. Valid until the list changes. Binary search. */
 const struct ept_region *ept_region_find(const struct ept_region_list *list, uint64_t gpa);
