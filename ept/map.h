@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The EPT of one VM: lazily filled from its region list. ept_fault() may run on several CPUs at once, also
- * beside ept_zap(), ept_plant(), ept_repair(), ept_map_one() and ept_map_range(): entries change by
- * compare-and-exchange alone. Changing the region list, ept_reclaim() and ept_destroy() need the caller's
- * order, see there. README.md states the protocol.
+ * beside ept_zap(), ept_take_cold(), ept_plant(), ept_repair(), ept_map_one() and ept_map_range(): entries
+ * change by compare-and-exchange alone. Changing the region list, ept_reclaim() and ept_destroy() need the
+ * caller's order, see there. README.md states the protocol.
  */
 #ifndef EPT_MAP_H
 #define EPT_MAP_H
@@ -67,6 +67,7 @@ struct ept {
     uint64_t table_count; /* frames taken and not given back, with the root, retired and lost ones. Atomic. */
     uint64_t retired_count; /* of these: waiting for ept_reclaim(). Atomic. */
     uint64_t retired;       /* HPA of the first retired frame, 0: none. Atomic. */
+    uint64_t cold_hand;     /* of cold.h: where the next call begins. Atomic. */
     uint32_t region_hint;   /* index of the region that the last fault was in. Atomic. */
     uint32_t planted_count; /* live records; while it is 0 nobody looks at the lock. Atomic. */
     uint32_t planted_lock;

@@ -2,11 +2,10 @@
 /* A VM's dirty log: its memory, the page-modification log, and the flushes. */
 #include "vmm/dirty_log.h"
 #include "arch/x86/memory.h"
-#include "ept/merge.h"
-#include "ept/zap.h"
 #include "vmm/frame.h"
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
+#include "vmm/vm_tables.h"
 #include "vmm/vmcs.h"
 
 #define PML_INDEX_START (EPT_PML_ENTRIES - 1) /* the processor fills the page from its end downwards */
@@ -125,28 +124,6 @@ must_check enum ept_status vm_dirty_collect(struct vcpu *vcpu, uint64_t *pages)
     return EPT_OK;
 }
 
-static uint64_t merge_all(struct vm *vm, uint64_t end)
-{
-    uint64_t merged = 0;
-
-    for (unsigned level = EPT_LEVEL_PD; level <= EPT_LEVEL_PDPT; level++) {
-        uint64_t at = 0;
-
-        while (at < end) {
-            struct ept_merge_batch batch = {.count = 0};
-            enum ept_flush due;
-
-            at = ept_merge(&vm->ept, at, end, level, &batch, &due);
-            merged += batch.count;
-            flush(vm, due);
-            ept_merge_finish(&vm->ept, &batch);
-        }
-    }
-    /* The flushes are done, and this is the only CPU that has been in this EPT. */
-    (void)ept_reclaim(&vm->ept);
-    return merged;
-}
-
 must_check enum ept_status vm_dirty_stop(struct vcpu *vcpu, uint64_t *merged)
 {
     struct vm *vm = vcpu->vm;
@@ -159,7 +136,8 @@ must_check enum ept_status vm_dirty_stop(struct vcpu *vcpu, uint64_t *merged)
         switch_pml(&vm->dirty, false);
     flush(vm, change.flush);
     give_memory_back(&vm->dirty);
-    *merged = merge_all(vm, end);
+    if (!vm_merge(vm, 0, end, merged))
+        vm_end(vm, VM_FAILED, "INVEPT fails after the dirty log");
     return EPT_OK;
 }
 

@@ -13,6 +13,7 @@
 #include "vmm/step.h"
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
+#include "vmm/vm_tables.h"
 #include "vmm/vmcs.h"
 
 #define PAGE_MASK UINT64_C(0xfff)
@@ -123,12 +124,41 @@ static uint64_t bus_page(struct vcpu *vcpu, const struct ept_region *region, uin
     return physical;
 }
 
-/* For when the VM has no table frame left. The pages of a step under way go as well, and come back by further
- * faults of the same step. */
+/* For when the VM has no table frame left, and no cold table. The pages of a step under way go as well, and
+ * come back by further faults of the same step. */
 static bool drop_ept(struct vcpu *vcpu)
 {
     vcpu->step.page_count = 0;
     return vm_drop_ept(vcpu->vm);
+}
+
+/* `fault` has found no table frame for an address: frames from colder places, and `handle` once more. */
+static struct ept_fault_result with_frames(struct vcpu *vcpu, uint64_t guest_physical_address,
+                                           unsigned access, struct ept_fault_result fault,
+                                           struct ept_fault_result (*handle)(struct ept *, uint64_t,
+                                                                             unsigned))
+{
+    enum ept_flush flush = fault.flush;
+
+    while (fault.kind == EPT_FAULT_NO_FRAME && vm_take_cold_tables(vcpu->vm, guest_physical_address)) {
+        fault = handle(&vcpu->vm->ept, guest_physical_address, access);
+        flush = ept_flush_both(flush, fault.flush);
+    }
+    if (fault.kind == EPT_FAULT_NO_FRAME && drop_ept(vcpu))
+        fault = handle(&vcpu->vm->ept, guest_physical_address, access);
+    fault.flush = ept_flush_both(flush, fault.flush);
+    return fault;
+}
+
+/* step_over(), likewise. */
+static bool step_with_frames(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t host_physical,
+                             unsigned rights, enum memory_type type)
+{
+    do {
+        if (step_over(vcpu, guest_physical_address, host_physical, rights, type))
+            return true;
+    } while (vm_take_cold_tables(vcpu->vm, guest_physical_address));
+    return drop_ept(vcpu) && step_over(vcpu, guest_physical_address, host_physical, rights, type);
 }
 
 /* As on a real bus: reads of a hole give all ones, writes to a hole or to ROM go nowhere, a bus knows nothing
@@ -157,8 +187,7 @@ static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_
         vcpu->result.code =
             fault->kind == EPT_FAULT_DENIED_HOLE ? RESULT_HOLE_IGNORED : RESULT_ROM_WRITE_IGNORED;
     }
-    if (!step_over(vcpu, guest_physical_address, host_physical, rights, type) &&
-        (!drop_ept(vcpu) || !step_over(vcpu, guest_physical_address, host_physical, rights, type))) {
+    if (!step_with_frames(vcpu, guest_physical_address, host_physical, rights, type)) {
         vm_end(vcpu->vm, VM_FAILED, "no table frame is left for gpa=%#llx",
                (unsigned long long)guest_physical_address);
         return end_guest(vcpu);
@@ -210,8 +239,8 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
     if (unlikely(vcpu->vm->walk_check.armed))
         walk_check_exit(vcpu);
     fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
-    if (unlikely(fault.kind == EPT_FAULT_NO_FRAME) && drop_ept(vcpu))
-        fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
+    if (unlikely(fault.kind == EPT_FAULT_NO_FRAME))
+        fault = with_frames(vcpu, guest_physical_address, access, fault, ept_fault);
     vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
     vcpu->last_fault.level = fault.repaired_level;
     vcpu->last_fault.detail = access;
@@ -239,6 +268,8 @@ enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
     if (unlikely(vcpu->vm->walk_check.armed))
         walk_check_exit(vcpu);
     fault = ept_repair(&vcpu->vm->ept, guest_physical_address, 0);
+    if (fault.kind == EPT_FAULT_NO_FRAME)
+        fault = with_frames(vcpu, guest_physical_address, 0, fault, ept_repair);
     vcpu->last_fault.reason = EXIT_EPT_MISCONFIG;
     vcpu->last_fault.level = misconfig.count > 0 ? misconfig.entries[0].level : 0;
     vcpu->last_fault.detail = misconfig.count > 0 ? ept_misconfig_plant_kind(&misconfig.entries[0]) : 0;

@@ -12,6 +12,7 @@
 #include "vmm/hypercall_abi.h"
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
+#include "vmm/vm_tables.h"
 
 #define PUT_STRING_MAX 4096
 
@@ -126,6 +127,7 @@ static uint32_t set_rights(struct vcpu *vcpu, const struct call *call)
 {
     uint64_t at = call->ebx, end = at + call->ecx;
     struct ept_change change;
+    uint64_t merged;
 
     if (call->edx & ~(uint32_t)EPT_RIGHTS)
         return HYPERCALL_BAD_ARGUMENT;
@@ -137,7 +139,8 @@ static uint32_t set_rights(struct vcpu *vcpu, const struct call *call)
         at = region->gpa + region->size;
     }
     change = ept_set_rights(&vcpu->vm->ept, call->ebx, call->ecx, call->edx);
-    if (!vm_flush(vcpu->vm, change.flush))
+    if (!vm_flush(vcpu->vm, change.flush) ||
+        (change.status == EPT_OK && !vm_merge(vcpu->vm, call->ebx, call->ecx, &merged)))
         vm_end(vcpu->vm, VM_FAILED, "INVEPT fails after a change of rights");
     return status_of(change.status);
 }

@@ -145,6 +145,18 @@ static void handle_timeout(void *target, struct option_span value, struct option
                        option_span_arguments(value), UINT32_MAX / 1000);
 }
 
+static void handle_tables(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct guest_config *config = target;
+    uint64_t tables;
+
+    if (option_number(value, &tables) && tables >= GUEST_TABLES_MIN && tables <= UINT32_MAX)
+        config->tables = (uint32_t)tables;
+    else
+        option_problem(problems, "tables: '%.*s' is no number of EPT tables from %u on",
+                       option_span_arguments(value), GUEST_TABLES_MIN);
+}
+
 void guest_config_dump(bool *ept, bool *vmcs, struct option_span value, struct option_problems *problems)
 {
     struct option_span item;
@@ -203,7 +215,7 @@ static const struct option_handler handlers[] = {
     {"name", handle_name},       {"mem", handle_memory_size}, {"cpu", handle_cpu},
     {"load", handle_load},       {"entry", handle_entry},     {"memory", handle_memory_kind},
     {"trace", handle_trace},     {"dump", handle_dump},       {"policy", handle_policy},
-    {"timeout", handle_timeout}, {"memtype", handle_memtype},
+    {"timeout", handle_timeout}, {"memtype", handle_memtype}, {"tables", handle_tables},
 };
 
 void guest_config_init(struct guest_config *config, unsigned index)

@@ -16,6 +16,7 @@
 #define GUEST_NAME_MAX       32 /* with the NUL */
 #define GUEST_MEMORY_DEFAULT (16u << 20)
 #define GUEST_MEMORY_MIN     (1u << 20)
+#define GUEST_TABLES_MIN     8 /* one instruction's code, stack and operands, each with tables of its own */
 
 /* private: RAM of its own, zeroed. identity: guest-physical = host-physical, the hypervisor's memory
  * excluded. */
@@ -50,6 +51,7 @@ struct guest_config {
     enum guest_policy policy_rom;  /* write to ROM */
     enum guest_policy policy_nx;   /* fetch from no-execute */
     uint32_t timeout_ms;           /* 0: none */
+    uint32_t tables; /* frames for its EPT, at least GUEST_TABLES_MIN; 0: as many as its memory can need */
     struct option_problems problems;
 };
 

@@ -19,6 +19,8 @@ struct table_pool {
     uint32_t ready_count;
     uint64_t ready[TABLE_POOL_READY]; /* physical, zeroed */
     uint64_t in_use;                  /* tables that the EPT has now */
+    uint64_t taken_back;              /* cold ones that went to make room, so far */
+    uint64_t dropped;                 /* how often all went */
     uint64_t limit; /* no more than these: a guest cannot use up the machine's memory by touching holes */
 };
 

@@ -93,8 +93,8 @@ static uint64_t empty_root(void)
 }
 
 /*
- * Tables for all of its RAM in 4 KiB pages, and some for what lies elsewhere. When they run out the whole EPT
- * is dropped: it is a cache, and what the guest still uses comes back.
+ * Tables for all of its RAM in 4 KiB pages, and some for what lies elsewhere. When they run out cold ones are
+ * taken back: an EPT is a cache, and what the guest still uses comes back.
  */
 static uint64_t table_limit(const struct vm *vm)
 {
@@ -112,7 +112,7 @@ static bool create_ept(struct vm *vm, const struct ept_caps *caps)
                                       .free_table = table_pool_free,
                                       .direct_map = MEMORY_DIRECT_MAP_BASE};
 
-    if (!table_pool_create(&vm->tables, vm->id, table_limit(vm)))
+    if (!table_pool_create(&vm->tables, vm->id, vm->config.tables != 0 ? vm->config.tables : table_limit(vm)))
         return false;
     take_mtrrs(&vm->mtrr);
     if (ept_init(&vm->ept, &memory, caps, &vm->regions) != EPT_OK) {

@@ -18,5 +18,6 @@ must_check bool vm_flush(struct vm *vm, enum ept_flush flush)
 
 must_check bool vm_drop_ept(struct vm *vm)
 {
+    vm->tables.dropped++;
     return vm_flush(vm, ept_zap(&vm->ept, 0, UINT64_C(1) << vm->ept.caps.guest_width));
 }

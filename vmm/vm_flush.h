@@ -16,8 +16,8 @@ struct vm;
 must_check bool vm_flush(struct vm *vm, enum ept_flush flush);
 
 /*
- * Drops everything that the VM's EPT caches, for when it has no table frame left: the next faults fill it
- * again from the memory map. On the CPU that runs the VM. false: the processor refused INVEPT.
+ * Drops everything that the VM's EPT caches, for when it has no table frame left and no cold table: the next
+ * faults fill it again from the memory map. On the CPU that runs the VM. false: the processor refused INVEPT.
  */
 must_check bool vm_drop_ept(struct vm *vm);
 

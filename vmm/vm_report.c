@@ -131,6 +131,10 @@ void vm_report(struct vcpu *vcpu)
         memtype_report(vcpu, vm->config.memtype.gpa[i]);
     host_test_before_audit(vm);
     walk_report(vcpu);
+    if (vm->tables.taken_back != 0 || vm->tables.dropped != 0)
+        console_printf("adept: tables: vm=%s limit=%llu taken_back=%llu dropped=%llu\n", vm->config.name,
+                       (unsigned long long)vm->tables.limit, (unsigned long long)vm->tables.taken_back,
+                       (unsigned long long)vm->tables.dropped);
     if (!isolation_check(vm)) /* our own fault, whatever the guest says of itself */
         vm->end = (struct vm_end){.verdict = VM_FAILED, .why = "isolation violated: see above"};
     trace_report_end();

@@ -57,6 +57,7 @@ static void a_plain_boot_sector(void **state)
     assert_int_equal(config.policy_rom, GUEST_POLICY_IGNORE);
     assert_int_equal(config.policy_nx, GUEST_POLICY_IGNORE);
     assert_int_equal(config.timeout_ms, 0);
+    assert_int_equal(config.tables, 0);
 }
 
 static void every_option(void **state)
@@ -64,7 +65,7 @@ static void every_option(void **state)
     (void)state;
     parse_cleanly(
         "/guests/x.bin name=tour mem=64M cpu=2 load=0x8000 entry=0800:0010 memory=identity trace=-IO "
-        "policy=rom:end,nx:end timeout=5 dump=ept memtype=0xb8000,1M");
+        "policy=rom:end,nx:end timeout=5 dump=ept memtype=0xb8000,1M tables=24");
     assert_string_equal(config.name, "tour");
     assert_true(config.name_given);
     assert_int_equal(config.memory_bytes, 64 << 20);
@@ -82,6 +83,7 @@ static void every_option(void **state)
     assert_int_equal(config.timeout_ms, 5000);
     assert_true(config.dump_ept);
     assert_false(config.dump_vmcs);
+    assert_int_equal(config.tables, 24);
     assert_int_equal(config.memtype.count, 2);
     assert_int_equal(config.memtype.gpa[0], 0xb8000);
     assert_int_equal(config.memtype.gpa[1], 0x100000);
@@ -194,6 +196,10 @@ static void absurd_values_keep_the_default(void **state)
     problem("memory=shared", "memory: 'shared' is not private|identity");
     problem("load=here", "load: 'here' is no address (like 0x7c00)");
     problem("timeout=4294968", "timeout: '4294968' is no number of seconds up to 4294967");
+    problem("tables=7", "tables: '7' is no number of EPT tables from 8 on");
+    problem("tables=few", "tables: 'few' is no number of EPT tables from 8 on");
+    problem("tables=4294967296", "tables: '4294967296' is no number of EPT tables from 8 on");
+    assert_int_equal(config.tables, 0);
     problem("args=x", "unknown guest option 'args'");
     parse_cleanly("timeout=4294967");
     assert_int_equal(config.timeout_ms, 4294967000u);

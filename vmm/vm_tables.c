@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Merging and taking back the tables of a VM's EPT, with the flushes in between. */
+#include "vmm/vm_tables.h"
+#include "ept/cold.h"
+#include "ept/merge.h"
+#include "ept/zap.h"
+#include "vmm/vm.h"
+#include "vmm/vm_flush.h"
+
+/* Of the tables that a VM may have, the part that goes at a time: an INVEPT for many, but not too many. */
+#define COLD_PART 8
+
+must_check bool vm_merge(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *merged)
+{
+    *merged = 0;
+    for (unsigned level = EPT_LEVEL_PD; level <= EPT_LEVEL_PDPT; level++) {
+        uint64_t at = gpa;
+
+        while (at < gpa + size) {
+            struct ept_merge_batch batch = {.count = 0};
+            enum ept_flush due;
+            bool flushed;
+
+            at = ept_merge(&vm->ept, at, gpa + size, level, &batch, &due);
+            *merged += batch.count;
+            flushed = vm_flush(vm, due);
+            ept_merge_finish(&vm->ept, &batch);
+            if (!flushed)
+                return false;
+        }
+    }
+    /* The flushes are done, and this is the only CPU that has been in this EPT. */
+    (void)ept_reclaim(&vm->ept);
+    return true;
+}
+
+must_check bool vm_take_cold_tables(struct vm *vm, uint64_t gpa)
+{
+    enum ept_flush flush;
+    uint64_t taken = ept_take_cold(&vm->ept, gpa, vm->tables.limit / COLD_PART + 1, &flush);
+
+    vm->tables.taken_back += taken;
+    return vm_flush(vm, flush) && taken > 0;
+}
