@@ -10,6 +10,7 @@
 #define TEST_HOST_EPT_MODEL_H
 
 #include "ept/audit.h"
+#include "ept/cold.h"
 #include "ept/dump.h"
 #include "ept/misconfig.h"
 #include "ept/plant.h"
@@ -295,6 +296,14 @@ static inline void model_step(struct model *model)
         model_corrupt(model);
         break;
     case 22:
+        if (operation / 24 % 2 == 1) {
+            enum ept_flush flush;
+            uint64_t before = model->bed.ept.retired_count;
+            uint64_t taken = ept_take_cold(&model->bed.ept, 0, operation / 24, &flush);
+
+            require(taken <= operation / 24);
+            require(model->corrupted || model->bed.ept.retired_count >= before + taken);
+        }
         ept_reclaim(&model->bed.ept);
         model_audit(model);
         break;
