@@ -20,6 +20,39 @@ static void found(struct audit *audit, uint64_t *counter, uint64_t gpa)
         audit->result->first_bad_gpa = gpa;
 }
 
+/*
+ * A bad entry of a level: what the list has behind it is not reached until a fault has put the entry right,
+ * which it cannot always do. Counts the regions concerned.
+ */
+static void found_in_the_way(struct audit *audit, uint64_t *counter, uint64_t gpa, unsigned level)
+{
+    const struct ept_region_list *list = audit->ept->regions;
+    uint64_t last = gpa + (ept_level_size(level) - 1);
+
+    found(audit, counter, gpa);
+    for (unsigned n = 0; n < list->count; n++) {
+        const struct ept_region *region = &list->regions[n];
+
+        if (region->rights != 0 && region->gpa <= last && region->gpa + (region->size - 1) >= gpa)
+            audit->result->unreachable++;
+    }
+}
+
+/* Regions that no fault finds, or whose pages no entry can express. */
+static void audit_list(struct audit *audit)
+{
+    const struct ept_region_list *list = audit->ept->regions;
+
+    for (unsigned n = 0; n < list->count; n++) {
+        const struct ept_region *region = &list->regions[n];
+        bool in_order = n == 0 || region[-1].gpa + region[-1].size <= region->gpa;
+
+        if (!in_order || ept_region_check(list, region) != EPT_OK ||
+            ept_region_find(list, region->gpa) != region)
+            found(audit, &audit->result->unreachable, region->gpa);
+    }
+}
+
 /* Remembers a table in the scratch words, an open hash. True if it was there already. */
 static bool seen_before(struct audit *audit, uint64_t hpa)
 {
@@ -79,11 +112,24 @@ static bool listed(const struct audit *audit, uint64_t gpa, unsigned level, stru
     return true;
 }
 
+/* As ept_fault(), ept_map_one() and ept_plant() write leaves, with flags that a processor has set. */
+static bool canonical(const struct ept *ept, unsigned level, struct ept_entry leaf)
+{
+    uint64_t known = ept->caps.address_mask | EPT_RIGHTS | EPT_MEMORY_TYPE | EPT_IGNORE_PAT |
+                     EPT_SOFTWARE_PLANTED | EPT_ACCESSED | EPT_DIRTY;
+
+    known |= level > EPT_LEVEL_PT ? EPT_LARGE : EPT_SOFTWARE_TEMPORARY;
+    return (leaf.raw & ~known) == 0 &&
+           !(level > EPT_LEVEL_PT && ept->no_executable_large && (leaf.raw & EPT_EXECUTE) != 0);
+}
+
 static void audit_leaf(struct audit *audit, uint64_t gpa, unsigned level, struct ept_entry leaf)
 {
     const struct ept_audit_check *check = audit->check;
 
     audit->result->leaves[level]++;
+    if (!canonical(audit->ept, level, leaf))
+        found(audit, &audit->result->noncanonical, gpa);
     if ((leaf.raw & EPT_SOFTWARE_TEMPORARY) != 0)
         audit->result->temporary++;
     else if (!listed(audit, gpa, level, leaf))
@@ -105,14 +151,14 @@ static void audit_reference(struct audit *audit, uint64_t gpa, unsigned level, s
 
     for (unsigned above = level; above <= audit->ept->caps.levels; above++) {
         if (audit->path[above] == hpa) {
-            found(audit, &audit->result->cycles, gpa);
+            found_in_the_way(audit, &audit->result->cycles, gpa, level);
             return;
         }
     }
     if (table == NULL || (check->table != NULL && !check->table(check->context, hpa)))
-        found(audit, &audit->result->foreign_tables, gpa);
+        found_in_the_way(audit, &audit->result->foreign_tables, gpa, level);
     else if (seen_before(audit, hpa))
-        found(audit, &audit->result->shared, gpa);
+        found_in_the_way(audit, &audit->result->shared, gpa, level);
     else
         audit_table(audit, table, hpa, level - 1, gpa);
 }
@@ -137,7 +183,7 @@ static void audit_table(struct audit *audit, const struct ept_entry *table, uint
         else if (ept_is_good_leaf(audit->ept, level, entry))
             audit_leaf(audit, gpa, level, entry);
         else if (!ept_is_planted_leaf(level, entry))
-            found(audit, &audit->result->malformed, gpa);
+            found_in_the_way(audit, &audit->result->malformed, gpa, level);
     }
     audit->path[level] = 0;
 }
@@ -153,11 +199,13 @@ bool ept_audit(struct ept *ept, const struct ept_audit_check *check, struct ept_
 
     if (check->table != NULL && !check->table(check->context, ept->root))
         found(&audit, &result->foreign_tables, 0);
+    audit_list(&audit);
     (void)seen_before(&audit, ept->root);
     audit_table(&audit, ept->root_table, ept->root, ept->caps.levels, 0);
 
     accounted = result->tables + ept->retired_count;
     result->lost = ept->table_count > accounted ? ept->table_count - accounted : 0;
     return (result->foreign_tables | result->foreign_pages | result->cycles | result->shared |
-            result->malformed | result->unlisted | result->lost) == 0;
+            result->malformed | result->unlisted | result->noncanonical | result->unreachable |
+            result->lost) == 0;
 }

@@ -30,13 +30,17 @@ struct ept_audit {
     uint64_t malformed;      /* entries that are misconfigured, frozen, or not as the engine writes them */
     uint64_t unlisted; /* leaves outside of every region, or with more rights, another type or address than
                           theirs */
+    uint64_t noncanonical; /* leaves with a bit that the engine never sets, or of a size that it never gives
+                              them: a processor may take them, yet they are not its own */
+    uint64_t unreachable;  /* regions of the list that no fault can map: out of order or beyond a width; and
+                              parts of  regions with an entry on the way that is none of the engine's */
     uint64_t lost;   /* table frames taken that are neither reached, nor below a planted entry, nor retired */
     bool incomplete; /* scratch was too small: shared, lost are not exact */
     uint64_t first_bad_gpa; /* of the first finding, UINT64_MAX for none */
 };
 
-/* The VM does not run and no CPU uses the EPT. Returns true if nothing is wrong: all from foreign_tables to
- * lost 0. */
+/* The VM does not run, no CPU uses the EPT, and no dirty log runs. Returns true if nothing is wrong: all from
+ * foreign_tables to lost 0. */
 EPT_MUST_CHECK bool ept_audit(struct ept *ept, const struct ept_audit_check *check, struct ept_audit *result);
 
 #endif

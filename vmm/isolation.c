@@ -67,9 +67,9 @@ must_check bool isolation_check(struct vm *vm)
     ok = ept_audit(&vm->ept, &audit, &result);
     if (!ok && vm->faults_planted) { /* what it has spoilt itself and never touched again: such an entry maps
                                         nothing */
-        result.malformed = 0;
+        result.malformed = result.unreachable = 0;
         ok = result.foreign_tables + result.foreign_pages + result.cycles + result.shared + result.unlisted +
-                 result.lost ==
+                 result.noncanonical + result.lost ==
              0;
     }
     if (scratch != FRAME_ALLOC_FAILED)
@@ -81,10 +81,11 @@ must_check bool isolation_check(struct vm *vm)
     }
     console_printf(
         "adept: isolation: VIOLATION vm=%s foreign_pages=%llu foreign_tables=%llu cycles=%llu shared=%llu "
-        "malformed=%llu unlisted=%llu lost=%llu first_gpa=%#llx\n",
+        "malformed=%llu unlisted=%llu noncanonical=%llu unreachable=%llu lost=%llu first_gpa=%#llx\n",
         vm->config.name, (unsigned long long)result.foreign_pages, (unsigned long long)result.foreign_tables,
         (unsigned long long)result.cycles, (unsigned long long)result.shared,
         (unsigned long long)result.malformed, (unsigned long long)result.unlisted,
+        (unsigned long long)result.noncanonical, (unsigned long long)result.unreachable,
         (unsigned long long)result.lost, (unsigned long long)result.first_bad_gpa);
     return false;
 }

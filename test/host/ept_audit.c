@@ -121,6 +121,96 @@ static void test_damage(void **state)
     assert_true(bed_done(&bed));
 }
 
+/* Leaves that a processor may take, but that the engine would not write. */
+static void test_leaves_that_are_not_canonical(void **state)
+{
+    const unsigned bits[] = {7, 10, 11, 55, 56, 57, 58, 60, 61, 63};
+    struct bed bed;
+    struct ept_audit result;
+
+    (void)state;
+    start(&bed);
+    for (unsigned n = 0; n < sizeof(bits) / sizeof(bits[0]); n++) {
+        for (unsigned level = bits[n] == 7 ? 1 : 2; level >= 1; level--) {
+            uint64_t gpa = level == 2 ? 4 * MB : 0x5000;
+            uint64_t *entry = pool_entry(&bed.pool, &bed.ept, gpa, level);
+
+            *entry ^= EPT_BIT(bits[n]);
+            assert_false(audit(&bed, &result));
+            assert_int_equal(result.noncanonical, 1);
+            assert_int_equal(result.malformed, 0);
+            assert_int_equal(result.first_bad_gpa, gpa);
+            *entry ^= EPT_BIT(bits[n]);
+        }
+    }
+    *pool_entry(&bed.pool, &bed.ept, 4 * MB, 2) |= EPT_SOFTWARE_TEMPORARY; /* such pages are small */
+    assert_false(audit(&bed, &result));
+    assert_int_equal(result.noncanonical, 1);
+    *pool_entry(&bed.pool, &bed.ept, 4 * MB, 2) &= ~EPT_SOFTWARE_TEMPORARY;
+    for (unsigned level = 1; level <= 2; level++)
+        *pool_entry(&bed.pool, &bed.ept, level == 2 ? 4 * MB : 0x5000, level) |= EPT_ACCESSED | EPT_DIRTY;
+    assert_true(audit(&bed, &result));
+    assert_true(bed_done(&bed));
+
+    assert_true(bed_init(&bed, CAP_NO_1G, 40, 64));
+    assert_true(bed_add(&bed, EPT_REGION_RAM, 0, 4 * MB, 4 * GB, RWX));
+    assert_int_equal(ept_fault(&bed.ept, 0, 0).rights, RWX);
+    assert_true(audit(&bed, &result));
+    bed.ept.no_executable_large = true; /* a processor that such a page can stop */
+    assert_false(audit(&bed, &result));
+    assert_int_equal(result.noncanonical, 1);
+    assert_true(bed_done(&bed));
+}
+
+static void test_unreachable_regions(void **state)
+{
+    struct bed bed;
+    struct ept_audit result;
+    uint64_t *entry;
+
+    (void)state;
+    start(&bed);
+    bed.storage[1].size = 2 * TB; /* beyond the guest-physical width */
+    assert_false(audit(&bed, &result));
+    assert_int_equal(result.unreachable, 1);
+    assert_int_equal(result.first_bad_gpa, 2 * MB);
+    bed.storage[1].size = 6 * MB;
+    bed.storage[1].hpa = TB; /* beyond the physical one */
+    assert_false(audit(&bed, &result));
+    assert_int_equal(result.unreachable, 1);
+    bed.storage[1].hpa = 4 * GB + 2 * MB;
+    bed.storage[0].size = 3 * MB; /* overlap */
+    assert_false(audit(&bed, &result));
+    assert_int_equal(result.unreachable, 1);
+    bed.storage[0].size = 1 * MB;
+    assert_true(audit(&bed, &result));
+
+    /* An entry in the way: of the first region, of the second, of both, of none. */
+    entry = pool_entry(&bed.pool, &bed.ept, 0, 2);
+    *entry |= EPT_BIT(3);
+    assert_false(audit(&bed, &result));
+    assert_int_equal(result.malformed, 1);
+    assert_int_equal(result.unreachable, 1);
+    *entry &= ~EPT_BIT(3);
+    entry = pool_entry(&bed.pool, &bed.ept, 2 * MB, 2);
+    *entry |= EPT_BIT(13);
+    assert_false(audit(&bed, &result));
+    assert_int_equal(result.unreachable, 1);
+    assert_int_equal(result.first_bad_gpa, 2 * MB);
+    *entry &= ~EPT_BIT(13);
+    entry = pool_entry(&bed.pool, &bed.ept, 0, 3);
+    *entry ^= EPT_BIT(37); /* another's frame */
+    assert_false(audit(&bed, &result));
+    assert_int_equal(result.foreign_tables, 1);
+    assert_int_equal(result.unreachable, 2);
+    *entry ^= EPT_BIT(37);
+    pool_entry(&bed.pool, &bed.ept, 0, 3)[100] = bed.ept.root | RWX;
+    assert_false(audit(&bed, &result));
+    assert_int_equal(result.cycles, 1);
+    assert_int_equal(result.unreachable, 0);
+    assert_true(bed_done(&bed));
+}
+
 static void test_small_scratch(void **state)
 {
     struct bed bed;
@@ -142,6 +232,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sound),
         cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_leaves_that_are_not_canonical),
+        cmocka_unit_test(test_unreachable_regions),
         cmocka_unit_test(test_small_scratch),
     };
 

@@ -146,6 +146,87 @@ static void test_texts_and_kinds(void **state)
     assert_string_equal(ept_misconfig_reason_text(1u << 20), "?");
 }
 
+/* How the entry of each level is spoilt, by way of an address that has only this entry and those above it in
+ * common with 0x5000, and what is to be found. */
+static const struct spoilt {
+    uint64_t gpa;
+    enum ept_plant_kind kind;
+    uint32_t reason;
+    uint64_t offending;
+} spoilt[] = {
+    [1] = {0x5000, EPT_PLANT_MEMORY_TYPE_7, EPT_REASON_MEMORY_TYPE, 0x38},
+    [2] = {0x6000, EPT_PLANT_RESERVED_LOW, EPT_REASON_TABLE_BITS, 0x8},
+    [3] = {2 * MB, EPT_PLANT_RESERVED_ADDRESS, EPT_REASON_ADDRESS, UINT64_C(1) << 51},
+    [4] = {GB, EPT_PLANT_LARGE_PAGE, EPT_REASON_BIT_7, 0x80},
+};
+
+/*
+ * Every set of levels spoilt at the same time: the analyser names each of them, from the root on, with where
+ * the entry stands, its raw value, the bits and the reason. The processor has met the first and tells of
+ * none.
+ */
+static void test_all_levels_at_once(void **state)
+{
+    (void)state;
+    for (unsigned set = 0; set < 16; set++) {
+        struct bed bed;
+        struct ept_misconfig found;
+        unsigned n = 0;
+
+        assert_true(bed_init(&bed, CAP_NO_LARGE, 40, 64));
+        assert_true(bed_add(&bed, EPT_REGION_RAM, 0, 8 * GB, 16 * GB, RWX));
+        assert_int_equal(ept_fault(&bed.ept, 0x5000, 0).level, 1);
+        for (unsigned level = 1; level <= 4; level++) {
+            if ((set >> (level - 1) & 1) != 0)
+                assert_int_equal(ept_plant(&bed.ept, spoilt[level].gpa, level, spoilt[level].kind).status,
+                                 EPT_OK);
+        }
+        found = ept_misconfig_analyse(&bed.ept, 0x5000);
+        for (unsigned level = 4; level >= 1; level--) {
+            const struct ept_misconfig_entry *entry = &found.entries[n];
+            const uint64_t *slot = pool_entry(&bed.pool, &bed.ept, 0x5000, level);
+
+            if ((set >> (level - 1) & 1) == 0)
+                continue;
+            assert_true(n < found.count);
+            assert_int_equal(entry->level, level);
+            assert_int_equal(entry->reasons, spoilt[level].reason);
+            assert_int_equal(entry->offending, spoilt[level].offending);
+            assert_int_equal(entry->entry.raw, *slot);
+            assert_int_equal(entry->entry_hpa,
+                             POOL_BASE + (uint64_t)((const uint8_t *)slot - bed.pool.memory));
+            n++;
+        }
+        assert_int_equal(found.count, n);
+        assert_true(bed_done(&bed));
+    }
+}
+
+/* The address in a bad entry that nobody planted is not followed: what is below it is not named. */
+static void test_nothing_below_an_unknown_one(void **state)
+{
+    struct bed bed;
+    struct ept_misconfig found;
+
+    (void)state;
+    assert_true(bed_init(&bed, CAP_NO_LARGE, 40, 64));
+    assert_true(bed_add(&bed, EPT_REGION_RAM, 0, 8 * GB, 16 * GB, RWX));
+    assert_int_equal(ept_fault(&bed.ept, 0x5000, 0).level, 1);
+    *pool_entry(&bed.pool, &bed.ept, 0x5000, 1) |= EPT_BIT(3);
+    assert_int_equal(ept_misconfig_analyse(&bed.ept, 0x5000).count, 1);
+    *pool_entry(&bed.pool, &bed.ept, 0x5000, 3) |= EPT_BIT(5);
+    found = ept_misconfig_analyse(&bed.ept, 0x5000);
+    assert_int_equal(found.count, 1);
+    assert_int_equal(found.entries[0].level, 3);
+    assert_int_equal(ept_plant(&bed.ept, 512 * GB - GB, 4, EPT_PLANT_RESERVED_LOW).status, EPT_NOT_LISTED);
+    assert_int_equal(ept_plant(&bed.ept, 5 * GB, 4, EPT_PLANT_RESERVED_LOW).status, EPT_OK);
+    found = ept_misconfig_analyse(&bed.ept, 0x5000); /* above it, and reported */
+    assert_int_equal(found.count, 2);
+    assert_int_equal(found.entries[0].level, 4);
+    assert_int_equal(found.entries[1].level, 3);
+    assert_true(bed_done(&bed));
+}
+
 static void test_beyond_width(void **state)
 {
     struct bed bed;
@@ -162,6 +243,8 @@ int main(void)
         cmocka_unit_test(test_exhaustive_low_bits),
         cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_texts_and_kinds),
+        cmocka_unit_test(test_all_levels_at_once),
+        cmocka_unit_test(test_nothing_below_an_unknown_one),
         cmocka_unit_test(test_beyond_width),
     };
 

@@ -234,7 +234,7 @@ static inline void model_audit(struct model *model)
     require(!result.incomplete);
     require(sound || model->corrupted ||
             (model->frames_lost && (result.foreign_tables | result.cycles | result.shared | result.malformed |
-                                    result.unlisted) == 0));
+                                    result.unlisted | result.noncanonical | result.unreachable) == 0));
     ept_dump(&model->bed.ept, model_count_range, &ranges);
 }
 
@@ -309,12 +309,14 @@ static inline void model_step(struct model *model)
         break;
     default:
         operation = (unsigned)model_take(model, 1);
-        if (operation < 64)
+        if (operation < 64) {
             model->bed.pool.limit = operation < 16 ? model->bed.pool.in_use : MODEL_FRAMES;
-        else if (operation < 160)
+        } else if (operation < 160) {
             model_heal(model);
-        else
+        } else { /* a caller decides before anything is mapped */
+            (void)!ept_zap(&model->bed.ept, 0, UINT64_MAX);
             model->bed.ept.no_executable_large = operation & 1;
+        }
     }
     require(model->bed.ept.table_count == model->bed.pool.in_use);
     require(model->bed.pool.double_frees == 0);
