@@ -41,8 +41,7 @@ static struct ept_entry wanted_leaf(struct ept *ept, const struct ept_region *re
     struct ept_target target;
     struct ept_entry leaf;
 
-    /* A stand-in for a moment and a planted fault are not the list's. */
-    if (region->rights == 0 || gpa < region->gpa || (old.raw & EPT_SOFTWARE) != 0)
+    if (region->rights == 0 || gpa < region->gpa)
         return (struct ept_entry){0};
     ept_target_choose(ept, region, gpa, 0, &target);
     ept_target_for_log(ept, gpa, 0, &target);

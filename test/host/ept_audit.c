@@ -198,6 +198,8 @@ static void test_unreachable_regions(void **state)
     assert_int_equal(result.unreachable, 1);
     assert_int_equal(result.first_bad_gpa, 2 * MB);
     *entry &= ~EPT_BIT(13);
+    assert_true(bed_add(&bed, EPT_REGION_RAM, 16 * MB, 4 * KB, 4 * GB, 0)); /* wants none */
+    assert_true(audit(&bed, &result));
     entry = pool_entry(&bed.pool, &bed.ept, 0, 3);
     *entry ^= EPT_BIT(37); /* another's frame */
     assert_false(audit(&bed, &result));

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include "ept/merge.h"
+#include "ept/misconfig.h"
+#include "ept/plant.h"
 #include "ept/protect.h"
 #include "test/host/ept_processor.h"
 #include <sched.h>
@@ -236,6 +238,27 @@ static void test_dirty_log_loses_nothing(void **state)
     }
 }
 
+/* A stand-in and a planted fault give way to what the list says; a stand-in's dirty flag is not the page's.
+ */
+static void test_what_is_not_the_lists(void **state)
+{
+    struct bed bed;
+
+    (void)state;
+    assert_true(bed_init(&bed, CAP_NO_1G, 40, 64));
+    assert_true(bed_add(&bed, EPT_REGION_RAM, 0, 4 * MB, 4 * GB, RWX));
+    assert_int_equal(ept_map_one(&bed.ept, 0x5000, 0x7000, RW, MEMORY_TYPE_UC).status, EPT_OK);
+    assert_int_equal(ept_plant(&bed.ept, 0x6000, 1, EPT_PLANT_NO_EXECUTE).status, EPT_OK);
+    assert_int_equal(ept_plant(&bed.ept, 0x8000, 1, EPT_PLANT_WRITE_ONLY).status, EPT_OK);
+    assert_int_equal(ept_set_rights(&bed.ept, 0x5000, 0x4000, RX).flush, EPT_FLUSH_CONTEXT);
+    expect(&bed, 0x5000, 0x7000, RX, 1);
+    assert_int_equal(leaf_of(&bed, 0x5000).entry.raw & (EPT_SOFTWARE | EPT_DIRTY), 0);
+    assert_int_equal(leaf_of(&bed, 0x6000).entry.raw & EPT_SOFTWARE, 0);
+    assert_int_equal(ept_walk(&bed.ept, 0x8000).end, EPT_WALK_MISCONFIG); /* until it is met */
+    assert_int_equal(ept_repair(&bed.ept, 0x8000, EPT_READ).rights, RX);
+    assert_true(bed_done(&bed));
+}
+
 /* No frame for the split: the large page goes, and nothing is ever mapped with more than the list grants. */
 static void test_without_a_frame(void **state)
 {
@@ -321,6 +344,11 @@ static void test_remove_and_add(void **state)
     assert_int_equal(bed.list.count, 2);
     assert_int_equal(merge_again(&bed, 8 * MB, 2 * MB), 1);
     expect(&bed, 6 * MB, 16 * MB, RWX, 2);
+    assert_int_equal(ept_remove(&bed.ept, 10 * MB, 0x1000).flush,
+                     EPT_FLUSH_CONTEXT); /* one border alone divides */
+    expect(&bed, 10 * MB + 0x1000, 12 * MB, RWX, 1);
+    assert_int_equal(ept_remove(&bed.ept, 14 * MB - 0x1000, 0x1000).flush, EPT_FLUSH_CONTEXT);
+    expect(&bed, 12 * MB, 14 * MB - 0x1000, RWX, 1);
     assert_true(bed_done(&bed));
 }
 
@@ -328,8 +356,12 @@ static void test_type(void **state)
 {
     struct bed bed;
     struct mtrr_snapshot mtrr = {.cap = 8, .def_type = 0x800 | MEMORY_TYPE_WB, .phys_width = 40};
-    struct ept_region region = {
-        .size = 16 * MB, .hpa = 4 * GB, .kind = EPT_REGION_RAM, .rights = RWX, .type_from_mtrr = true};
+    struct ept_region region = {.size = 16 * MB,
+                                .hpa = 4 * GB,
+                                .kind = EPT_REGION_RAM,
+                                .rights = RWX,
+                                .memory_type = MEMORY_TYPE_WP,
+                                .type_from_mtrr = true}; /* then the type of its own says nothing */
 
     (void)state;
     assert_true(bed_init(&bed, CAP_NO_1G, 40, 64));
@@ -367,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_three_sizes),
         cmocka_unit_test(test_nothing_is_missing_for_another_cpu),
         cmocka_unit_test(test_dirty_log_loses_nothing),
+        cmocka_unit_test(test_what_is_not_the_lists),
         cmocka_unit_test(test_without_a_frame),
         cmocka_unit_test(test_no_executable_large),
         cmocka_unit_test(test_errors_change_nothing),
