@@ -79,6 +79,8 @@
 /*
  * SET_RIGHTS: changes the rights of the guest's own RAM in its memory map, as a board with such memory would have them.
  *     EBX = guest-physical address and ECX = length, both multiples of 4 KiB, EDX = rights (bit 0 read, 1 write, 2 execute).
+ * A large page that reaches beyond the range is split, and no other page of it is missing meanwhile; when its pages have equal rights
+ * again it is put together again.
  */
 #define HYPERCALL_SET_RIGHTS 0x41440008
 
