@@ -45,14 +45,15 @@ struct collection {
  */
 static bool clear_in_pages(struct ept_entry *slots, uint64_t bits, uint64_t flag)
 {
-    const uint64_t looked_at = flag | EPT_SOFTWARE_TEMPORARY;
+    const uint64_t wanted = flag == EPT_WRITE ? EPT_WRITE | EPT_READ : flag;
+    const uint64_t looked_at = wanted | EPT_SOFTWARE_TEMPORARY;
     bool cleared = false;
 
     for (; bits != 0; bits &= bits - 1) {
         uint64_t *slot = &slots[__builtin_ctzll(bits)].raw;
         uint64_t raw = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 
-        while ((raw & looked_at) == flag) {
+        while ((raw & looked_at) == wanted) {
             if (__atomic_compare_exchange_n(slot, &raw, raw & ~flag, false, __ATOMIC_ACQ_REL,
                                             __ATOMIC_ACQUIRE)) {
                 cleared = true;
