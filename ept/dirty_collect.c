@@ -64,28 +64,38 @@ static bool clear_in_pages(struct ept_entry *slots, uint64_t bits, uint64_t flag
     return cleared;
 }
 
+/* Makes a page of 2 MiB or more log again. False: it had not the flag, or is no page any more. */
+static bool rearm_large(const struct ept_dirty_log *log, uint64_t block, uint64_t flag,
+                        const struct ept_run *run, struct collection *collection)
+{
+    if (ept_clear_in_leaf(run->slots, run->level, flag) == 0)
+        return false;
+    collection->result.flush = EPT_FLUSH_CONTEXT;
+    /* PML logs one address of a large page, whatever else is written in it then. */
+    for (unsigned n = 0; n < BLOCK_WORDS; n++) {
+        uint64_t page = block * BLOCK_PAGES + n * UINT64_C(64);
+
+        if (page < log->pages)
+            collection->taken[n] =
+                log->pages - page < 64 ? (UINT64_C(1) << (log->pages - page)) - 1 : UINT64_MAX;
+    }
+    return true;
+}
+
 /* Makes the pages of a block log again. `flag`: what tells a page that was written, and goes. */
 static void rearm(struct ept *ept, const struct ept_dirty_log *log, uint64_t block, uint64_t flag,
                   struct collection *collection)
 {
     struct ept_run run;
 
-    if (!ept_find_run(ept, block * ept_level_size(EPT_LEVEL_PD), &run))
-        return; /* not mapped any more: whoever took the leaf has noted what it knew */
-    if (run.level > EPT_LEVEL_PT) {
-        if (ept_clear_in_leaf(run.slots, run.level, flag) == 0)
-            return;
-        collection->result.flush = EPT_FLUSH_CONTEXT;
-        /* PML logs one address of a large page, whatever else is written in it then. */
-        for (unsigned n = 0; n < BLOCK_WORDS; n++) {
-            uint64_t page = block * BLOCK_PAGES + n * UINT64_C(64);
-
-            if (page < log->pages)
-                collection->taken[n] =
-                    log->pages - page < 64 ? (UINT64_C(1) << (log->pages - page)) - 1 : UINT64_MAX;
-        }
+    /* A large page that another CPU splits meanwhile is looked for again: its parts have the flag. */
+    do {
+        if (!ept_find_run(ept, block * ept_level_size(EPT_LEVEL_PD), &run))
+            return; /* not mapped any more: whoever took the leaf has noted what it knew */
+    } while (run.level > EPT_LEVEL_PT && !rearm_large(log, block, flag, &run, collection) &&
+             ept_is_table(ept, run.level, ept_load(run.slots)));
+    if (run.level > EPT_LEVEL_PT)
         return;
-    }
     for (unsigned n = 0; n < BLOCK_WORDS; n++) {
         if (collection->taken[n] != 0 && clear_in_pages(&run.slots[n * 64], collection->taken[n], flag))
             collection->result.flush = EPT_FLUSH_CONTEXT;
