@@ -408,6 +408,28 @@ static void test_refusals(void **state)
     scene_done(&scene);
 }
 
+/* Who collects a page that another CPU has zapped must flush as well: the other may not have done so yet. */
+static void test_flush_of_another(void **state)
+{
+    (void)state;
+    for (enum ept_dirty_source source = EPT_DIRTY_PML; source < EPT_DIRTY_SOURCE_COUNT; source++) {
+        struct scene scene;
+        struct ept_dirty_collected collected;
+
+        scene_init(&scene, source, 1);
+        start(&scene);
+        assert_non_null(processor_access(&scene.processor, 0x5000, EPT_WRITE));
+        processor_drain(&scene.processor);
+        assert_int_equal(ept_zap(&scene.bed.ept, 0x5000, 4 * KB), EPT_FLUSH_CONTEXT);
+        collected = ept_dirty_collect(&scene.bed.ept, scene.bitmap);
+        assert_int_equal(collected.pages, 1);
+        assert_int_equal(collected.flush, EPT_FLUSH_CONTEXT);
+        assert_int_equal(ept_dirty_collect(&scene.bed.ept, scene.bitmap).flush, EPT_FLUSH_NONE);
+        assert_int_equal(ept_dirty_stop(&scene.bed.ept).status, EPT_OK);
+        scene_done(&scene);
+    }
+}
+
 /* A leaf that was planted to be write-only keeps its W: without it would be neither a page nor nothing. */
 static void test_planted_write_only(void **state)
 {
@@ -446,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_no_executable_large),
         cmocka_unit_test(test_pick),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_flush_of_another),
         cmocka_unit_test(test_planted_write_only),
     };
 
