@@ -32,7 +32,7 @@
 #include "test/host/ept_cpu.h"
 
 #ifdef __SANITIZE_THREAD__
-#define OPERATIONS 1650000u /* ten millions in all are asked for */
+#define OPERATIONS 1450000u /* ten millions in all are asked for */
 #else
 #define OPERATIONS 100000u
 #endif

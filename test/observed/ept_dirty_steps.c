@@ -241,7 +241,7 @@ static const struct operation operations[] = {
     {"used clear", CAP_ALL, prepare_harvest, operate_used_clear, 1, FLUSHES_MORE},
     {"log start", CAP_ALL, prepare_plain, operate_start, LOG_CONFIG, MAY_BE_LISTED},
     {"log stop", CAP_ALL, prepare_log, operate_stop, LOG_CONFIG, LOGGED},
-    {"log collect", CAP_ALL, prepare_log, operate_collect, LOG_CONFIG, LOGGED},
+    {"log collect", CAP_ALL, prepare_log, operate_collect, LOG_CONFIG, LOGGED | FLUSHES_MORE},
     {"log fault", CAP_ALL, prepare_log, operate_fault, 8 * LOG_CONFIG, LOGGED},
     {"log split", CAP_ALL, prepare_log, operate_split, 2 * LOG_CONFIG, LOGGED},
     {"log harvest", CAP_ALL, prepare_log, operate_harvest_logged, LOG_CONFIG, LOGGED},

@@ -363,6 +363,19 @@ static unsigned frame_at(const void *address)
     return offset < WORLD_FRAMES * (size_t)4096 ? (unsigned)(offset / 4096) : WORLD_FRAMES;
 }
 
+bool world_probed_word(const void *address)
+{
+    unsigned frame = frame_at(address), index = (unsigned)((uintptr_t)address % 4096 / 8);
+
+    if (frame == WORLD_FRAMES)
+        return true;
+    for (unsigned n = 0; world.level_of[frame] != 0 && n < world.probe_count; n++) {
+        if ((world.probes[n].gpa >> (12 + 9 * (world.level_of[frame] - 1)) & 511) == index)
+            return true;
+    }
+    return false;
+}
+
 void world_before(const struct memory_access *access)
 {
     unsigned frame = frame_at(access->address);

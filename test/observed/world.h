@@ -104,6 +104,8 @@ bool world_access_by_cached_table(const struct probe *probe, unsigned access);
 unsigned world_processors_use(const void *address);
 /* Notes what a processor that accesses the probed addresses at this moment may cache. */
 void world_note_cached(void);
+/* False for entries that lead to no probed address, and for frames that no processor may walk. */
+bool world_probed_word(const void *address);
 /* Is a write to this page still known: in its dirty flag, the log, the processor's log, a collection? */
 bool world_knows_write(const struct probe *probe);
 

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two and three operations of the engine, and guests that write meanwhile, in all interleavings with few
+ * preemptions: interleaving.h. The rules of world.h hold at every moment. In the end every frame is accounted
+ * for, every page can be had as the list says, and every write of a guest has been copied or is in the next
+ * collection. EPT_PREEMPTIONS in the environment sets how many there may be.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "ept/audit.h"
+#include "ept/harvest.h"
+#include "ept/merge.h"
+#include "ept/misconfig.h"
+#include "ept/plant.h"
+#include "ept/split.h"
+#include "ept/zap.h"
+#include "test/observed/interleaving.h"
+
+#define EPT   (&world.bed.ept)
+#define SMALL (4 * MB) /* pages of 4 KiB from here on */
+#define NEXT  (4 * MB + 0x1000)
+#define LARGE UINT64_C(0) /* pages of 2 MiB from here on */
+
+/* What guests have written, by probe; what was copied after a collection; a guest's cached translations. */
+static struct guests {
+    uint64_t contents[WORLD_PROBES], copy[WORLD_PROBES];
+    bool cached[ACTORS][WORLD_PROBES]; /* writable, and dirty where that matters */
+    bool inside[ACTORS];               /* in the middle of an access */
+    uint64_t flushes;
+} guests, guests_at_start;
+
+static bool may_unmap, may_plant;
+static unsigned variant;
+
+/* --- What a guest and a hypervisor do ---------------------------------------------------------------------
+ */
+
+/* One walk with its flags, each access by itself. False: a violation or a misconfiguration. */
+static bool guest_walk(uint64_t gpa)
+{
+    bool flags = world.bed.caps.accessed_dirty;
+    uint64_t table = EPT->root;
+
+    for (unsigned level = world.bed.caps.levels;; level--) {
+        uint64_t *slot = (uint64_t *)(void *)(world.bed.pool.memory + (table - POOL_BASE)) +
+                         (gpa >> (12 + 9 * (level - 1)) & 511);
+        uint64_t entry = actor_load(slot), wanted = entry;
+        bool leaf = level == 1 || (level <= 3 && (entry & EPT_LARGE) != 0);
+
+        if ((entry & 3) != 3 || (!leaf && (entry & 0x78) != 0) || (leaf && (entry >> 3 & 7) == 2))
+            return false;
+        if (flags)
+            wanted |= leaf ? EPT_ACCESSED | EPT_DIRTY : EPT_ACCESSED;
+        if (wanted != entry && !actor_replace(slot, entry, wanted)) {
+            level++;
+            continue;
+        }
+        if (leaf) {
+            if (world.page_modification_log && (entry & EPT_DIRTY) == 0)
+                world.modified[world.modified_count++] = gpa;
+            return true;
+        }
+        table = entry & EPT_ADDRESS;
+    }
+}
+
+static void guest_writes(unsigned probe)
+{
+    uint64_t gpa = world.probes[probe].gpa;
+    unsigned me = interleaving_actor();
+
+    for (unsigned tries = 0; tries < 20; tries++) {
+        (void)actor_load(&guests.flushes);
+        guests.inside[me] = true;
+        if (guests.cached[me][probe] || guest_walk(gpa)) {
+            guests.cached[me][probe] = true;
+            actor_add(&guests.contents[probe], 1);
+            guests.inside[me] = false;
+            return;
+        }
+        guests.inside[me] = false;
+        if (!ept_fault_resolved(ept_repair(EPT, gpa, EPT_WRITE).kind))
+            world_fail("a listed page cannot be had");
+    }
+    world_fail("a guest does not get on");
+}
+
+/* A shootdown: waits for guests in the middle of an instruction, and all drop what they have cached. */
+static void shoot_down(enum ept_flush flush)
+{
+    if (flush == EPT_FLUSH_NONE)
+        return;
+    actor_add(&guests.flushes, 1);
+    for (unsigned n = 0; n < ACTORS; n++) {
+        while (guests.inside[n])
+            interleaving_wait();
+    }
+    memset(guests.cached, 0, sizeof(guests.cached));
+}
+
+static void collect_and_copy(void)
+{
+    uint64_t bitmap[WORLD_PAGES / 64] = {0};
+    struct ept_dirty_collected collected;
+
+    ept_dirty_drain(EPT, world.modified, world.modified_count);
+    world.modified_count = 0;
+    collected = ept_dirty_collect(EPT, bitmap);
+    shoot_down(collected.flush);
+    for (unsigned n = 0; n < world.probe_count; n++) {
+        uint64_t page = world.probes[n].gpa >> 12;
+
+        if ((bitmap[page / 64] >> page % 64 & 1) != 0)
+            guests.copy[n] = actor_load(&guests.contents[n]);
+    }
+}
+
+/* --- Actors ------------------------------------------------------------------------------------------------
+ */
+
+static void fault(uint64_t gpa, unsigned access)
+{
+    const struct ept_fault_result result = ept_fault(EPT, gpa, access);
+
+    if (!ept_fault_resolved(result.kind))
+        world_fail("%s", ept_fault_kind_name(result.kind));
+    shoot_down(result.flush);
+}
+
+static void changed(struct ept_change change)
+{
+    if (change.status != EPT_OK && change.status != EPT_NOT_LISTED && change.status != EPT_UNSUPPORTED)
+        world_fail("%s", ept_status_text(change.status));
+    shoot_down(change.flush);
+}
+
+static void fault_small(void)
+{
+    fault(SMALL, EPT_READ);
+}
+static void fault_next(void)
+{
+    fault(NEXT, EPT_WRITE);
+}
+static void fault_large(void)
+{
+    fault(LARGE, EPT_WRITE);
+}
+static void zap_small(void)
+{
+    shoot_down(ept_zap(EPT, SMALL, 0x1000));
+}
+static void zap_large(void)
+{
+    shoot_down(ept_zap(EPT, LARGE, 0x1000));
+}
+static void zap_tables(void)
+{
+    shoot_down(ept_zap(EPT, 0, 8 * MB));
+}
+static void zap_all(void)
+{
+    shoot_down(ept_zap(EPT, 0, UINT64_MAX));
+}
+static void split_large(void)
+{
+    changed(ept_split(EPT, LARGE, 1));
+}
+static void plant_table(void)
+{
+    changed(ept_plant(EPT, SMALL, 2, EPT_PLANT_RESERVED_LOW));
+}
+static void plant_absent(void)
+{
+    changed(ept_plant(EPT, SMALL, 2, EPT_PLANT_NOT_PRESENT));
+}
+static void plant_leaf(void)
+{
+    changed(ept_plant(EPT, SMALL, 0, EPT_PLANT_WRITE_ONLY));
+}
+static void plant_large(void)
+{
+    changed(ept_plant(EPT, LARGE, 2, EPT_PLANT_MEMORY_TYPE_2));
+}
+static void stand_in(void)
+{
+    changed(ept_map_one(EPT, SMALL, 0x5000, R, MEMORY_TYPE_WB));
+}
+static void collect(void)
+{
+    collect_and_copy();
+}
+static void guest_small(void)
+{
+    guest_writes(0);
+}
+static void guest_large(void)
+{
+    guest_writes(2);
+    guest_writes(2);
+}
+static void guest_both(void)
+{
+    guest_writes(0);
+    guest_writes(0);
+}
+
+static void repair(void)
+{
+    struct ept_fault_result result = ept_repair(EPT, SMALL, EPT_READ);
+
+    if (!ept_fault_resolved(result.kind))
+        world_fail("%s", ept_fault_kind_name(result.kind));
+    shoot_down(result.flush);
+}
+
+static void harvested(void *context, uint64_t gpa, uint64_t size, uint64_t flags)
+{
+    (void)context;
+    for (unsigned n = 0; n < world.probe_count; n++) {
+        if (world.probes[n].gpa - gpa < size)
+            world.probes[n].reported |= flags;
+    }
+}
+
+static void harvest(void)
+{
+    shoot_down(ept_harvest(EPT, 0, 8 * MB, EPT_ACCESSED | EPT_DIRTY, harvested, NULL).flush);
+}
+
+/* With the flush that must be between, and what a processor then may not walk any more. */
+static void merge(void)
+{
+    struct ept_merge_batch batch = {0};
+    enum ept_flush flush;
+
+    if (ept_merge(EPT, 0, 2 * MB, EPT_LEVEL_PD, &batch, &flush) < 2 * MB)
+        world_fail("the batch is full");
+    if (batch.count != 0) {
+        shoot_down(flush);
+        ept_merge_finish(EPT, &batch);
+    }
+}
+
+/* --- Where they start --------------------------------------------------------------------------------------
+ */
+
+static void map(uint64_t gpa)
+{
+    if (!ept_fault_resolved(ept_fault(EPT, gpa, EPT_READ).kind))
+        world_fail("it cannot be mapped");
+}
+
+static void prepare_empty(void)
+{
+    if (!bed_add(&world.bed, EPT_REGION_RAM, 0, 4 * MB, GB, RWX) ||
+        !bed_add(&world.bed, EPT_REGION_RAM, 4 * MB, 4 * MB, 2 * GB + 4 * KB, RWX))
+        world_fail("regions");
+    world_probe(SMALL);
+    world_probe(NEXT);
+    world_probe(LARGE + 0x3000);
+    world_probe(LARGE + 0x1ff000);
+}
+
+static void prepare_mapped(void)
+{
+    prepare_empty();
+    map(SMALL);
+    map(NEXT);
+    map(LARGE);
+}
+
+static void prepare_split(void)
+{
+    prepare_mapped();
+    (void)!ept_split(EPT, LARGE, 1).flush;
+    (void)!ept_zap(EPT, LARGE + 0x3000, 0x1000);
+}
+
+/* A dirty log, by each source; each guest has written some pages before, and their translations are cached.
+ */
+static void prepare_log_of(unsigned pages)
+{
+    enum ept_dirty_source source = EPT_DIRTY_PML + variant % 3;
+
+    prepare_mapped();
+    EPT->caps.page_modification_log = true;
+    world.page_modification_log = source == EPT_DIRTY_PML;
+    if (ept_dirty_start(EPT, &world.log, source, 1 + variant / 3, WORLD_PAGES * UINT64_C(4096), world.words)
+            .status != EPT_OK)
+        world_fail("no log");
+    for (unsigned n = 0; n < pages; n++)
+        (void)!ept_fault_resolved(ept_fault(EPT, world.probes[n].gpa, EPT_WRITE).kind);
+    for (unsigned n = 0; n < pages; n++) {
+        if (!world_access(world.probes[n].gpa, EPT_WRITE))
+            world_fail("a page cannot be written");
+        guests.contents[n] = 1;
+        for (unsigned actor = 0; actor < ACTORS; actor++)
+            guests.cached[actor][n] = true;
+    }
+    ept_reclaim(EPT);
+}
+
+static void prepare_log(void)
+{
+    prepare_log_of(3);
+}
+
+static void prepare_log_of_one(void)
+{
+    prepare_log_of(1);
+}
+
+/* --- The search -------------------------------------------------------------------------------------------
+ */
+
+static void start(void)
+{
+    guests = guests_at_start;
+}
+
+static void finish(void)
+{
+    uint64_t scratch[2 * WORLD_FRAMES];
+    struct ept_audit_check check = {.scratch = scratch, .scratch_words = 2 * WORLD_FRAMES};
+    struct ept_audit audit;
+
+    if (!ept_audit(EPT, &check, &audit))
+        world_fail("audit: shared %llu, malformed %llu, unlisted %llu, lost %llu, at 0x%llx",
+                   (unsigned long long)audit.shared, (unsigned long long)audit.malformed,
+                   (unsigned long long)audit.unlisted, (unsigned long long)audit.lost,
+                   (unsigned long long)audit.first_bad_gpa);
+    if (EPT->table_count != world.bed.pool.in_use)
+        world_fail("frames are not counted");
+    if (EPT->dirty != NULL) {
+        collect_and_copy();
+        for (unsigned n = 0; n < world.probe_count; n++) {
+            if (guests.copy[n] != guests.contents[n])
+                world_fail("write %llu to 0x%llx is lost", (unsigned long long)guests.contents[n],
+                           (unsigned long long)world.probes[n].gpa);
+        }
+    } else if (!may_unmap) {
+        for (unsigned n = 0; n < world.probe_count; n++) {
+            if (guests.contents[n] != 0 && !world_knows_write(&world.probes[n]))
+                world_fail("a dirty flag of 0x%llx is lost", (unsigned long long)world.probes[n].gpa);
+        }
+    }
+    memset(world.level_of, 0, sizeof(world.level_of));
+    ept_reclaim(EPT);
+    for (unsigned n = 0; n < world.probe_count; n++) {
+        uint64_t gpa = world.probes[n].gpa;
+        struct translation now;
+
+        (void)!ept_fault_resolved(ept_repair(EPT, gpa, RWX).kind);
+        now = world_translate(gpa);
+        if (now.how != MAPPED || now.rights != RWX ||
+            now.hpa != (gpa < SMALL ? GB + gpa : 2 * GB + 4 * KB + gpa - SMALL))
+            world_fail("0x%llx is not as listed in the end", (unsigned long long)gpa);
+    }
+}
+
+static const struct scene {
+    const char *name;
+    void (*prepare)(void);
+    void (*actors[ACTORS])(void);
+    unsigned variants;
+    enum { KEEPS = 0, UNMAPS = 1, PLANTS = 2, STANDS_IN = 4 } may;
+} scenes[] = {
+    {"fault, fault", prepare_empty, {fault_small, fault_small}, 1, KEEPS},
+    {"fault, fault beside", prepare_empty, {fault_small, fault_next}, 1, KEEPS},
+    {"three faults", prepare_empty, {fault_small, fault_next, fault_large}, 1, KEEPS},
+    {"fault, zap", prepare_mapped, {fault_next, zap_small}, 1, UNMAPS},
+    {"fault, zap of its table", prepare_mapped, {fault_small, zap_tables}, 1, UNMAPS},
+    {"fault in nothing, zap of all", prepare_empty, {fault_small, zap_all}, 1, UNMAPS},
+    {"fault, zap of all", prepare_mapped, {fault_small, zap_all}, 1, UNMAPS},
+    {"zap, zap of its table", prepare_mapped, {zap_small, zap_tables}, 1, UNMAPS},
+    {"zap, zap", prepare_mapped, {zap_tables, zap_all}, 1, UNMAPS},
+    {"fault, zap, zap", prepare_mapped, {fault_small, zap_tables, zap_all}, 1, UNMAPS},
+    {"split, fault", prepare_mapped, {split_large, fault_large}, 1, KEEPS},
+    {"split, split", prepare_mapped, {split_large, split_large}, 1, KEEPS},
+    {"split, guest", prepare_mapped, {split_large, guest_large}, 1, KEEPS},
+    {"split, zap", prepare_mapped, {split_large, zap_large}, 1, UNMAPS},
+    {"split, zap of all", prepare_mapped, {split_large, zap_all}, 1, UNMAPS},
+    {"split, zap, fault", prepare_mapped, {split_large, zap_large, fault_large}, 1, UNMAPS},
+    {"plant, fault", prepare_mapped, {plant_table, fault_small}, 1, PLANTS},
+    {"plant, repair", prepare_mapped, {plant_table, repair}, 1, PLANTS},
+    {"plant not present, fault", prepare_mapped, {plant_absent, fault_next}, 1, PLANTS | UNMAPS},
+    {"plant, plant", prepare_mapped, {plant_table, plant_absent}, 1, PLANTS | UNMAPS},
+    {"plant, zap", prepare_mapped, {plant_table, zap_tables}, 1, PLANTS | UNMAPS},
+    {"plant, repair, plant", prepare_mapped, {plant_table, repair, plant_absent}, 1, PLANTS | UNMAPS},
+    {"plant, repair, zap", prepare_mapped, {plant_table, repair, zap_all}, 1, PLANTS | UNMAPS},
+    {"plant a leaf, guest", prepare_mapped, {plant_leaf, guest_small}, 1, PLANTS | UNMAPS},
+    {"plant a large page, split", prepare_mapped, {plant_large, split_large}, 1, PLANTS | UNMAPS},
+    {"stand-in, fault", prepare_mapped, {stand_in, fault_next}, 1, STANDS_IN},
+    {"stand-in, guest", prepare_mapped, {stand_in, guest_small}, 1, STANDS_IN | UNMAPS},
+    {"stand-in, zap", prepare_mapped, {stand_in, zap_tables}, 1, STANDS_IN | UNMAPS},
+    {"harvest, guest", prepare_mapped, {harvest, guest_both}, 1, KEEPS},
+    {"harvest, fault", prepare_mapped, {harvest, fault_next}, 1, KEEPS},
+    {"harvest, split, guest", prepare_mapped, {harvest, split_large, guest_large}, 1, KEEPS},
+    {"merge, fault", prepare_split, {merge, fault_large}, 1, UNMAPS},
+    {"merge, guest", prepare_split, {merge, guest_large}, 1, UNMAPS},
+    {"merge, harvest", prepare_split, {merge, harvest}, 1, UNMAPS},
+    {"collect, guest", prepare_log, {collect, guest_both}, 6, KEEPS},
+    {"collect, guest, large page", prepare_log, {collect, guest_large}, 6, KEEPS},
+    {"collect, fault", prepare_log, {collect, fault_next}, 6, KEEPS},
+    {"collect, zap", prepare_log, {collect, zap_small}, 6, UNMAPS},
+    {"collect, zap, guest", prepare_log, {collect, zap_small, guest_small}, 6, UNMAPS},
+    {"collect, zap, guest, one page written",
+     prepare_log_of_one,
+     {collect, zap_small, guest_small},
+     6,
+     UNMAPS},
+    {"collect, harvest, guest, one page written",
+     prepare_log_of_one,
+     {collect, harvest, guest_small},
+     6,
+     KEEPS},
+    {"collect, zap of its table, guest", prepare_log, {collect, zap_tables, guest_small}, 6, UNMAPS},
+    {"collect, harvest, guest", prepare_log, {collect, harvest, guest_small}, 6, KEEPS},
+    {"collect, split, guest", prepare_log, {collect, split_large, guest_large}, 6, KEEPS},
+    {"collect, stand-in, guest", prepare_log, {collect, stand_in, guest_small}, 6, STANDS_IN | UNMAPS},
+    {"collect, plant, guest", prepare_log, {collect, plant_leaf, guest_small}, 6, PLANTS | UNMAPS},
+};
+
+static void allow(struct probe *probe)
+{
+    const struct translation stand_in_page = {
+        .how = MAPPED, .rights = R, .hpa = 0x5000, .attributes = MEMORY_TYPE_WB << 3};
+    struct translation now = world_translate(probe->gpa), bad = {.how = MISCONFIGURED};
+
+    world_allow_listed(probe);
+    if (may_unmap || now.how == NOT_PRESENT)
+        world_allow_not_present(probe);
+    if (may_plant)
+        world_allow(probe, &bad);
+    if (probe->gpa == SMALL)
+        world_allow(probe, &stand_in_page);
+}
+
+static void run_scene(const struct scene *scene, unsigned preemptions)
+{
+    struct interleaving what = {.start = start, .finish = finish};
+    uint64_t count = 0;
+
+    memcpy(what.actors, scene->actors, sizeof(what.actors));
+    may_unmap = (scene->may & UNMAPS) != 0;
+    may_plant = (scene->may & PLANTS) != 0;
+    for (variant = 0; variant < scene->variants; variant++) {
+        guests = (struct guests){0};
+        world_init(CAP_NO_1G);
+        scene->prepare();
+        guests_at_start = guests;
+        world_flush();
+        for (unsigned n = 0; n < world.probe_count; n++)
+            allow(&world.probes[n]);
+        world_save();
+        count +=
+            interleave(&what, scene->actors[2] != NULL && preemptions > 2 ? preemptions - 1 : preemptions);
+        if (world.failure[0] != '\0') {
+            print_error("%s, variant %u, %s: %s\n", scene->name, variant, interleaving_text(), world.failure);
+            fail();
+        }
+        world_done();
+    }
+    print_message("%s: %llu interleavings\n", scene->name, (unsigned long long)count);
+    assert_true(count > scene->variants);
+}
+
+static void test_scenes(void **state)
+{
+    const char *preemptions = getenv("EPT_PREEMPTIONS");
+    const char *only = getenv("EPT_SCENE");
+
+    (void)state;
+    for (unsigned n = 0; n < sizeof(scenes) / sizeof(scenes[0]); n++) {
+        if (only == NULL || strcmp(only, scenes[n].name) == 0)
+            run_scene(&scenes[n], preemptions != NULL ? (unsigned)strtoul(preemptions, NULL, 10) : 2);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scenes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
