@@ -77,6 +77,24 @@ struct world {
 
 extern struct world world;
 
+/* The frame of a table, WORLD_FRAMES: it is none. */
+static inline unsigned world_frame(uint64_t hpa)
+{
+    return hpa >= POOL_BASE && hpa < POOL_BASE + WORLD_FRAMES * UINT64_C(4096)
+               ? (unsigned)((hpa - POOL_BASE) / 4096)
+               : WORLD_FRAMES;
+}
+
+static inline uint64_t *world_table(unsigned frame)
+{
+    return (uint64_t *)(void *)(world.bed.pool.memory + frame * (size_t)4096);
+}
+
+static inline bool world_is_leaf(uint64_t raw, unsigned level)
+{
+    return level == 1 || (level <= 3 && (raw & EPT_LARGE) != 0);
+}
+
 /* Remembers the first failure. */
 void world_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -90,6 +108,8 @@ void world_done(void);
 
 /* As a processor sees gpa at this moment. */
 struct translation world_translate(uint64_t gpa);
+/* True for an entry that is an EPT misconfiguration, by the manual. */
+bool world_misconfigured(uint64_t raw, unsigned level, bool leaf);
 /* True if two translations differ in what a guest can tell. */
 bool world_differ(const struct translation *one, const struct translation *other);
 
@@ -113,6 +133,7 @@ void world_allow(struct probe *probe, const struct translation *translation);
 /* What the region list says now, with any part of its rights. */
 void world_allow_listed(struct probe *probe);
 void world_allow_not_present(struct probe *probe);
+bool world_allowed(const struct probe *probe, const struct translation *now);
 
 /* Every processor drops what it has cached, and nobody is inside a table that is not linked any more. */
 void world_flush(void);
