@@ -192,6 +192,10 @@ TEST_CFLAGS := $(HOST_CFLAGS) -Wno-unused-parameter
 
 HOST_TESTS := $(patsubst test/host/%.c,$(BUILD)/host/%,$(sort $(wildcard test/host/*.c)))
 STRESS_TESTS := $(patsubst test/host/%.c,$(BUILD)/tsan/%,$(sort $(wildcard test/host/*_stress.c)))
+# Linked with the sources that are compiled for ThreadSanitizer, and with test/observed/memory_accesses.c in its place.
+OBSERVED_TESTS := $(patsubst test/observed/%.c,$(BUILD)/observed/%,$(sort $(wildcard test/observed/ept_*.c)))
+OBSERVED_OBJECTS := $(patsubst test/observed/%.c,$(BUILD)/observed/obj/%.o,$(sort $(wildcard test/observed/*.c)))
+.SECONDARY: $(OBSERVED_OBJECTS)
 FUZZERS := $(patsubst test/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard test/fuzz/*.c)))
 
 # $(call flavour,DIRECTORY,COMPILER,FLAGS FOR THE SOURCES): the pure sources built one way, as an archive.
@@ -218,13 +222,22 @@ $(BUILD)/tsan/%: test/host/%.c $(BUILD)/tsan/libpure.a $(BUILD)/tsan/flags
 	$(call say,TSAN,$@)
 	$(Q)$(HOSTCC) $(TEST_CFLAGS) $(TSAN_FLAGS) -MMD -MP -MF $@.d $< $(BUILD)/tsan/libpure.a -lcmocka -lpthread -o $@
 
+$(BUILD)/observed/obj/%.o: test/observed/%.c $(BUILD)/tsan/flags
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/observed/%: $(BUILD)/observed/obj/%.o $(filter-out $(BUILD)/observed/obj/ept_%,$(OBSERVED_OBJECTS)) $(BUILD)/tsan/libpure.a
+	$(call say,OBSERVE,$@)
+	$(Q)$(HOSTCC) -g $^ -lcmocka -lpthread -o $@
+
 $(BUILD)/fuzz/%: test/fuzz/%.c $(BUILD)/fuzz/libpure.a $(BUILD)/fuzz/flags
 	$(call say,FUZZ,$@)
 	$(Q)$(FUZZCC) $(TEST_CFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d $< $(BUILD)/fuzz/libpure.a -o $@
 
-.PHONY: host-tests stress-tests fuzzers print-pure-sources
+.PHONY: host-tests stress-tests observed-tests fuzzers print-pure-sources
 host-tests: $(HOST_TESTS)
 stress-tests: $(STRESS_TESTS)
+observed-tests: $(OBSERVED_TESTS)
 fuzzers: $(FUZZERS)
 print-pure-sources:
 	@printf '%s\n' $(PURE_SOURCES)
@@ -262,4 +275,4 @@ help:
 	    'make help         this' \
 	    'V=1 shows the commands; CLANG=1 builds with clang; CROSS_COMPILE= sets the toolchain prefix; BUILD= the directory'
 
--include $(OBJECTS:.o=.d) $(GUESTS:.bin=.d) $(addsuffix .d,$(HOST_TESTS) $(STRESS_TESTS) $(FUZZERS))
+-include $(OBJECTS:.o=.d) $(GUESTS:.bin=.d) $(addsuffix .d,$(HOST_TESTS) $(STRESS_TESTS) $(FUZZERS)) $(OBSERVED_OBJECTS:.o=.d)

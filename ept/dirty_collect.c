@@ -12,13 +12,11 @@ static void gather_run(struct ept *ept, const struct ept_run *run, void *context
 {
     struct ept_dirty_log *log = ept->dirty;
     uint64_t page = run->gpa >> PAGE_SHIFT, bits = 0;
-    enum ept_flush *flush = context;
 
+    (void)context;
     if (run->level > EPT_LEVEL_PT) {
-        if (ept_clear_in_leaf(run->slots, run->level, EPT_DIRTY) != 0) {
+        if (ept_clear_in_leaf(run->slots, run->level, EPT_DIRTY) != 0)
             ept_dirty_note_write(ept, run->gpa, run->level);
-            *flush = EPT_FLUSH_CONTEXT;
-        }
         return;
     }
     /* The log begins at 0, so a run begins where a word does. */
@@ -28,7 +26,6 @@ static void gather_run(struct ept *ept, const struct ept_run *run, void *context
             bits |= UINT64_C(1) << n % 64;
         if (bits != 0 && (n % 64 == 63 || n + 1 == run->count)) {
             ept_dirty_mark_word(log, (page + n) / 64, bits);
-            *flush = EPT_FLUSH_CONTEXT;
             bits = 0;
         }
     }
@@ -40,29 +37,42 @@ struct collection {
 };
 
 /*
- * ept_clear_in_leaf() of one flag in the level-1 slots that `bits` names; true if it was set in one. One test
- * does for an entry: an empty or a frozen one has neither D nor W. Kept out of its caller for its registers'
- * sake: this is what a collection costs by the page.
+ * ept_clear_in_leaf() of one flag in the level-1 slots that `bits` names. One test does for an entry: an empty
+ * or a frozen one has neither D nor W. Kept out of its caller for its registers' sake: this is what a
+ * collection costs by the page.
  */
-static __attribute__((noinline)) bool clear_in_pages(struct ept_entry *slots, uint64_t bits, uint64_t flag)
+static __attribute__((noinline)) void clear_in_pages(struct ept_entry *slots, uint64_t bits, uint64_t flag)
 {
-    const uint64_t looked_at = flag | EPT_SOFTWARE_TEMPORARY;
-    uint64_t cleared = 0;
+    const uint64_t wanted = flag == EPT_WRITE ? EPT_WRITE | EPT_READ : flag;
+    const uint64_t looked_at = wanted | EPT_SOFTWARE_TEMPORARY;
 
     do {
         uint64_t *slot = &slots[__builtin_ctzll(bits)].raw;
         uint64_t raw = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 
-        while ((raw & looked_at) == flag) {
-            if (__atomic_compare_exchange_n(slot, &raw, raw - flag, false, __ATOMIC_ACQ_REL,
+        while ((raw & looked_at) == wanted &&
+               !__atomic_compare_exchange_n(slot, &raw, raw - flag, false, __ATOMIC_ACQ_REL,
                                             __ATOMIC_ACQUIRE)) {
-                cleared = flag;
-                break;
-            }
         }
         bits &= bits - 1;
     } while (bits != 0);
-    return cleared != 0;
+}
+
+/* Makes a page of 2 MiB or more log again. False: it had not the flag, or is no page any more. */
+static bool rearm_large(const struct ept_dirty_log *log, uint64_t block, uint64_t flag,
+                        const struct ept_run *run, struct collection *collection)
+{
+    if (ept_clear_in_leaf(run->slots, run->level, flag) == 0)
+        return false;
+    /* PML logs one address of a large page, whatever else is written in it then. */
+    for (unsigned n = 0; n < BLOCK_WORDS; n++) {
+        uint64_t page = block * BLOCK_PAGES + n * UINT64_C(64);
+
+        if (page < log->pages)
+            collection->taken[n] =
+                log->pages - page < 64 ? (UINT64_C(1) << (log->pages - page)) - 1 : UINT64_MAX;
+    }
+    return true;
 }
 
 /* Makes the pages of a block log again. `flag`: what tells a page that was written, and goes. */
@@ -71,25 +81,17 @@ static void rearm(struct ept *ept, const struct ept_dirty_log *log, uint64_t blo
 {
     struct ept_run run;
 
-    if (!ept_find_run(ept, block * ept_level_size(EPT_LEVEL_PD), &run))
-        return; /* not mapped any more: whoever took the leaf has noted what it knew */
-    if (run.level > EPT_LEVEL_PT) {
-        if (ept_clear_in_leaf(run.slots, run.level, flag) == 0)
-            return;
-        collection->result.flush = EPT_FLUSH_CONTEXT;
-        /* PML logs one address of a large page, whatever else is written in it then. */
-        for (unsigned n = 0; n < BLOCK_WORDS; n++) {
-            uint64_t page = block * BLOCK_PAGES + n * UINT64_C(64);
-
-            if (page < log->pages)
-                collection->taken[n] =
-                    log->pages - page < 64 ? (UINT64_C(1) << (log->pages - page)) - 1 : UINT64_MAX;
-        }
+    /* A large page that another CPU splits meanwhile is looked for again: its parts have the flag. */
+    do {
+        if (!ept_find_run(ept, block * ept_level_size(EPT_LEVEL_PD), &run))
+            return; /* not mapped any more: whoever took the leaf has noted what it knew */
+    } while (run.level > EPT_LEVEL_PT && !rearm_large(log, block, flag, &run, collection) &&
+             ept_is_table(ept, run.level, ept_load(run.slots)));
+    if (run.level > EPT_LEVEL_PT)
         return;
-    }
     for (unsigned n = 0; n < BLOCK_WORDS; n++) {
-        if (collection->taken[n] != 0 && clear_in_pages(&run.slots[n * 64], collection->taken[n], flag))
-            collection->result.flush = EPT_FLUSH_CONTEXT;
+        if (collection->taken[n] != 0)
+            clear_in_pages(&run.slots[n * 64], collection->taken[n], flag);
     }
 }
 
@@ -134,7 +136,7 @@ struct ept_dirty_collected ept_dirty_collect(struct ept *ept, uint64_t *bitmap)
     if (log == NULL)
         return collection.result;
     if (log->source == EPT_DIRTY_FLAGS)
-        ept_for_each_run(ept, 0, log->pages << PAGE_SHIFT, gather_run, &collection.result.flush);
+        ept_for_each_run(ept, 0, log->pages << PAGE_SHIFT, gather_run, NULL);
     block_words = (size_t)(log->groups - log->blocks);
     for (size_t group = 0; group * 64 < block_words; group++) {
         uint64_t words = __atomic_exchange_n(&log->groups[group], 0, __ATOMIC_SEQ_CST);
@@ -147,5 +149,11 @@ struct ept_dirty_collected ept_dirty_collect(struct ept *ept, uint64_t *bitmap)
                 take_block(ept, log, word * 64 + (unsigned)__builtin_ctzll(blocks), bitmap, &collection);
         }
     }
+    /*
+     * Also where no flag was cleared here: then another CPU has taken the leaf or cleared its flag, and may
+     * not have carried its own flush out yet. Until then a processor writes on by what it has cached.
+     */
+    if (collection.result.pages != 0)
+        collection.result.flush = EPT_FLUSH_CONTEXT;
     return collection.result;
 }

@@ -38,13 +38,16 @@ static inline bool ept_is_guest_page(struct ept_entry entry)
 
 /*
  * Clears `flags` in a slot that translates a guest page of `level`, and returns which of them were set. 0
- * also when another CPU has put something else there.
+ * also when another CPU has put something else there. W without R is left alone: no processor writes by such
+ * an entry, which ept_plant() has made, and without W it would be no fault of that kind any more.
  */
 static inline uint64_t ept_clear_in_leaf(struct ept_entry *slot, unsigned level, uint64_t flags)
 {
     for (;;) {
         struct ept_entry entry = ept_load(slot);
 
+        if ((entry.raw & EPT_READ) == 0)
+            flags &= ~EPT_WRITE;
         if ((entry.raw & flags) == 0 || !ept_is_guest_page(entry) || !ept_entry_maps_page(entry, level))
             return 0;
         if (ept_replace(slot, entry, (struct ept_entry){entry.raw & ~flags}))

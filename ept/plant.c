@@ -161,7 +161,8 @@ static void spoil(struct ept *ept, uint64_t gpa, unsigned level, enum ept_plant_
     } else if (leaf) {
         planted.raw = ept_entry_present(planted) ? planted.raw | EPT_SOFTWARE_PLANTED : 0;
         *done = ept_replace(cursor.slot, cursor.entry, planted);
-        if (*done && planted.raw == 0)
+        /* A collection passes over a spoilt large page. */
+        if (*done)
             ept_dirty_flag_lost(ept, gpa, level, cursor.entry);
     } else {
         change->status = ept_planted_set(ept, cursor.slot, cursor.slot_hpa, cursor.entry, planted, done);

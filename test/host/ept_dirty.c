@@ -6,9 +6,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "ept/audit.h"
 #include "ept/dirty.h"
 #include "ept/harvest.h"
 #include "ept/merge.h"
+#include "ept/misconfig.h"
+#include "ept/plant.h"
 #include "ept/protect.h"
 #include "ept/split.h"
 #include "test/host/ept_processor.h"
@@ -405,6 +408,57 @@ static void test_refusals(void **state)
     scene_done(&scene);
 }
 
+/* Who collects a page that another CPU has zapped must flush as well: the other may not have done so yet. */
+static void test_flush_of_another(void **state)
+{
+    (void)state;
+    for (enum ept_dirty_source source = EPT_DIRTY_PML; source < EPT_DIRTY_SOURCE_COUNT; source++) {
+        struct scene scene;
+        struct ept_dirty_collected collected;
+
+        scene_init(&scene, source, 1);
+        start(&scene);
+        assert_non_null(processor_access(&scene.processor, 0x5000, EPT_WRITE));
+        processor_drain(&scene.processor);
+        assert_int_equal(ept_zap(&scene.bed.ept, 0x5000, 4 * KB), EPT_FLUSH_CONTEXT);
+        collected = ept_dirty_collect(&scene.bed.ept, scene.bitmap);
+        assert_int_equal(collected.pages, 1);
+        assert_int_equal(collected.flush, EPT_FLUSH_CONTEXT);
+        assert_int_equal(ept_dirty_collect(&scene.bed.ept, scene.bitmap).flush, EPT_FLUSH_NONE);
+        assert_int_equal(ept_dirty_stop(&scene.bed.ept).status, EPT_OK);
+        scene_done(&scene);
+    }
+}
+
+/* A leaf that was planted to be write-only keeps its W: without it would be neither a page nor nothing. */
+static void test_planted_write_only(void **state)
+{
+    static uint64_t words[64], bitmap[16], scratch[32];
+    struct ept_audit_check check = {.scratch = scratch, .scratch_words = 32};
+    struct ept_dirty_log log;
+    struct ept_audit audit;
+    struct bed bed;
+
+    (void)state;
+    assert_true(bed_init(&bed, CAP_NO_LARGE, 40, 16));
+    assert_true(bed_add(&bed, EPT_REGION_RAM, 0, 2 * MB, GB, RWX));
+    assert_int_equal(ept_dirty_start(&bed.ept, &log, EPT_DIRTY_WRITE_PROTECTION, 1, 2 * MB, words).status,
+                     EPT_OK);
+    for (uint64_t gpa = 0; gpa < 0x2000; gpa += 0x1000) {
+        assert_int_equal(ept_fault(&bed.ept, gpa, EPT_WRITE).kind, EPT_FAULT_INSTALLED);
+        assert_int_equal(ept_plant(&bed.ept, gpa, 1, EPT_PLANT_WRITE_ONLY).status, EPT_OK);
+    }
+    assert_int_equal(ept_dirty_collect(&bed.ept, bitmap).pages, 2);
+    assert_int_equal(ept_dirty_stop(&bed.ept).status, EPT_OK);
+    assert_int_equal(ept_dirty_start(&bed.ept, &log, EPT_DIRTY_WRITE_PROTECTION, 1, 2 * MB, words).status,
+                     EPT_OK);
+    assert_int_equal(ept_misconfig_analyse(&bed.ept, 0x1000).entries[0].reasons, EPT_REASON_WRITE_ONLY);
+    assert_true(ept_audit(&bed.ept, &check, &audit));
+    assert_int_equal(audit.planted, 2);
+    assert_int_equal(ept_dirty_stop(&bed.ept).status, EPT_OK);
+    assert_true(bed_done(&bed));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +468,8 @@ int main(void)
         cmocka_unit_test(test_no_executable_large),
         cmocka_unit_test(test_pick),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_flush_of_another),
+        cmocka_unit_test(test_planted_write_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

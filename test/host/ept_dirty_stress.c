@@ -16,9 +16,9 @@
 #include "ept/zap.h"
 #include "test/host/ept_pool.h"
 
-#define PAGES   4096u /* 16 MiB */
-#define WRITERS 3
-#define WRITES  40000u
+#define PAGES   4096u   /* 16 MiB */
+#define WRITERS 14      /* at most */
+#define WRITES  120000u /* of all of them */
 
 struct stress {
     struct bed bed;
@@ -27,7 +27,7 @@ struct stress {
     uint32_t contents[PAGES], copy[PAGES];
     pthread_rwlock_t
         running; /* held to read during an access; a flush takes it to write: no access goes on across it */
-    uint32_t writers_left;
+    uint32_t writers, writers_left;
     uint64_t collected;
 };
 
@@ -83,7 +83,7 @@ static void *write_pages(void *argument)
     struct writer *writer = argument;
     struct stress *stress = writer->stress;
 
-    for (unsigned n = 0; n < WRITES; n++) {
+    for (unsigned n = 0; n < WRITES / stress->writers; n++) {
         uint64_t page = next(&writer->random) % PAGES;
 
         if (n % 4 != 0)
@@ -146,7 +146,7 @@ static void *zap_all_the_time(void *argument)
     return NULL;
 }
 
-static void run(enum ept_dirty_source source, unsigned granularity)
+static void run(enum ept_dirty_source source, unsigned granularity, unsigned writer_count)
 {
     static struct stress stress;
     static struct writer writers[WRITERS];
@@ -164,17 +164,17 @@ static void run(enum ept_dirty_source source, unsigned granularity)
     assert_int_equal(pthread_rwlock_init(&stress.running, NULL), 0);
     change = ept_dirty_start(&stress.bed.ept, &stress.log, source, granularity, PAGES * 4096, stress.words);
     assert_int_equal(change.status, EPT_OK);
-    stress.writers_left = WRITERS;
-    for (unsigned n = 0; n < WRITERS; n++) {
+    stress.writers = stress.writers_left = writer_count;
+    for (unsigned n = 0; n < writer_count; n++) {
         writers[n] = (struct writer){
             .stress = &stress, .random = 88172645463325252 + n, .pml = source == EPT_DIRTY_PML};
         assert_int_equal(pthread_create(&threads[n], NULL, write_pages, &writers[n]), 0);
     }
-    assert_int_equal(pthread_create(&threads[WRITERS], NULL, collect_all_the_time, &stress), 0);
-    assert_int_equal(pthread_create(&threads[WRITERS + 1], NULL, zap_all_the_time, &stress), 0);
-    for (unsigned n = 0; n < WRITERS + 2; n++)
+    assert_int_equal(pthread_create(&threads[writer_count], NULL, collect_all_the_time, &stress), 0);
+    assert_int_equal(pthread_create(&threads[writer_count + 1], NULL, zap_all_the_time, &stress), 0);
+    for (unsigned n = 0; n < writer_count + 2; n++)
         assert_int_equal(pthread_join(threads[n], NULL), 0);
-    for (unsigned n = 0; n < WRITERS; n++)
+    for (unsigned n = 0; n < writer_count; n++)
         ept_dirty_drain(&stress.bed.ept, writers[n].log, writers[n].used);
     collect_and_copy(&stress);
     for (unsigned page = 0; page < PAGES; page++)
@@ -190,25 +190,32 @@ static void run(enum ept_dirty_source source, unsigned granularity)
     assert_true(bed_done(&stress.bed));
 }
 
+/* With the collector and the one that zaps there are 4, 8 and 16 threads. */
+static void run_all(enum ept_dirty_source source)
+{
+    for (unsigned granularity = 1; granularity <= 2; granularity++) {
+        run(source, granularity, 2);
+        run(source, granularity, 6);
+        run(source, granularity, 14);
+    }
+}
+
 static void test_pml(void **state)
 {
     (void)state;
-    run(EPT_DIRTY_PML, 1);
-    run(EPT_DIRTY_PML, 2);
+    run_all(EPT_DIRTY_PML);
 }
 
 static void test_flags(void **state)
 {
     (void)state;
-    run(EPT_DIRTY_FLAGS, 1);
-    run(EPT_DIRTY_FLAGS, 2);
+    run_all(EPT_DIRTY_FLAGS);
 }
 
 static void test_write_protection(void **state)
 {
     (void)state;
-    run(EPT_DIRTY_WRITE_PROTECTION, 1);
-    run(EPT_DIRTY_WRITE_PROTECTION, 2);
+    run_all(EPT_DIRTY_WRITE_PROTECTION);
 }
 
 int main(void)

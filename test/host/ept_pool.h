@@ -12,6 +12,8 @@
 
 #define POOL_BASE        UINT64_C(0x7e00000000) /* host-physical address of the first frame */
 #define POOL_END_OF_LIST UINT32_MAX
+#define POOL_POISON      0x5a /* fills frames that were given back: each entry is write-only, a misconfiguration \
+                               */
 
 /* IA32_VMX_EPT_VPID_CAP of a processor that has it all, and bits to take away. */
 #define CAP_ALL      UINT64_C(0x06734141)
@@ -27,7 +29,9 @@ struct pool {
     uint32_t count, free_head;
     uint32_t in_use, limit;
     uint64_t double_frees, allocations;
-    void (*on_alloc)(struct pool *pool); /* called once, before the next frame is handed out */
+    void (*on_alloc)(struct pool *pool);              /* called once, before the next frame is handed out */
+    void (*on_free)(struct pool *pool, uint64_t hpa); /* called for each frame that comes back */
+    uint32_t *uses;                                   /* how often each frame has been taken and given back */
     void *argument;
     pthread_mutex_t mutex;
 };
@@ -70,10 +74,14 @@ static inline void pool_free(void *context, uint64_t hpa)
     struct pool *pool = context;
     uint32_t n = (uint32_t)((hpa - POOL_BASE) / 4096);
 
+    if (pool->on_free != NULL)
+        pool->on_free(pool, hpa);
     pthread_mutex_lock(&pool->mutex);
     if (!pool_owns(pool, hpa)) {
         pool->double_frees++;
     } else {
+        __atomic_fetch_add(&pool->uses[n], 1, __ATOMIC_RELAXED);
+        memset(pool->memory + n * (size_t)4096, POOL_POISON, 4096);
         __atomic_store_n(&pool->taken[n], 0, __ATOMIC_RELAXED);
         pool->next[n] = pool->free_head;
         pool->free_head = n;
@@ -115,6 +123,7 @@ static inline void pool_init(struct pool *pool, uint32_t count)
     pool->memory = aligned_alloc(4096, count * (size_t)4096);
     pool->taken = calloc(count, 1);
     pool->next = calloc(count, sizeof(*pool->next));
+    pool->uses = calloc(count, sizeof(*pool->uses));
     for (uint32_t n = 0; n < count; n++)
         pool->next[n] = n + 1 < count ? n + 1 : POOL_END_OF_LIST;
     pthread_mutex_init(&pool->mutex, NULL);
@@ -126,6 +135,7 @@ static inline void pool_done(struct pool *pool)
     free(pool->memory);
     free(pool->taken);
     free(pool->next);
+    free(pool->uses);
 }
 
 /* The entry of a level that translates gpa, in a hierarchy that leads there; NULL if it does not. */
