@@ -2,6 +2,7 @@
 /* The lazy map: from an address and the region list to the largest page that may translate it. */
 #include "ept/map.h"
 #include "ept/dirty.h"
+#include "ept/page_type.h"
 #include "ept/table.h"
 #include "ept/zap.h"
 
@@ -63,7 +64,7 @@ static inline struct ept_entry target_leaf(const struct target *target, uint64_t
 static inline void choose(const struct ept *ept, const struct ept_region *region, uint64_t gpa,
                           unsigned access, struct target *target)
 {
-    enum memory_type type = (enum memory_type)region->memory_type;
+    enum memory_type type;
     uint64_t offset = region->hpa - region->gpa;
     unsigned level = EPT_LEVEL_PT;
 
@@ -76,11 +77,8 @@ static inline void choose(const struct ept *ept, const struct ept_region *region
             break;
         level = larger;
     }
-    if (region->type_from_mtrr) {
-        while (!mtrr_type_uniform(ept->mtrr, (gpa & ~(ept_level_size(level) - 1)) + offset,
-                                  ept_level_size(level), &type))
-            level--; /* 4 KiB always have one type */
-    }
+    while (!ept_page_type(ept, region, gpa & ~(ept_level_size(level) - 1), ept_level_size(level), &type))
+        level--; /* 4 KiB always have one type */
     target->attributes = region->rights | (uint64_t)type << EPT_MEMORY_TYPE_SHIFT;
     if (region->ignore_pat)
         target->attributes |= EPT_IGNORE_PAT;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Merging small pages into large ones. */
 #include "ept/merge.h"
+#include "ept/page_type.h"
 #include "ept/table.h"
 
 #define FLAGS (EPT_ACCESSED | EPT_DIRTY)
@@ -44,8 +45,7 @@ static bool is_wanted(const struct ept *ept, uint64_t gpa, unsigned level, struc
         region->rights != ept_entry_rights(leaf) ||
         region->hpa + (gpa - region->gpa) != ept_entry_address(leaf))
         return false;
-    type = (enum memory_type)region->memory_type;
-    if (region->type_from_mtrr && !mtrr_type_uniform(ept->mtrr, ept_entry_address(leaf), size, &type))
+    if (!ept_page_type(ept, region, gpa, size, &type))
         return false;
     return type == ept_entry_memory_type(leaf) &&
            !(ept->no_executable_large && (leaf.raw & EPT_EXECUTE) != 0);
