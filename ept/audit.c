@@ -2,6 +2,7 @@
 /* The audit: reaches every table once and asks about every frame. */
 #include "ept/audit.h"
 #include "ept/misconfig.h"
+#include "ept/page_type.h"
 #include "ept/planted.h"
 #include "ept/table.h"
 
@@ -79,11 +80,11 @@ static bool seen_before(struct audit *audit, uint64_t hpa)
 static bool granted(const struct ept *ept, const struct ept_region *region, uint64_t gpa, uint64_t hpa,
                     uint64_t size, struct ept_entry leaf)
 {
-    enum memory_type type = (enum memory_type)region->memory_type;
+    enum memory_type type;
 
     if ((ept_entry_rights(leaf) & ~(unsigned)region->rights) != 0 || region->hpa + (gpa - region->gpa) != hpa)
         return false;
-    if (region->type_from_mtrr && !mtrr_type_uniform(ept->mtrr, hpa, size, &type))
+    if (!ept_page_type(ept, region, gpa, size, &type))
         return false;
     return ept_entry_memory_type(leaf) == (unsigned)type &&
            ((leaf.raw & EPT_IGNORE_PAT) != 0) == region->ignore_pat;

@@ -37,8 +37,8 @@ struct collection {
 };
 
 /*
- * ept_clear_in_leaf() of one flag in the level-1 slots that `bits` names. One test does for an entry: an empty
- * or a frozen one has neither D nor W. Kept out of its caller for its registers' sake: this is what a
+ * ept_clear_in_leaf() of one flag in the level-1 slots that `bits` names. One test does for an entry: an
+ * empty or a frozen one has neither D nor W. Kept out of its caller for its registers' sake: this is what a
  * collection costs by the page.
  */
 static __attribute__((noinline)) void clear_in_pages(struct ept_entry *slots, uint64_t bits, uint64_t flag)
@@ -50,9 +50,9 @@ static __attribute__((noinline)) void clear_in_pages(struct ept_entry *slots, ui
         uint64_t *slot = &slots[__builtin_ctzll(bits)].raw;
         uint64_t raw = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 
-        while ((raw & looked_at) == wanted &&
-               !__atomic_compare_exchange_n(slot, &raw, raw - flag, false, __ATOMIC_ACQ_REL,
-                                            __ATOMIC_ACQUIRE)) {
+        while (
+            (raw & looked_at) == wanted &&
+            !__atomic_compare_exchange_n(slot, &raw, raw - flag, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         }
         bits &= bits - 1;
     } while (bits != 0);

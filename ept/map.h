@@ -55,6 +55,8 @@ struct ept {
     struct ept_region_list *regions;
     const struct mtrr_snapshot
         *mtrr; /* for regions with type_from_mtrr; set by the caller after ept_init(); NULL: UC */
+    struct mtrr_snapshot guest_mtrr; /* of ept_set_guest_mtrr() in page_type.h: the guest's own */
+    uint64_t guest_types_end;        /* from here on they say WB; 0: everywhere, and nobody looks at them */
     /*
      * Large pages are mapped without X and replaced by 4 KiB pages at the first fetch: for processors with
      * the erratum "Machine Check Error on Instruction Fetch when page size changes" (iTLB multihit). Set by

@@ -8,6 +8,7 @@
 
 #include "ept/dirty.h"
 #include "ept/map.h"
+#include "ept/page_type.h"
 
 /* What the list wants at an address: a leaf of any level is built from this. */
 struct ept_target {
@@ -37,7 +38,7 @@ static inline struct ept_entry ept_target_leaf(const struct ept_target *target, 
 static inline void ept_target_choose(const struct ept *ept, const struct ept_region *region, uint64_t gpa,
                                      unsigned access, struct ept_target *target)
 {
-    enum memory_type type = (enum memory_type)region->memory_type;
+    enum memory_type type;
     uint64_t offset = region->hpa - region->gpa;
     unsigned level = EPT_LEVEL_PT;
 
@@ -50,11 +51,8 @@ static inline void ept_target_choose(const struct ept *ept, const struct ept_reg
             break;
         level = larger;
     }
-    if (region->type_from_mtrr) {
-        while (!mtrr_type_uniform(ept->mtrr, (gpa & ~(ept_level_size(level) - 1)) + offset,
-                                  ept_level_size(level), &type))
-            level--; /* 4 KiB always have one type */
-    }
+    while (!ept_page_type(ept, region, gpa & ~(ept_level_size(level) - 1), ept_level_size(level), &type))
+        level--; /* 4 KiB always have one type */
     target->attributes = region->rights | (uint64_t)type << EPT_MEMORY_TYPE_SHIFT;
     if (region->ignore_pat)
         target->attributes |= EPT_IGNORE_PAT;

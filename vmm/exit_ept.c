@@ -7,6 +7,7 @@
 #include "arch/x86/memory.h"
 #include "ept/map.h"
 #include "ept/misconfig.h"
+#include "ept/page_type.h"
 #include "ept/qualification.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
@@ -179,8 +180,8 @@ static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_
     if (fault->kind == EPT_FAULT_DENIED_NX) {
         host_physical = region->hpa + (guest_physical_address - region->gpa);
         rights = region->rights | EPT_EXECUTE;
-        type = region->type_from_mtrr ? mtrr_type_at(&vcpu->vm->mtrr, host_physical).type
-                                      : (enum memory_type)region->memory_type;
+        if (!ept_page_type(&vcpu->vm->ept, region, guest_physical_address & ~PAGE_MASK, PAGE_SIZE, &type))
+            type = MEMORY_TYPE_UC;
         vcpu->result.code = RESULT_NX_IGNORED;
     } else {
         host_physical = bus_page(vcpu, region, guest_physical_address);

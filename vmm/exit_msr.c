@@ -8,10 +8,13 @@
 #include "arch/x86/memory.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
+#include "ept/page_type.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
 #include "vmm/guest_cpuid.h"
 #include "vmm/vm.h"
+#include "vmm/vm_flush.h"
+#include "vmm/vm_tables.h"
 #include "vmm/vmcs.h"
 
 #define MISC_ENABLE_FAST_STRINGS (UINT64_C(1) << 0)
@@ -86,8 +89,30 @@ static bool write_tsc(uint64_t value)
     return true;
 }
 
+/* Types that the guest's MTRRs give its memory become types of its EPT. */
+static bool write_mtrr(struct vm *vm, uint32_t msr, uint64_t value)
+{
+    const struct ept_region *last = &vm->regions.regions[vm->regions.count - 1];
+    uint64_t merged;
+
+    switch (guest_mtrr_write(&vm->guest_mtrr, msr, value)) {
+    case GUEST_MTRR_CHANGED:
+        /* What has one type again becomes large again. */
+        if (!vm_flush(vm, ept_set_guest_mtrr(&vm->ept, &vm->guest_mtrr)) ||
+            !vm_merge(vm, 0, last->gpa + last->size, &merged))
+            vm_end(vm, VM_FAILED, "INVEPT fails after a change of the MTRRs");
+        return true;
+    case GUEST_MTRR_SAME:
+        return true;
+    case GUEST_MTRR_NOT_ONE:
+    case GUEST_MTRR_INVALID:
+        break;
+    }
+    return false;
+}
+
 /* Those that the bitmap passes through never come here. */
-static bool read_msr(uint32_t msr, uint64_t *value)
+static bool read_msr(const struct vm *vm, uint32_t msr, uint64_t *value)
 {
     switch (msr) {
     case MSR_IA32_MISC_ENABLE:
@@ -99,11 +124,11 @@ static bool read_msr(uint32_t msr, uint64_t *value)
         *value = 0;
         return true;
     default:
-        return false;
+        return guest_mtrr_read(&vm->guest_mtrr, msr, value);
     }
 }
 
-static bool write_msr(uint32_t msr, uint64_t value)
+static bool write_msr(struct vm *vm, uint32_t msr, uint64_t value)
 {
     switch (msr) {
     case MSR_IA32_TIME_STAMP_COUNTER:
@@ -122,7 +147,7 @@ static bool write_msr(uint32_t msr, uint64_t value)
     case MSR_IA32_MISC_ENABLE:
         return value == MISC_ENABLE_FAST_STRINGS;
     default:
-        return false;
+        return write_mtrr(vm, msr, value);
     }
 }
 
@@ -131,7 +156,7 @@ enum exit_action exit_rdmsr(struct vcpu *vcpu)
     uint64_t *gpr = vcpu->registers.gpr;
     uint64_t value;
 
-    if (!read_msr((uint32_t)gpr[GPR_RCX], &value))
+    if (!read_msr(vcpu->vm, (uint32_t)gpr[GPR_RCX], &value))
         return exit_inject_gp(vcpu);
     gpr[GPR_RAX] = (uint32_t)value;
     gpr[GPR_RDX] = value >> 32;
@@ -142,7 +167,7 @@ enum exit_action exit_wrmsr(struct vcpu *vcpu)
 {
     const uint64_t *gpr = vcpu->registers.gpr;
 
-    if (!write_msr((uint32_t)gpr[GPR_RCX], (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX]))
+    if (!write_msr(vcpu->vm, (uint32_t)gpr[GPR_RCX], (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX]))
         return exit_inject_gp(vcpu);
-    return EXIT_ACTION_ADVANCE;
+    return vcpu->vm->end.verdict == VM_RUNNING ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;
 }

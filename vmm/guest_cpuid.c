@@ -15,11 +15,11 @@
 #define LEAF1_ECX_KNOWN                                                                                      \
     (1u << 0 | 1u << 1 | 1u << 9 | 1u << 12 | 1u << 13 | 1u << 17 | 1u << 19 | 1u << 20 | 1u << 22 |         \
      1u << 23 | 1u << 25 | 1u << 26 | 1u << 28 | 1u << 29 | 1u << 30)
-/* Leaf 1 EDX: FPU, VME, DE, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PAT, PSE-36, CLFSH, MMX, FXSR, SSE,
- * SSE2. */
+/* Leaf 1 EDX: FPU, VME, DE, PSE, TSC, MSR, PAE, CX8, SEP, MTRR, PGE, CMOV, PAT, PSE-36, CLFSH, MMX, FXSR,
+ * SSE, SSE2. */
 #define LEAF1_EDX_KNOWN                                                                                      \
-    (1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 11 | 1u << 13 |   \
-     1u << 15 | 1u << 16 | 1u << 17 | 1u << 19 | 1u << 23 | 1u << 24 | 1u << 25 | 1u << 26)
+    (1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 11 | 1u << 12 |   \
+     1u << 13 | 1u << 15 | 1u << 16 | 1u << 17 | 1u << 19 | 1u << 23 | 1u << 24 | 1u << 25 | 1u << 26)
 /*
  * Leaf 7 EBX: FSGSBASE, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, AVX512F/DQ, RDSEED, ADX, SMAP, IFMA,
  * CLFLUSHOPT, CLWB, AVX512CD, SHA, AVX512BW/VL.
@@ -28,9 +28,10 @@
     (1u << 0 | 1u << 3 | 1u << 5 | 1u << 7 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 16 | 1u << 17 | 1u << 18 | \
      1u << 19 | 1u << 20 | 1u << 21 | 1u << 23 | 1u << 24 | 1u << 28 | 1u << 29 | 1u << 30 | 1u << 31)
 #define LEAF7_EBX_INVPCID (1u << 10)
-/* Leaf 7 ECX: AVX512_VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ, RDPID. */
+/* Leaf 7 ECX: AVX512_VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ, LA57, RDPID. */
 #define LEAF7_ECX_KNOWN                                                                                      \
-    (1u << 1 | 1u << 2 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 14 | 1u << 22)
+    (1u << 1 | 1u << 2 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 14 |           \
+     1u << 16 | 1u << 22)
 #define LEAF7_ECX_RDPID (1u << 22)
 /* Leaf 80000001H. ECX: LAHF, LZCNT, PREFETCHW. EDX: SYSCALL, NX, 1 GiB pages, RDTSCP, LM. */
 #define LEAF81_ECX_KNOWN (1u << 0 | 1u << 5 | 1u << 8)
@@ -91,6 +92,7 @@ uint64_t guest_cpuid_cr4_bits(void)
     bits |= seven.ebx & (1u << 7) ? CR4_SMEP : 0;
     bits |= seven.ebx & (1u << 20) ? CR4_SMAP : 0;
     bits |= seven.ecx & (1u << 2) ? CR4_UMIP : 0;
+    bits |= seven.ecx & (1u << 16) ? CR4_LA57 : 0;
     return bits & vmx_shared_capabilities()->cr4_fixed1;
 }
 

@@ -5,6 +5,7 @@
 #include "drivers/console.h"
 #include "drivers/format.h"
 #include "ept/effective_type.h"
+#include "ept/page_type.h"
 #include "ept/qualification.h"
 #include "ept/walk.h"
 #include "vmm/guest_memory.h"
@@ -59,6 +60,21 @@ static enum memory_type print_mtrr(const struct report *report, uint64_t hpa)
                    (unsigned long long)hpa, memory_type_name(range.type), until, variable,
                    mtrr_source_text(range.source));
     return range.type;
+}
+
+/* What the guest's own MTRRs say, and what the two together make of the leaf. */
+static enum memory_type print_guest_mtrr(const struct report *report, enum memory_type machine)
+{
+    struct memory_type_range range = mtrr_range_at(&report->vm->guest_mtrr, report->gpa);
+    enum memory_type both = ept_combine_types(machine, range.type);
+    char until[24] = "end";
+
+    if (range.end != UINT64_MAX)
+        format(until, sizeof(until), "%#llx", (unsigned long long)range.end);
+    console_printf(LINE "guest-mtrr type=%s until=%s leaf=%s why=%s\n", LINE_ARGUMENTS(report),
+                   memory_type_name(range.type), until, memory_type_name(both),
+                   mtrr_source_text(range.source));
+    return both;
 }
 
 static void print_leaf(const struct report *report)
@@ -183,14 +199,17 @@ void memtype_report(struct vcpu *vcpu, uint64_t guest_physical_address)
 
     print_region(&report);
     if (report.walk.end == EPT_WALK_MAPPED) {
-        (void)print_mtrr(&report, report.walk.hpa);
+        (void)print_guest_mtrr(&report, print_mtrr(&report, report.walk.hpa));
         report.input.memory_type = report.walk.memory_type;
         report.input.ignore_pat = report.walk.ignore_pat;
     } else if (report.walk.end == EPT_WALK_NOT_PRESENT && report.region != NULL &&
                report.region->rights != 0) {
-        enum memory_type mtrr = print_mtrr(&report, report.region->hpa + (report.gpa - report.region->gpa));
+        enum memory_type machine =
+            print_mtrr(&report, report.region->hpa + (report.gpa - report.region->gpa));
 
-        report.input.memory_type = report.region->type_from_mtrr ? (uint8_t)mtrr : report.region->memory_type;
+        if (!report.region->type_from_mtrr)
+            machine = (enum memory_type)report.region->memory_type;
+        report.input.memory_type = (uint8_t)print_guest_mtrr(&report, machine);
         report.input.ignore_pat = report.region->ignore_pat;
     } else {
         console_printf(LINE "%s type=none why=no memory is reached: %s\n", LINE_ARGUMENTS(&report),

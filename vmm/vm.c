@@ -8,6 +8,7 @@
 #include "drivers/format.h"
 #include "ept/caps.h"
 #include "ept/eptp.h"
+#include "ept/page_type.h"
 #include "vmm/cpu.h"
 #include "vmm/exit_msr.h"
 #include "vmm/frame.h"
@@ -120,6 +121,8 @@ static bool create_ept(struct vm *vm, const struct ept_caps *caps)
         return false;
     }
     vm->ept.mtrr = &vm->mtrr;
+    guest_mtrr_reset(&vm->guest_mtrr, cpuid_physical_width());
+    (void)!ept_set_guest_mtrr(&vm->ept, &vm->guest_mtrr); /* nothing is mapped yet: no flush */
     vm->ept.no_executable_large = workaround_active(WORKAROUND_ITLB_MULTIHIT);
     vm->eptp = eptp_make(caps, vm->ept.root);
     if (cmdline_has_test(machine_options(), "ept-wrong-root"))

@@ -11,6 +11,7 @@
 #include "vmm/dirty_log.h"
 #include "vmm/guest_config.h"
 #include "vmm/guest_line.h"
+#include "vmm/guest_mtrr.h"
 #include "vmm/table_pool.h"
 #include "vmm/vcpu.h"
 #include "vmm/walk_check.h"
@@ -38,7 +39,8 @@ struct vm {
     struct ept_region regions_storage[VM_REGIONS_MAX];
     struct ept_region_list regions;
     struct ept ept;
-    struct mtrr_snapshot mtrr;
+    struct mtrr_snapshot mtrr;       /* the machine's */
+    struct mtrr_snapshot guest_mtrr; /* the guest's own, by guest_mtrr.h */
     struct table_pool tables;
     uint64_t eptp;
     bool faults_planted; /* by PLANT_FAULT: some may stand in the EPT to its end */

@@ -83,12 +83,17 @@ def line_then_silence(context, cpus):
 
 
 def tests(context):
+    # All modes and back: what exits are two writes of CR0.NE, which is the host's, and three accesses to CR8. The switches are free.
+    yield emulator_test(context, "mode-switches", GUEST="modes", CMDLINE="trace=stats",
+                        expect=[r"^adept: exits vm=modes reason=CR_ACCESS\(28\) count=5 "])
     for model in ("corei7_icelake_u", "corei5_arrandale_m520", "corei7_haswell_4770"):
         yield made_guest(context, f"reinject-{model}", "reinject", MODEL=model,
                          # An instruction whose exception is not delivered again would be executed, and exit, again: once each it must be.
                          expect=[r"^#\d+ .* RDMSR\(31\) .* -> inject #GP", r"^#\d+ .* EXCEPTION_NMI\(0\) .* -> inject #DB",
                                  r"^adept: exits vm=reinject reason=RDMSR\(31\) count=3 ",
                                  r"^adept: exits vm=reinject reason=EXCEPTION_NMI\(0\) count=3 "])
+        yield made_guest(context, f"mtrr-{model}", "mtrr", MODEL=model, CMDLINE="trace=stats")
+        yield made_guest(context, f"v86-{model}", "v86", MODEL=model, expect=[r"^\[v86\] \(\)$"], CMDLINE="trace=stats")
         yield made_guest(context, f"steps-{model}", "steps", MODEL=model, options="timeout=5", CMDLINE="trace=stats")
         yield made_guest(context, f"instructions-{model}", "instructions", MODEL=model,
                          expect=[r"^\[instructions\] outsb upwards, outsb downwards$", r"reason=XSETBV\(55\)",

@@ -16,6 +16,7 @@ def tests(context):
     yield emulator_test(context, "memtype-identity", GUEST="identity", CMDLINE="trace=none memtype=0xb8000,0x7c00,0xfee00000", expect=[
         *steps("identity", "0xb8000", r"region kind=MMIO range=0xa0000-0xbffff hpa=0xb8000 rights=RW- type=mtrr ipat=0",
                r"mtrr hpa=0xb8000 type=UC until=0x[0-9a-f]+ why=a fixed range",
+               r"guest-mtrr type=UC until=0xc0000 leaf=UC why=a fixed range",
                r"leaf page=4K entry=0x[0-9a-f]+ raw=0xb8[0-9a-f]{3} type=UC ipat=0 why=bits 5:3 of the leaf",
                r"pat pat=0x7040600070406 type=WB why=CR0\.PG = 0: .*", r"combined type=UC why=the leaf is UC: .*",
                r"cr0\.cd cd=0 guest_sees=0 why=.*", r"effective type=UC why=CR0\.CD = 0: as combined",
@@ -30,6 +31,7 @@ def tests(context):
                         CMDLINE="trace=none", forbid=[r"memtype: vm=other"], expect=[
         *steps("hello", "0x7c00", r"region kind=RAM range=0x0-0x9ffff hpa=0x[0-9a-f]+7c00 rights=RWX type=mtrr ipat=0",
                r"mtrr hpa=0x[0-9a-f]+7c00 type=WB until=0x[0-9a-f]+ why=.*",
+               r"guest-mtrr type=WB until=0xa0000 leaf=WB why=a fixed range",
                r"leaf page=\S+ entry=\S+ raw=\S+ type=WB ipat=0 why=.*",
                r"effective type=WB why=.*"),
         *steps("hello", "0xf0000", r"region kind=ROM .*", r"leaf page=none type=WB ipat=0 why=not present: .*",

@@ -15,6 +15,7 @@
 #include "ept/eptp.h"
 #include "ept/harvest.h"
 #include "ept/merge.h"
+#include "ept/page_type.h"
 #include "ept/misconfig.h"
 #include "ept/plant.h"
 #include "ept/protect.h"
@@ -264,6 +265,20 @@ static void cold_taken(void **state)
     assert_int_equal(flush, CONTEXT);
 }
 
+static void guest_mtrrs_change(void **state)
+{
+    struct mtrr_snapshot mtrr = {.def_type = 0x806, .phys_width = 40};
+
+    (void)state;
+    assert_int_equal(ept_set_guest_mtrr(&bed.ept, &mtrr), NONE); /* WB, as it was */
+    mtrr.variable_count = 1;
+    mtrr.variable[0].base = GB / 2;
+    mtrr.variable[0].mask = 0xffffe00800;
+    assert_int_equal(ept_set_guest_mtrr(&bed.ept, &mtrr), NONE); /* UC, where nothing is mapped */
+    mtrr.variable[0].base = 0;
+    assert_int_equal(ept_set_guest_mtrr(&bed.ept, &mtrr), CONTEXT);
+}
+
 static void becomes_misconfigured(void **state)
 {
     (void)state;
@@ -346,6 +361,7 @@ static const struct CMUnitTest tests[] = {
     ROW("stop of a dirty log", log_stops),
     ROW("merge", merged),
     ROW("cold tables taken, or only their A cleared", cold_taken),
+    ROW("the guest's MTRRs change a page's type", guest_mtrrs_change),
     ROW("becomes misconfigured (plant)", becomes_misconfigured),
     ROW("a bad entry of unknown origin above level 1 is cleared", bad_entry_of_unknown_origin),
     ROW("ignored and software bits", ignored_bits),
