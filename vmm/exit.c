@@ -112,6 +112,7 @@ static enum exit_action entry_failure_exit(struct vcpu *vcpu, uint32_t reason)
 {
     if ((reason & EXIT_REASON_BASIC_MASK) == EXIT_ENTRY_MACHINE_CHECK)
         __asm__ volatile("int $18" : : : "memory"); /* the host's handler prints the banks and decides */
+    vcpu->entry_failed = true;
     vm_end(vcpu->vm, VM_FAILED, "VM entry failed: %s(%u) qualification=%#llx",
            exit_reason_name(reason & EXIT_REASON_BASIC_MASK), reason & EXIT_REASON_BASIC_MASK,
            (unsigned long long)vmcs_read(VMCS_EXIT_QUALIFICATION));
@@ -127,6 +128,7 @@ must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcom
         vm_end(vcpu->vm, VM_FAILED, "VM entry failed: VMfailInvalid: no current VMCS");
         return EXIT_ACTION_STOP;
     }
+    vcpu->entry_failed = true;
     error = vmcs_read(VMCS_VM_INSTRUCTION_ERROR);
     vm_end(vcpu->vm, VM_FAILED, "VM entry failed: error %u: %s", (unsigned)error, vmx_error_text(error));
     return EXIT_ACTION_STOP;

@@ -8,6 +8,8 @@
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
 #include "vmm/cpu.h"
+#include "vmm/entry_report.h"
+#include "vmm/entry_test.h"
 #include "vmm/exit.h"
 #include "vmm/frame.h"
 #include "vmm/guest_cpuid.h"
@@ -100,6 +102,8 @@ void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
     trace_name_vm(vcpu->vm->id, vcpu->vm->config.name, vcpu->started);
     if (!load(vcpu, cpu))
         return;
+    entry_test(vcpu);
+    (void)entry_report(vcpu->vm->config.name); /* the processor has the last word */
     vcpu->ran = true;
     cpu->vm = vcpu->vm;
     while (vcpu->vm->end.verdict == VM_RUNNING) {

@@ -71,6 +71,7 @@ struct vcpu {
         misconfig; /* what the last misconfiguration exit was about; level 0: nothing was found */
     uint64_t nmi_count, external_interrupt_count;
     bool ran;
+    bool entry_failed; /* the last VM entry did, and the report says why */
 };
 
 /* Makes the vCPU of `vm`: allocates its VMCS. Any CPU, before it runs. false: no memory. */

@@ -8,6 +8,7 @@
 #include "drivers/console.h"
 #include "drivers/format.h"
 #include "vmm/cpu.h"
+#include "vmm/entry_report.h"
 #include "vmm/ept_dump.h"
 #include "vmm/guest_memory.h"
 #include "vmm/guest_output.h"
@@ -104,6 +105,8 @@ static void print_crash(struct vcpu *vcpu)
 
     console_printf("adept: report: vm=%s cpu=%u ended: %s\n", vm->config.name, vcpu->cpu->percpu->index,
                    vm->end.why);
+    if (vcpu->entry_failed && entry_report(vm->config.name) == 0)
+        console_printf("adept: entry-check: vm=%s no rule of the manual is broken\n", vm->config.name);
     print_registers(vcpu);
     print_segments();
     print_event();
