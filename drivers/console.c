@@ -138,6 +138,18 @@ size_t console_try_write(const char *text, size_t length)
     return taken;
 }
 
+int console_try_read(void)
+{
+    int character;
+
+    if (in_panic() || !spinlock_try_lock(&console.lock)) {
+        return -1;
+    }
+    character = uart_get(&console.devices.uart);
+    spinlock_unlock(&console.lock);
+    return character;
+}
+
 void console_flush(void)
 {
     bool locked = lock_or_give_up();

@@ -74,6 +74,10 @@ void console_vprintf(const char *format, va_list arguments) printf_like(1, 0);
  */
 size_t console_try_write(const char *text, size_t length) must_check;
 
+/* The next character that was typed at the UART, -1 for none, or while another CPU uses the console. Never
+ * waits. */
+int console_try_read(void);
+
 /* Waits, bounded, until the screens show everything and the UART has sent everything. */
 void console_flush(void);
 

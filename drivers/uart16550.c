@@ -226,6 +226,20 @@ void uart_write(struct uart16550 *uart, const char *text, size_t length)
     }
 }
 
+int uart_get(struct uart16550 *uart)
+{
+    uint8_t status;
+
+    if (!uart->present) {
+        return -1;
+    }
+    status = uart_read(uart, UART_LINE_STATUS);
+    if (status == NOTHING_THERE || (status & LINE_STATUS_DATA_READY) == 0) {
+        return -1;
+    }
+    return uart_read(uart, UART_DATA);
+}
+
 bool uart_flush(struct uart16550 *uart)
 {
     if (!uart->present) {

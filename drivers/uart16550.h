@@ -58,6 +58,9 @@ size_t uart_put(struct uart16550 *, const char *text, size_t length);
  * stuck and the rest lost. */
 void uart_write(struct uart16550 *, const char *text, size_t length);
 
+/* The next byte that has arrived, -1 without one. Never waits; what the line mangled is taken as it came. */
+int uart_get(struct uart16550 *);
+
 /* Waits until the last stop bit is out. False when it did not get there in time. */
 bool uart_flush(struct uart16550 *);
 

@@ -7,6 +7,7 @@
 #include "arch/x86/apic.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
+#include "arch/x86/sleep.h"
 #include "arch/x86/spinlock.h"
 #include "arch/x86/tsc.h"
 #include "drivers/console.h"
@@ -100,6 +101,24 @@ static void interrupt_to_self(void)
         console_printf("adept: interrupt: could not be sent\n");
 }
 
+/* Asleep for so long, by the TSC: with the alarm of the local APIC, in steps when it is more than one may be.
+ */
+static void sleep_a_while(void)
+{
+    static const uint64_t microseconds[] = {100, 1000, CPU_SLEEP_MAX_US};
+
+    (void)apic_timer_khz(); /* the first call measures it */
+    for (unsigned i = 0; i < array_count(microseconds); i++) {
+        uint64_t start = tsc_read(), ticks;
+
+        cpu_sleep(microseconds[i]);
+        ticks = tsc_read() - start;
+        console_printf("adept: sleep: asked_us=%llu slept_us=%llu timer_khz=%llu\n",
+                       (unsigned long long)microseconds[i], (unsigned long long)(ticks * 1000 / tsc_khz()),
+                       (unsigned long long)apic_timer_khz());
+    }
+}
+
 /* The other CPU faults while this one prints. */
 static void print_until_stopped(void)
 {
@@ -152,6 +171,8 @@ void host_test_run(void)
         nmi_to_self();
     if (cmdline_has_test(options, "guest-interrupt"))
         interrupt_to_self();
+    if (cmdline_has_test(options, "host-sleep"))
+        sleep_a_while();
     if (cmdline_has_test(options, "host-absent-msr"))
         absent_msr();
     if (cmdline_has_test(options, "host-exception"))

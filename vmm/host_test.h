@@ -10,10 +10,10 @@
 struct vm;
 
 /*
- * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi, guest-interrupt and
- * host-absent-msr return; host-exception (#PF), host-exception-ap (the same on cpu=1 while this CPU prints),
- * host-write-text, host-execute-data, host-undefined (#UD), host-stack-overflow and host-panic end the
- * machine.
+ * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi, guest-interrupt,
+ * host-sleep and host-absent-msr return; host-exception (#PF), host-exception-ap (the same on cpu=1 while
+ * this CPU prints), host-write-text, host-execute-data, host-undefined (#UD), host-stack-overflow and
+ * host-panic end the machine.
  */
 void host_test_run(void);
 

@@ -11,6 +11,7 @@
 #include "arch/x86/paging.h"
 #include "arch/x86/port.h"
 #include "arch/x86/spinlock.h"
+#include "arch/x86/tsc.h"
 
 /* Register numbers: times 16 the offset in xAPIC mode, plus 0x800 the MSR in x2APIC mode. */
 #define APIC_ID        0x02
@@ -30,6 +31,12 @@
 #define LVT_DELIVERY_MODE    (7u << 8)
 #define LVT_DELIVERY_NMI     (4u << 8)
 #define LVT_STANDARD_COUNT   6
+
+#define APIC_TIMER_INITIAL 0x38
+#define APIC_TIMER_CURRENT 0x39
+#define APIC_TIMER_DIVIDE  0x3e
+#define TIMER_DIVIDE_BY_1  0xb
+#define TIMER_MEASURE_US   2000
 
 #define ICR_NMI             (4u << 8)
 #define ICR_INIT            (5u << 8)
@@ -188,6 +195,46 @@ must_check bool apic_send_nmi(uint32_t id)
 must_check bool apic_send_fixed(uint32_t id, uint8_t vector)
 {
     return send(id, ICR_ASSERT | vector);
+}
+
+void apic_timer_start(uint32_t ticks, uint8_t vector)
+{
+    enum apic_mode mode = apic_mode();
+
+    if (mode == APIC_ABSENT || (mode == APIC_XAPIC && registers == NULL))
+        return;
+    apic_write(mode, APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
+    /* Bits 18:17 0: one-shot. SDM vol. 3, "Local Vector Table". */
+    apic_write(mode, APIC_LVT_TIMER, ticks == 0 ? LVT_MASKED | vector : vector);
+    apic_write(mode, APIC_TIMER_INITIAL, ticks);
+}
+
+static uint64_t measure_timer(void)
+{
+    enum apic_mode mode = apic_mode();
+    uint32_t left;
+
+    if (mode == APIC_ABSENT || (mode == APIC_XAPIC && registers == NULL))
+        return 0;
+    apic_write(mode, APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
+    apic_write(mode, APIC_LVT_TIMER, LVT_MASKED | SPURIOUS_VECTOR);
+    apic_write(mode, APIC_TIMER_INITIAL, UINT32_MAX);
+    delay_us(TIMER_MEASURE_US);
+    left = apic_read(mode, APIC_TIMER_CURRENT);
+    apic_write(mode, APIC_TIMER_INITIAL, 0);
+    return (uint64_t)(UINT32_MAX - left) * 1000 / TIMER_MEASURE_US;
+}
+
+uint64_t apic_timer_khz(void)
+{
+    static uint64_t khz;
+    static bool measured; /* atomic; two CPUs that measure at a time find the same */
+
+    if (!__atomic_load_n(&measured, __ATOMIC_ACQUIRE)) {
+        __atomic_store_n(&khz, measure_timer(), __ATOMIC_RELAXED);
+        __atomic_store_n(&measured, true, __ATOMIC_RELEASE);
+    }
+    return __atomic_load_n(&khz, __ATOMIC_RELAXED);
 }
 
 void pic_mask(void)

@@ -34,6 +34,14 @@ must_check bool apic_send_startup(uint32_t id, uint8_t page);
 must_check bool apic_send_nmi(uint32_t id);
 must_check bool apic_send_fixed(uint32_t id, uint8_t vector);
 
+/*
+ * The calling CPU's timer, one-shot: after `ticks` of its own rate, 0 stops it, one interrupt of this vector.
+ * apic_timer_khz() is that rate: measured against the TSC at the first call (2 ms), 0 if there is no local
+ * APIC or its timer does not count. The rate is the same on every CPU.
+ */
+void apic_timer_start(uint32_t ticks, uint8_t vector);
+uint64_t apic_timer_khz(void);
+
 /* Ends the interrupt in service on the calling CPU; nothing without a local APIC. */
 void apic_end_of_interrupt(void);
 

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "arch/x86/apic.h"
 #include "arch/x86/percpu.h"
 
 struct fixup {
@@ -31,6 +32,11 @@ void exception_dispatch(struct exception_frame *frame)
     if (frame->vector == VECTOR_NMI) {
         __atomic_add_fetch(&percpu()->nmi_count, 1, __ATOMIC_RELAXED);
         exception_nmi(frame);
+        return;
+    }
+    if (frame->vector >= VECTOR_FIRST_INTERRUPT) {
+        if (frame->vector != VECTOR_SPURIOUS) /* a spurious one is not in service */
+            apic_end_of_interrupt();
         return;
     }
     fixup = fixup_of(frame);

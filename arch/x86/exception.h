@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Host exceptions. The stubs in exception_entry.asm build a struct exception_frame and call
- * exception_dispatch(), which counts and survives an NMI, sends a fault that the fix-up table knows to its
- * landing place, and hands all else to exception_report().
+ * exception_dispatch(), which counts and survives an NMI, acknowledges an interrupt (one only wakes a CPU
+ * that sleeps), sends a fault that the fix-up table knows to its landing place, and hands all else to
+ * exception_report().
  *
  * The fix-up table is the section .fixup: pairs of 64-bit addresses, the instruction that may fault and where
  * to go on then, between fixup_start and fixup_end (linker.ld). #GP, #UD and #PF are fixed up.
@@ -25,6 +26,10 @@
 #define VECTOR_GP  13
 #define VECTOR_PF  14
 #define VECTOR_MC  18
+/* Interrupts are off in the host but in cpu_sleep(). */
+#define VECTOR_FIRST_INTERRUPT 32
+#define VECTOR_WAKE            0xf0
+#define VECTOR_SPURIOUS        0xff
 
 /* As exception_entry.asm pushes it, lowest address first. */
 struct exception_frame {

@@ -27,6 +27,21 @@ def other_cpu_panics(context):
     return "host-exception-ap", test
 
 
+def sleeps(context, name, words):
+    """HLT with the local APIC's timer as alarm clock: at least as long as asked, and not much longer."""
+
+    def test():
+        run = launch(context, name, GUEST="hello", CMDLINE=f"trace=none test={words}")
+        check(context, name, run, 0, [r"^adept: guest hello: pass"])
+        found = re.findall(r"^adept: sleep: asked_us=(\d+) slept_us=(\d+) timer_khz=(\d+)$", "\n".join(run.lines), re.MULTILINE)
+        if [int(asked) for asked, _, _ in found] != [100, 1000, 5000] or found[0][2] == "0":
+            raise Failure(f"not three sleeps by a timer that counts: {found}")
+        for asked, slept, _ in found:
+            if not int(asked) * 0.99 <= int(slept) <= int(asked) * 1.05 + 100:
+                raise Failure(f"{slept} us asleep instead of {asked}")
+    return name, test
+
+
 def last_exits_in_panic(context):
     """A panic after a guest has run names the last exits of that CPU, the guest's last one at the end."""
 
@@ -159,6 +174,8 @@ def screen(context, name, platform, *options):
 
 
 def tests(context):
+    yield sleeps(context, "host-sleep", "host-sleep")
+    yield sleeps(context, "host-sleep-x2apic", "x2apic,host-sleep")
     yield other_cpu_panics(context)
     yield last_exits_in_panic(context)
     yield isolation_broken(context)

@@ -140,6 +140,18 @@ static void try_write_never_waits(void **state)
 }
 
 /* A room of one byte between '\r' and '\n' must neither lose nor double one of them. */
+static void try_read_never_waits(void **state)
+{
+    (void)state;
+    assert_int_equal(console_try_read(), -1);
+    simulated_uart_arrives(&com1, 'k');
+    assert_int_equal(console_try_read(), 'k');
+    assert_int_equal(console_try_read(), -1);
+    simulated_uart_arrives(&com1, 'l');
+    console_panic_mode();
+    assert_int_equal(console_try_read(), -1);
+}
+
 static void newline_split_at_any_place(void **state)
 {
     (void)state;
@@ -475,6 +487,7 @@ int main(void)
         cmocka_unit_test_setup(prints_with_carriage_returns, fresh_console),
         cmocka_unit_test_setup(long_text_is_cut_visibly, fresh_console),
         cmocka_unit_test_setup(try_write_never_waits, fresh_console),
+        cmocka_unit_test_setup(try_read_never_waits, fresh_console),
         cmocka_unit_test_setup(newline_split_at_any_place, fresh_console),
         cmocka_unit_test_setup(an_open_line_keeps_others_out, fresh_console),
         cmocka_unit_test_setup(a_blocking_write_ends_anothers_line, fresh_console),

@@ -119,6 +119,27 @@ static void put_takes_what_the_fifo_holds(void **state)
     assert_sent(text);
 }
 
+static void get_never_waits(void **state)
+{
+    struct uart16550 uart;
+    uint64_t before;
+
+    (void)state;
+    assert_int_equal(start(&uart, 115200), UART_OK);
+    before = device.accesses;
+    assert_int_equal(uart_get(&uart), -1);
+    assert_int_equal(device.accesses, before + 1);
+    simulated_uart_arrives(&device, 0xe4);
+    assert_int_equal(uart_get(&uart), 0xe4);
+    assert_int_equal(uart_get(&uart), -1);
+    simulated_uart_arrives(&device, 'x');
+    device.absent = true; /* unplugged: its status reads 0xff, "data ready" among it */
+    assert_int_equal(uart_get(&uart), -1);
+    assert_int_equal(start(&uart, 115200), UART_ABSENT);
+    assert_int_equal(uart_get(&uart), -1);
+    assert_sent("");
+}
+
 static void without_fifo(void **state)
 {
     struct uart16550 uart;
@@ -292,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup(divisors, fresh_device),
         cmocka_unit_test_setup(writes_all_and_flushes, fresh_device),
         cmocka_unit_test_setup(put_takes_what_the_fifo_holds, fresh_device),
+        cmocka_unit_test_setup(get_never_waits, fresh_device),
         cmocka_unit_test_setup(without_fifo, fresh_device),
         cmocka_unit_test_setup(absent, fresh_device),
         cmocka_unit_test_setup(answers_but_never_loops_back, fresh_device),

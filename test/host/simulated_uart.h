@@ -71,6 +71,13 @@ static inline void simulated_uart_tick(struct simulated_uart *uart)
     }
 }
 
+/* A byte arrives on the line. */
+static inline void simulated_uart_arrives(struct simulated_uart *uart, uint8_t byte)
+{
+    uart->received = byte;
+    uart->data_ready = true;
+}
+
 static inline unsigned simulated_uart_depth(const struct simulated_uart *uart)
 {
     return (uart->fifo_control & 1) != 0 && !uart->no_fifo ? 16 : 1;
