@@ -36,6 +36,7 @@ struct pic_chip {
 struct pic {
     struct device_line output;
     bool output_level;
+    bool from_slave; /* what was requested last came through the slave */
     struct pic_chip master, slave;
 };
 
@@ -45,15 +46,19 @@ void pic_reset(struct pic *pic);
 void pic_ports(struct pic *pic, struct device_ports ports[PIC_PORT_RANGES]);
 
 /*
- * An input, 0 to 15; 2 is the cascade and does nothing. `pic` is a struct pic: the function fits into a
- * device_line. An edge is forgotten when its line falls before the acknowledge, as on the chip.
+ * An input, 0 to 15; 2 is the cascade's and does nothing. `pic` is a struct pic: the function fits into a
+ * device_line. A request lasts until it is acknowledged or its line falls.
  */
 void pic_set_line(void *pic, unsigned irq, bool level);
 
 /* The level of the INTR wire. */
 bool pic_requests(const struct pic *pic);
 
-/* The processor's interrupt acknowledge: returns the vector. Without a request it is the spurious one of IR7.
+/*
+ * The processor's interrupt acknowledge: returns the vector. If the request has gone since the wire was
+ * looked at, it is the spurious one: IR7 of the chip that had requested, not in service there (after the
+ * slave's, IR2 of the master is). A slave that does not have the number that its master calls leaves 0xff on
+ * the bus.
  */
 uint8_t pic_acknowledge(struct pic *pic);
 
