@@ -18,6 +18,7 @@ struct pit_counter {
     bool bcd;
     uint16_t count_register;  /* CR, as it was written */
     bool null_count;          /* CR is not yet in the counting element */
+    uint8_t first_byte;       /* access 3: written, not yet in CR */
     bool write_msb, read_msb; /* access 3: the second byte is next */
 
     /* Latched. */
@@ -32,7 +33,7 @@ struct pit_counter {
     bool counting;       /* the counting element has been loaded */
     bool pending;        /* modes 0, 1, 4, 5: OUT still changes when zero is reached */
     uint32_t element;    /* CE, 0 to 65536 (BCD: to 10000) */
-    uint32_t loaded;     /* mode 3: the count that the element was loaded from */
+    uint32_t loaded;     /* the count that the element was loaded from: modes 2 and 3 repeat it */
     uint64_t load_at;    /* tick at which CR goes into the element; PIT_NEVER */
     uint64_t strobe_end; /* modes 4 and 5: tick at which OUT goes high again; PIT_NEVER */
 };

@@ -2,7 +2,7 @@
 /*
  * Nanoseconds and the ticks of a clock of `hz`, exactly: what a device counts follows from the time that has
  * passed as a whole, never from a sum of rounded steps, so nothing drifts. Tick n begins at the first
- * nanosecond at which n of them are complete. hz is 1 to 18 GHz.
+ * nanosecond at which n of them are complete. hz is 1 to 18 GHz; at 1 GHz 64 bits of ticks last 584 years.
  */
 #ifndef VMM_DEVICES_TICKS_H
 #define VMM_DEVICES_TICKS_H
