@@ -12,12 +12,11 @@
 
 #define RTC_PORT_RANGES 1u
 #define RTC_CMOS_BYTES  128u
-#define RTC_ALARM_BYTES 3u
 
 /* What a PC's firmware writes into the CMOS memory. */
 struct rtc_config {
     struct rtc_time time;       /* at the reset; the weekday is computed */
-    uint64_t memory_below_4g;   /* bytes of RAM below 4 GiB, from address 0 on, holes not counted */
+    uint64_t memory_below_4g;   /* address at which RAM below 4 GiB ends */
     uint64_t memory_above_4g;   /* bytes of RAM from 4 GiB on */
     uint8_t floppy_types;       /* 0x10: drive A in bits 7:4, B in 3:0; 4 is 1.44M */
     uint8_t disk_types;         /* 0x12: drive C in bits 7:4, D in 3:0; 15 is "see 0x19, 0x1a" */
@@ -31,14 +30,12 @@ struct rtc {
     bool irq_level;
     uint8_t index;                /* 0x70: the byte that 0x71 reaches */
     bool nmi_masked;              /* bit 7 of 0x70 */
-    uint8_t cmos[RTC_CMOS_BYTES]; /* 0x00 to 0x0d and 0x32 stand in the fields below */
-    struct rtc_time time;
-    uint8_t alarm[RTC_ALARM_BYTES]; /* second, minute, hour: as written */
-    uint8_t a, b, c;                /* the registers, A without UIP */
-    uint64_t divider_start;         /* the moment at which the divider chain was at zero */
-    uint64_t divider_offset;        /* nanoseconds that the first second was shorter by */
-    uint64_t seconds_done;          /* of the divider chain, accounted for in `time` */
-    uint64_t periods_done;          /* of the periodic rate, accounted for in `c` */
+    uint8_t cmos[RTC_CMOS_BYTES]; /* time and alarm as the guest sees them; not registers A to D */
+    uint8_t a, b, c;              /* the registers, A without UIP */
+    uint64_t divider_start;       /* the moment at which the divider chain was at zero */
+    uint64_t divider_offset;      /* nanoseconds that the first second was shorter by */
+    uint64_t seconds_done;        /* of the divider chain, accounted for in the time */
+    uint64_t periods_done;        /* of the periodic rate, accounted for in `c` */
 };
 
 void rtc_reset(struct rtc *rtc, const struct rtc_config *config, uint64_t now);
@@ -54,5 +51,8 @@ struct device_timer rtc_timer(struct rtc *rtc);
  * and 0x2f is brought up to date. False: not such a byte.
  */
 bool rtc_set_cmos(struct rtc *rtc, uint8_t index, uint8_t value);
+
+/* rtc_reset's part in vmm/devices/rtc_cmos.c: what `config` says besides the time. */
+void rtc_fill_cmos(struct rtc *rtc, const struct rtc_config *config);
 
 #endif
