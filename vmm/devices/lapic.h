@@ -26,7 +26,7 @@
 
 enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERFORMANCE, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_ENTRIES };
 
-/* What the machine around it is; set once, before the first reset. */
+/* What the machine around it is; the owner sets it once, before the first reset. */
 struct lapic_config {
     uint32_t id;       /* 8 bits in xAPIC mode */
     uint64_t timer_hz; /* of the timer before its divider; CPUID.15H:ECX says so to the guest */
@@ -67,9 +67,9 @@ struct lapic {
 /* Power-up: xAPIC mode at LAPIC_GPA, software-disabled, every LVT masked, TSC 0 at `now`. The wires stay. */
 void lapic_reset(struct lapic *lapic, uint64_t now);
 /* The processor's INIT: as a reset, but IA32_APIC_BASE and the TSC stay. */
-void lapic_init(struct lapic *lapic, uint64_t now);
+void lapic_init(struct lapic *lapic);
 /* What a PC's firmware leaves: software-enabled, LINT0 ExtINT, LINT1 NMI. */
-void lapic_virtual_wire(struct lapic *lapic, uint64_t now);
+void lapic_virtual_wire(struct lapic *lapic);
 
 /* --- What the guest does. ---------------------------------------------------------------------------------
  */
