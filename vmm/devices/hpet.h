@@ -18,23 +18,21 @@ struct hpet_comparator {
     uint64_t config;     /* the bits that can be written */
     uint64_t comparator; /* the next match */
     uint64_t period;     /* the value last written, which a periodic match adds */
-    bool line_level;
-    struct device_line *line; /* where line_level was shown; NULL: nowhere yet */
-    unsigned pin;
+    bool line_level;     /* of the line that its configuration leads to */
 };
 
 /*
  * The owner sets the lines once, before the first reset.
- * pins: pins of the I/O APIC; `number` of the line is the first of them, the pin is added to it.
+ * pins: those of the I/O APIC; the pin is added to `number`.
  * legacy[0], legacy[1]: IRQ 0 and IRQ 8 in place of the PIT and the RTC, under legacy replacement.
- * legacy_replacement: high while those are to be cut off.
+ * legacy_replacement: high while those two are to be cut off.
  */
 struct hpet {
     struct device_line pins, legacy[2], legacy_replacement;
     uint64_t config;  /* general configuration */
     uint64_t status;  /* general interrupt status */
     uint64_t counter; /* main counter, as of `counted` */
-    uint64_t counted; /* nanoseconds; of a running counter always at the edge of a tick of its own */
+    uint64_t counted; /* nanoseconds; of a running counter the edge of one of its ticks */
     struct hpet_comparator timers[HPET_TIMERS];
 };
 
