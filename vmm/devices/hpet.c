@@ -46,8 +46,7 @@ static bool is_enabled(const struct hpet *hpet)
     return (hpet->config & CONF_ENABLE) != 0;
 }
 
-/* --- Lines ------------------------------------------------------------------------------------------------
- */
+/* --- Lines --- */
 
 static void set_line(struct hpet *hpet, unsigned index, bool level)
 {
@@ -88,8 +87,7 @@ static void match(struct hpet *hpet, unsigned index)
     }
 }
 
-/* --- Time -------------------------------------------------------------------------------------------------
- */
+/* --- Time --- */
 
 /* Ticks until the counter reaches the comparator; one that it stands at is a whole round away. 0: never. */
 static uint64_t until_match(const struct hpet *hpet, const struct hpet_comparator *timer)
@@ -155,8 +153,7 @@ struct device_timer hpet_timer(struct hpet *hpet)
     return (struct device_timer){.device = hpet, .next = next, .run = run};
 }
 
-/* --- Registers --------------------------------------------------------------------------------------------
- */
+/* --- Registers --- */
 
 static uint64_t merge(uint64_t old, uint64_t value, uint64_t written)
 {

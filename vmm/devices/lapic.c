@@ -146,7 +146,7 @@ void lapic_local_interrupt(struct lapic *lapic, enum lapic_lvt index)
     }
 }
 
-/* --- The pins ------------------------------------------------------------------------------------------- */
+/* --- The pins --- */
 
 static bool lint_is_active(const struct lapic *lapic, unsigned pin)
 {
@@ -213,7 +213,7 @@ void lapic_external_taken(struct lapic *lapic)
     lapic->external_message = false;
 }
 
-/* --- Reset ---------------------------------------------------------------------------------------------- */
+/* --- Reset --- */
 
 void lapic_clear_registers(struct lapic *lapic)
 {

@@ -71,8 +71,7 @@ void lapic_init(struct lapic *lapic);
 /* What a PC's firmware leaves: software-enabled, LINT0 ExtINT, LINT1 NMI. */
 void lapic_virtual_wire(struct lapic *lapic);
 
-/* --- What the guest does. ---------------------------------------------------------------------------------
- */
+/* --- What the guest does. --- */
 
 /* The page where it is now; size 0 while there is none (x2APIC mode, or IA32_APIC_BASE disabled). */
 struct device_memory lapic_memory(struct lapic *lapic);
@@ -95,8 +94,7 @@ bool lapic_is_enabled(const struct lapic *lapic);
  * time must be the whole nanoseconds that these ticks make, rounded down, so that no deadline comes early. */
 void lapic_set_tsc(struct lapic *lapic, uint64_t tsc, uint64_t now);
 
-/* --- What reaches it. -------------------------------------------------------------------------------------
- */
+/* --- What reaches it. --- */
 
 /* LINT0 (pin 0: the 8259's INTR) and LINT1 (pin 1: NMI). `lapic` is a struct lapic: fits into a device_line.
  */
@@ -106,8 +104,7 @@ bool lapic_receive(struct lapic *lapic, const struct interrupt_message *message)
 /* An IRR bit for a vector that comes by no message; edge or level. False: not accepted. */
 bool lapic_accept(struct lapic *lapic, uint8_t vector, bool level);
 
-/* --- What the processor asks before an entry. -------------------------------------------------------------
- */
+/* --- What the processor asks before an entry. --- */
 
 /* The 8259 (pic_acknowledge) is to be asked for a vector: its INTR comes through. lapic_external_taken when
  * it was. */

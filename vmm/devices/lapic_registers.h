@@ -31,6 +31,11 @@
 #define LAPIC_DIVIDE        0x3eu
 #define LAPIC_SELF_IPI      0x3fu
 
+#define LAPIC_BASE_FLAGS    UINT64_C(0xfff) /* below the address in IA32_APIC_BASE */
+#define TPR_BITS            0xffu
+#define DIVIDE_BITS         0x0bu
+#define ICR_STATUS          0x1000u /* delivery status: ignored when it is written, in both modes */
+#define ICR_LOW_BITS        0x000cdfffu
 #define SVR_ENABLE          0x100u
 #define SVR_BITS            0x1ffu
 #define ESR_SEND_ILLEGAL    0x20u
@@ -68,6 +73,14 @@ void lapic_check_lint0(struct lapic *lapic);
 uint8_t lapic_ppr(const struct lapic *lapic);
 void lapic_eoi(struct lapic *lapic);
 uint32_t lapic_logical_id(const struct lapic *lapic);
+
+/* --- lapic_registers.c --- */
+
+/* False: there is no such register. A write to a read-only one does nothing. */
+bool lapic_read_register(const struct lapic *lapic, unsigned number, uint32_t *value, uint64_t now);
+bool lapic_write_register(struct lapic *lapic, unsigned number, uint32_t value, uint64_t now);
+/* The bits of an LVT entry that exist; delivery status and remote IRR are among them, but read-only. */
+uint32_t lapic_lvt_bits(const struct lapic *lapic, unsigned entry);
 
 /* --- lapic_ipi.c --- */
 

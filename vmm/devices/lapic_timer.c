@@ -69,7 +69,7 @@ void lapic_set_divide(struct lapic *lapic, uint32_t value, uint64_t now)
 {
     uint32_t count = lapic_current_count(lapic, now);
 
-    lapic->divide = value & 0xb;
+    lapic->divide = value & DIVIDE_BITS;
     if (count > 0)
         lapic->expires = timer_tick(lapic, now) + count * divisor(lapic);
 }

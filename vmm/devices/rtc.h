@@ -52,7 +52,4 @@ struct device_timer rtc_timer(struct rtc *rtc);
  */
 bool rtc_set_cmos(struct rtc *rtc, uint8_t index, uint8_t value);
 
-/* rtc_reset's part in vmm/devices/rtc_cmos.c: what `config` says besides the time. */
-void rtc_fill_cmos(struct rtc *rtc, const struct rtc_config *config);
-
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The bytes of the CMOS memory that a PC's firmware fills in. The layout is the IBM PC AT's and its
  * followers'. */
-#include "vmm/devices/rtc.h"
+#include "vmm/devices/rtc_registers.h"
 
 #define FLOPPY_TYPES     0x10u
 #define DISK_TYPES       0x12u
@@ -12,7 +12,6 @@
 #define DISK_TYPE_D      0x1au
 #define CHECKSUM         0x2eu /* high byte first */
 #define EXTENDED_MEMORY2 0x30u
-#define CENTURY          0x32u
 #define MEMORY_ABOVE_16M 0x34u /* units of 64 KiB, 2 bytes */
 #define MEMORY_ABOVE_4G  0x5bu /* units of 64 KiB, 3 bytes */
 

@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The local APIC's registers, as xAPIC page and as x2APIC MSRs, and IA32_APIC_BASE. SDM vol. 3, "Local APIC",
- * "Extended XAPIC (x2APIC)" and "x2APIC State Transitions".
- */
+/* The local APIC's registers, and the xAPIC page. SDM vol. 3, "Local APIC". */
 #include "vmm/devices/lapic_registers.h"
 
 #define VERSION        (0x14u | (LVT_ENTRIES - 1) << 16)
 #define XAPIC_ID_SHIFT 24
 #define LDR_BITS       0xff000000u
 #define DFR_BITS       0xf0000000u
-#define TPR_BITS       0xffu
-#define DIVIDE_BITS    0x0bu
-/* Delivery status, bit 12, is ignored when it is written, in both modes. */
-#define ICR_LOW_BITS 0x000cdfffu
-#define ICR_STATUS   0x1000u
-#define BASE_BELOW   UINT64_C(0xfff)
 
 /* The bits of each entry that exist; delivery status and remote IRR are among them, but read-only. */
 static const uint32_t lvt_bits[LVT_ENTRIES] = {
@@ -27,7 +18,7 @@ static bool is_lvt(unsigned number)
     return number >= LAPIC_LVT && number < LAPIC_LVT + LVT_ENTRIES;
 }
 
-static uint32_t existing_lvt_bits(const struct lapic *lapic, unsigned entry)
+uint32_t lapic_lvt_bits(const struct lapic *lapic, unsigned entry)
 {
     uint32_t bits = lvt_bits[entry];
 
@@ -36,8 +27,7 @@ static uint32_t existing_lvt_bits(const struct lapic *lapic, unsigned entry)
     return bits;
 }
 
-/* False: there is no such register. */
-static bool read_register(const struct lapic *lapic, unsigned number, uint32_t *value, uint64_t now)
+bool lapic_read_register(const struct lapic *lapic, unsigned number, uint32_t *value, uint64_t now)
 {
     if (number >= LAPIC_ISR && number < LAPIC_ESR) {
         const uint32_t *sets[3] = {lapic->isr, lapic->tmr, lapic->irr};
@@ -103,7 +93,7 @@ static bool read_register(const struct lapic *lapic, unsigned number, uint32_t *
 static void write_lvt(struct lapic *lapic, unsigned entry, uint32_t value)
 {
     uint32_t old = lapic->lvt[entry],
-             writable = existing_lvt_bits(lapic, entry) & ~(LVT_STATUS | LVT_REMOTE_IRR);
+             writable = lapic_lvt_bits(lapic, entry) & ~(LVT_STATUS | LVT_REMOTE_IRR);
 
     lapic->lvt[entry] = (value & writable) | (old & LVT_REMOTE_IRR);
     if ((lapic->svr & SVR_ENABLE) == 0)
@@ -123,8 +113,7 @@ static void write_svr(struct lapic *lapic, uint32_t value)
     }
 }
 
-/* False: there is no such register. A write to a read-only one does nothing. */
-static bool write_register(struct lapic *lapic, unsigned number, uint32_t value, uint64_t now)
+bool lapic_write_register(struct lapic *lapic, unsigned number, uint32_t value, uint64_t now)
 {
     uint32_t ignored;
 
@@ -166,12 +155,11 @@ static bool write_register(struct lapic *lapic, unsigned number, uint32_t value,
         lapic_set_divide(lapic, value, now);
         return true;
     default:
-        return read_register(lapic, number, &ignored, now);
+        return lapic_read_register(lapic, number, &ignored, now);
     }
 }
 
-/* --- The xAPIC page ---------------------------------------------------------------------------------------
- */
+/* --- The xAPIC page --- */
 
 /* A read of any width sees the register at the first four of its 16 bytes; the others are 0. */
 static uint64_t read_memory(void *device, uint64_t offset, unsigned size, uint64_t now)
@@ -180,7 +168,7 @@ static uint64_t read_memory(void *device, uint64_t offset, unsigned size, uint64
     uint32_t value = 0;
 
     lapic_timer_advance(lapic, now);
-    if (!read_register(lapic, (unsigned)(offset >> 4), &value, now))
+    if (!lapic_read_register(lapic, (unsigned)(offset >> 4), &value, now))
         lapic_error(lapic, ESR_REGISTER);
     if ((offset & 15) >= 4)
         return 0;
@@ -196,7 +184,7 @@ static void write_memory(void *device, uint64_t offset, unsigned size, uint64_t 
     lapic_timer_advance(lapic, now);
     if (size != 4 || (offset & 15) != 0)
         return;
-    if (!write_register(lapic, (unsigned)(offset >> 4), (uint32_t)value, now))
+    if (!lapic_write_register(lapic, (unsigned)(offset >> 4), (uint32_t)value, now))
         lapic_error(lapic, ESR_REGISTER);
 }
 
@@ -205,128 +193,9 @@ struct device_memory lapic_memory(struct lapic *lapic)
     bool present = lapic_is_enabled(lapic) && !lapic_is_x2apic(lapic);
 
     return (struct device_memory){.name = "lapic",
-                                  .gpa = lapic->base & ~BASE_BELOW,
+                                  .gpa = lapic->base & ~LAPIC_BASE_FLAGS,
                                   .size = present ? LAPIC_SIZE : 0,
                                   .device = lapic,
                                   .read = read_memory,
                                   .write = write_memory};
-}
-
-/* --- MSRs -------------------------------------------------------------------------------------------------
- */
-
-/* The bits of an x2APIC register that may be written, 0 for one that may not; others are reserved. */
-static uint64_t x2apic_writable(const struct lapic *lapic, unsigned number)
-{
-    if (is_lvt(number))
-        return existing_lvt_bits(lapic, number - LAPIC_LVT);
-    switch (number) {
-    case LAPIC_TPR:
-    case LAPIC_SELF_IPI:
-        return TPR_BITS;
-    case LAPIC_SVR:
-        return SVR_BITS;
-    case LAPIC_ICR:
-        return UINT64_C(0xffffffff00000000) | ICR_LOW_BITS;
-    case LAPIC_INITIAL_COUNT:
-        return UINT32_MAX;
-    case LAPIC_DIVIDE:
-        return DIVIDE_BITS;
-    default:
-        return 0;
-    }
-}
-
-static bool write_x2apic(struct lapic *lapic, unsigned number, uint64_t value, uint64_t now)
-{
-    uint64_t writable = x2apic_writable(lapic, number);
-
-    if ((value & ~writable) != 0 || (writable == 0 && number != LAPIC_EOI && number != LAPIC_ESR))
-        return false;
-    if (number == LAPIC_SELF_IPI) {
-        lapic_send_self(lapic, (uint8_t)value);
-        return true;
-    }
-    if (number == LAPIC_ICR)
-        lapic->icr = value & ~UINT64_C(0xffffffff);
-    return write_register(lapic, number, (uint32_t)value, now);
-}
-
-static bool read_x2apic(const struct lapic *lapic, unsigned number, uint64_t *value, uint64_t now)
-{
-    uint32_t low;
-
-    switch (number) {
-    case LAPIC_APR: /* of the xAPIC page alone, or write-only */
-    case LAPIC_EOI:
-    case LAPIC_RRD:
-    case LAPIC_DFR:
-    case LAPIC_ICR_HIGH:
-        return false;
-    case LAPIC_ICR:
-        *value = lapic->icr;
-        return true;
-    default:
-        if (!read_register(lapic, number, &low, now))
-            return false;
-        *value = low;
-        return true;
-    }
-}
-
-/* Disabling forgets everything but the wires; x2APIC mode is entered from xAPIC mode and left to disabled
- * only. */
-static bool write_base(struct lapic *lapic, uint64_t value)
-{
-    uint64_t flags = LAPIC_BASE_BSP | LAPIC_BASE_EN | (lapic->config.x2apic ? LAPIC_BASE_EXTD : 0);
-    uint64_t address = ((UINT64_C(1) << lapic->config.physical_address_bits) - 1) & ~BASE_BELOW;
-    bool enable = (value & LAPIC_BASE_EN) != 0, x2apic = (value & LAPIC_BASE_EXTD) != 0;
-
-    if ((value & ~(flags | address)) != 0 || (x2apic && !enable))
-        return false;
-    if (lapic_is_x2apic(lapic) && enable && !x2apic)
-        return false;
-    if (!lapic_is_enabled(lapic) && x2apic)
-        return false;
-    if (x2apic && !lapic_is_x2apic(lapic))
-        lapic->icr &= UINT64_C(0xffffffff);
-    lapic->base = value;
-    if (!enable)
-        lapic_clear_registers(lapic);
-    return true;
-}
-
-bool lapic_has_msr(uint32_t msr)
-{
-    return msr == LAPIC_MSR_BASE || msr == LAPIC_MSR_DEADLINE ||
-           (msr >= LAPIC_MSR_FIRST && msr <= LAPIC_MSR_LAST);
-}
-
-bool lapic_read_msr(struct lapic *lapic, uint32_t msr, uint64_t *value, uint64_t now)
-{
-    lapic_timer_advance(lapic, now);
-    if (msr == LAPIC_MSR_BASE) {
-        *value = lapic->base;
-        return true;
-    }
-    if (msr == LAPIC_MSR_DEADLINE) {
-        *value = lapic_deadline(lapic);
-        return lapic->config.tsc_deadline;
-    }
-    return lapic_has_msr(msr) && lapic_is_x2apic(lapic) &&
-           read_x2apic(lapic, msr - LAPIC_MSR_FIRST, value, now);
-}
-
-bool lapic_write_msr(struct lapic *lapic, uint32_t msr, uint64_t value, uint64_t now)
-{
-    lapic_timer_advance(lapic, now);
-    if (msr == LAPIC_MSR_BASE)
-        return write_base(lapic, value);
-    if (msr == LAPIC_MSR_DEADLINE) {
-        if (lapic->config.tsc_deadline)
-            lapic_set_deadline(lapic, value, now);
-        return lapic->config.tsc_deadline;
-    }
-    return lapic_has_msr(msr) && lapic_is_x2apic(lapic) &&
-           write_x2apic(lapic, msr - LAPIC_MSR_FIRST, value, now);
 }
