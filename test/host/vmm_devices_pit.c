@@ -95,6 +95,27 @@ static void square_wave_requests_irq_0(void **state)
     assert_int_equal(irq.rises, 2);
 }
 
+/* One deadline a period: OUT is low for a tick only. */
+static void rate_generator_requests_irq_0(void **state)
+{
+    uint64_t start;
+
+    (void)state;
+    program(0, 0x34, 1000);
+    start = test_now;
+    irq.rises = irq.falls = 0;
+    assert_int_equal(timer.next(timer.device), after(1 + 1000));
+    assert_int_equal(run_until(&timer, after(1 + 10 * 1000)), 10);
+    assert_int_equal(irq.rises, 10);
+    assert_int_equal(irq.falls, 10);
+    test_now = start;
+    test_now = after(1 + 10 * 1000 + 999);
+    out(0x43, 0xe2);
+    assert_int_equal(in(0x40), 0x34); /* within that tick it is seen */
+    assert_false(irq.level);
+    assert_int_equal(timer.next(timer.device), after(1));
+}
+
 static void one_shot_interrupt(void **state)
 {
     uint64_t start = test_now;
@@ -268,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup(conversions, reset),
         cmocka_unit_test_setup(ports, reset),
         cmocka_unit_test_setup(square_wave_requests_irq_0, reset),
+        cmocka_unit_test_setup(rate_generator_requests_irq_0, reset),
         cmocka_unit_test_setup(one_shot_interrupt, reset),
         cmocka_unit_test_setup(late_run_shows_one_edge, reset),
         cmocka_unit_test_setup(access_shows_the_edge, reset),

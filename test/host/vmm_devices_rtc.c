@@ -433,6 +433,27 @@ static void missed_periods(void **state)
     assert_true(timer.next(timer.device) <= test_now + MS);
 }
 
+static void restart(void **state)
+{
+    (void)state;
+    set(0x0a, 0x2f);
+    set(0x0f, 5);
+    set(0x0b, 0x7a);
+    out(0x70, 0x8f);
+    test_now = start + 3 * DEVICE_SECOND;
+    timer.run(timer.device, test_now);
+    assert_true(irq.level);
+    rtc_restart(&rtc);
+    assert_false(irq.level);
+    assert_false(rtc.nmi_masked);
+    assert_true(timer.next(timer.device) == DEVICE_NEVER);
+    assert_int_equal(get(0x0c), 0);
+    assert_int_equal(get(0x0b), 0x02);
+    assert_int_equal(get(0x0a), 0x2f);
+    assert_int_equal(get(0x0f), 5);
+    expect_time(0x23, 0x59, 0x53);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +473,7 @@ int main(void)
         cmocka_unit_test_setup(periodic_rates, reset),
         cmocka_unit_test_setup(rates, reset),
         cmocka_unit_test_setup(missed_periods, reset),
+        cmocka_unit_test_setup(restart, reset),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,8 +22,8 @@
 #define ACPI_PM_PORT_RANGES  1u
 
 /*
- * The owner sets sci, power_off and timer_is_32_bit once, before the first reset. power_off goes high, and
- * stays so until the reset, when the guest enters S5.
+ * The owner zeroes it and sets sci, power_off and timer_is_32_bit once, before the first reset. power_off
+ * goes high, and stays so until the reset, when the guest enters S5.
  */
 struct acpi_pm {
     struct device_line sci, power_off;

@@ -22,7 +22,7 @@ struct hpet_comparator {
 };
 
 /*
- * The owner sets the lines once, before the first reset.
+ * The owner zeroes it and sets the lines once, before the first reset.
  * pins: those of the I/O APIC; the pin is added to `number`.
  * legacy[0], legacy[1]: IRQ 0 and IRQ 8 in place of the PIT and the RTC, under legacy replacement.
  * legacy_replacement: high while those two are to be cut off.

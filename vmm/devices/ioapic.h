@@ -14,9 +14,9 @@
 #define IOAPIC_PINS 24u
 
 /*
- * The owner sets `deliver` and `context` once, before the first reset. deliver sends a message to the local
- * APICs (lapic_receive) and says whether one of them took it; a level-triggered one that nobody took is tried
- * again at the next write to its entry or change of its pin.
+ * The owner zeroes it and sets `deliver` and `context` once, before the first reset. deliver sends a message
+ * to the local APICs (lapic_receive) and says whether one of them took it; a level-triggered one that nobody
+ * took is tried again at the next write to its entry or change of its pin.
  */
 struct ioapic {
     bool (*deliver)(void *context, const struct interrupt_message *message);

@@ -26,7 +26,8 @@
 
 enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERFORMANCE, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_ENTRIES };
 
-/* What the machine around it is; the owner sets it once, before the first reset. */
+/* What the machine around it is; the owner zeroes the local APIC and sets this once, before the first reset.
+ */
 struct lapic_config {
     uint32_t id;       /* 8 bits in xAPIC mode */
     uint64_t timer_hz; /* of the timer before its divider; CPUID.15H:ECX says so to the guest */

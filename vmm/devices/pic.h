@@ -32,7 +32,8 @@ struct pic_chip {
     bool poll;            /* the next read is an acknowledge */
 };
 
-/* The owner sets `output` (the INTR wire) once, before the first reset; it is told of changes only. */
+/* The owner zeroes it and sets `output` (the INTR wire) once, before the first reset; it is told of changes
+ * only. */
 struct pic {
     struct device_line output;
     bool output_level;

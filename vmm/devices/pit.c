@@ -131,8 +131,11 @@ void pit_ports(struct pit *pit, struct device_ports ports[PIT_PORT_RANGES])
 static uint64_t next(const void *device)
 {
     const struct pit *pit = device;
-    uint64_t edge = pit_counter_next_edge(&pit->counters[0]);
+    const struct pit_counter *counter = &pit->counters[0];
+    uint64_t edge = pit_counter_next_edge(counter);
 
+    if (edge != PIT_NEVER && counter->mode == 2 && counter->out)
+        edge++;
     return edge == PIT_NEVER ? DEVICE_NEVER : tick_begins(edge, PIT_HZ);
 }
 

@@ -12,7 +12,7 @@
 #define PIT_HZ          1193182u
 #define PIT_PORT_RANGES 2u
 
-/* The owner sets `irq` once, before the first reset; it follows OUT of channel 0. */
+/* The owner zeroes it and sets `irq` once, before the first reset; it follows OUT of channel 0. */
 struct pit {
     struct device_line irq;
     struct pit_counter counters[3];
@@ -27,8 +27,9 @@ void pit_reset(struct pit *pit, uint64_t now);
 void pit_ports(struct pit *pit, struct device_ports ports[PIT_PORT_RANGES]);
 
 /*
- * The next edge of channel 0's OUT, rising or falling. A `run` that comes late by several edges shows one
- * rising edge for all that have passed, and leaves the line high until the next falling one.
+ * The next edge of channel 0's OUT, rising or falling; in mode 2 the rising one alone, a tick after the
+ * falling one and shown together with it. A `run` that comes late by several edges shows one rising edge for
+ * all that have passed, and leaves the line high until the next falling one.
  */
 struct device_timer pit_timer(struct pit *pit);
 

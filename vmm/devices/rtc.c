@@ -222,3 +222,11 @@ void rtc_reset(struct rtc *rtc, const struct rtc_config *config, uint64_t now)
     rtc_fill_cmos(rtc, config);
     update_irq(rtc);
 }
+
+void rtc_restart(struct rtc *rtc)
+{
+    rtc->b &= (uint8_t) ~(B_PIE | B_AIE | B_UIE | B_SQWE);
+    rtc->c = 0;
+    rtc->nmi_masked = false;
+    update_irq(rtc);
+}

@@ -24,7 +24,7 @@ struct rtc_config {
     uint8_t equipment;          /* 0x14, the low byte of INT 11's word */
 };
 
-/* The owner sets `irq` once, before the first reset: high while register C has IRQF. */
+/* The owner zeroes it and sets `irq` once, before the first reset: high while register C has IRQF. */
 struct rtc {
     struct device_line irq;
     bool irq_level;
@@ -38,7 +38,11 @@ struct rtc {
     uint64_t periods_done;        /* of the periodic rate, accounted for in `c` */
 };
 
+/* Power-up with a battery that has kept the time: 24 hours, BCD, 1024 Hz, no interrupts. */
 void rtc_reset(struct rtc *rtc, const struct rtc_config *config, uint64_t now);
+
+/* The RESET pin, when the machine restarts: time, memory and rate stay, interrupts are off. */
+void rtc_restart(struct rtc *rtc);
 
 /* Fills in 0x70-0x71. */
 void rtc_ports(struct rtc *rtc, struct device_ports ports[RTC_PORT_RANGES]);

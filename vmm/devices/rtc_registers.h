@@ -29,6 +29,7 @@
 #define A_DEFAULT  0x26u /* 32.768 kHz, 1024 Hz */
 #define B_24_HOURS 0x02u
 #define B_BINARY   0x04u
+#define B_SQWE     0x08u
 #define B_UIE      0x10u
 #define B_AIE      0x20u
 #define B_PIE      0x40u
