@@ -63,7 +63,7 @@ static unsigned highest_request(const struct pic *pic, const struct pic_chip *ch
     unsigned blocking = chip->in_service;
     unsigned nested = chip->special_fully_nested ? slaves_of(pic, chip) : 0;
 
-    if (!chip->initialized || chip->next_icw != 0)
+    if (!chip->initialized)
         return NO_INPUT;
     if (chip->special_mask)
         blocking &= ~(unsigned)chip->mask;

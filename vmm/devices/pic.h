@@ -25,7 +25,7 @@ struct pic_chip {
     uint8_t lowest;     /* input of the lowest priority */
     uint8_t next_icw;   /* 2 to 4: written next at the odd port; 0: initialized */
     uint8_t icw1;
-    bool initialized;
+    bool initialized; /* with the last ICW, until the next ICW1 */
     bool auto_eoi, rotate_on_auto_eoi;
     bool special_fully_nested, special_mask;
     bool read_in_service; /* the even port reads ISR, else IRR */
