@@ -97,6 +97,7 @@ static void between_exits(struct vcpu *vcpu)
 void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
 {
     vcpu->started = tsc_read();
+    guest_time_start(&vcpu->vm->time, vcpu->started, tsc_khz());
     trace_name_vm(vcpu->vm->id, vcpu->vm->config.name, vcpu->started);
     if (!load(vcpu, cpu))
         return;

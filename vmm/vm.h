@@ -7,10 +7,11 @@
 #include "arch/x86/compiler.h"
 #include "ept/map.h"
 #include "ept/region.h"
-#include "vmm/devices/uart.h"
+#include "vmm/devices/pc.h"
 #include "vmm/dirty_log.h"
 #include "vmm/guest_config.h"
 #include "vmm/guest_line.h"
+#include "vmm/guest_time.h"
 #include "vmm/table_pool.h"
 #include "vmm/vcpu.h"
 #include "vmm/walk_check.h"
@@ -51,8 +52,9 @@ struct vm {
     struct walk_check walk_check;
 
     /* Devices. */
-    struct guest_uart uart;
-    struct guest_line uart_line, debug_line, hypercall_line;
+    struct pc pc;
+    struct guest_time time; /* what they take for the time; from its first entry on */
+    struct guest_line output_lines[PC_OUTPUTS], hypercall_line;
 };
 
 /*

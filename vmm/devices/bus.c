@@ -71,22 +71,18 @@ static unsigned piece(const struct device_ports *ports, uint16_t port, unsigned 
     return size;
 }
 
-uint32_t bus_port_read(struct bus *bus, uint16_t port, unsigned size, uint64_t now, const char **name)
+/* Wider accesses, piece by piece. Out of line, so that one of a byte saves no registers for them. */
+static __attribute__((noinline)) uint32_t read_pieces(struct bus *bus, uint16_t port, unsigned size,
+                                                      uint64_t now, const char **name)
 {
-    const struct device_ports *ports = ports_at(bus, port);
     uint32_t value = 0;
 
-    *name = ports->name;
-    if (size == 1) /* nearly all there are */
-        return ports->read != NULL ? ports->read(ports->device, port, 1, now) & 0xff : NO_DEVICE_BYTE;
     for (unsigned done = 0; done < size;) {
         uint16_t at = (uint16_t)(port + done);
-        unsigned part;
-        uint32_t bits;
+        const struct device_ports *ports = ports_at(bus, at);
+        unsigned part = piece(ports, at, size - done);
+        uint32_t bits = ports->read != NULL ? ports->read(ports->device, at, part, now) : NO_DEVICE_BYTE;
 
-        ports = ports_at(bus, at);
-        part = piece(ports, at, size - done);
-        bits = ports->read != NULL ? ports->read(ports->device, at, part, now) : NO_DEVICE_BYTE;
         if (part < 4)
             bits &= (UINT32_C(1) << (8 * part)) - 1;
         value |= bits << (8 * done);
@@ -97,24 +93,15 @@ uint32_t bus_port_read(struct bus *bus, uint16_t port, unsigned size, uint64_t n
     return value;
 }
 
-void bus_port_write(struct bus *bus, uint16_t port, unsigned size, uint32_t value, uint64_t now,
-                    const char **name)
+static __attribute__((noinline)) void write_pieces(struct bus *bus, uint16_t port, unsigned size,
+                                                   uint32_t value, uint64_t now, const char **name)
 {
-    const struct device_ports *ports = ports_at(bus, port);
-
-    *name = ports->name;
-    if (size == 1) {
-        if (ports->write != NULL)
-            ports->write(ports->device, port, 1, value & 0xff, now);
-        return;
-    }
     for (unsigned done = 0; done < size;) {
         uint16_t at = (uint16_t)(port + done);
-        unsigned part;
+        const struct device_ports *ports = ports_at(bus, at);
+        unsigned part = piece(ports, at, size - done);
         uint32_t bits = value >> (8 * done);
 
-        ports = ports_at(bus, at);
-        part = piece(ports, at, size - done);
         if (part < 4)
             bits &= (UINT32_C(1) << (8 * part)) - 1;
         if (ports->write != NULL)
@@ -123,6 +110,28 @@ void bus_port_write(struct bus *bus, uint16_t port, unsigned size, uint32_t valu
             *name = ports->name;
         done += part;
     }
+}
+
+uint32_t bus_port_read(struct bus *bus, uint16_t port, unsigned size, uint64_t now, const char **name)
+{
+    const struct device_ports *ports = ports_at(bus, port);
+
+    *name = ports->name;
+    if (size != 1)
+        return read_pieces(bus, port, size, now, name);
+    return ports->read != NULL ? ports->read(ports->device, port, 1, now) & 0xff : NO_DEVICE_BYTE;
+}
+
+void bus_port_write(struct bus *bus, uint16_t port, unsigned size, uint32_t value, uint64_t now,
+                    const char **name)
+{
+    const struct device_ports *ports = ports_at(bus, port);
+
+    *name = ports->name;
+    if (size != 1)
+        write_pieces(bus, port, size, value, now, name);
+    else if (ports->write != NULL)
+        ports->write(ports->device, port, 1, value & 0xff, now);
 }
 
 /* The device whose range holds the whole of [gpa, gpa + size). */
