@@ -10,6 +10,7 @@
 #ifndef VMM_DEVICES_BUS_H
 #define VMM_DEVICES_BUS_H
 
+#include "arch/x86/compiler.h"
 #include "vmm/devices/device.h"
 
 #define BUS_PORT_RANGES   48u
@@ -35,9 +36,9 @@ void bus_init(struct bus *bus);
  * Before the VM runs. false: a port or address has a device already, the width is none of 1, 2 and 4, or
  * there is no room; then nothing has changed.
  */
-__attribute__((warn_unused_result)) bool bus_add_ports(struct bus *bus, const struct device_ports *ports);
-__attribute__((warn_unused_result)) bool bus_add_memory(struct bus *bus, const struct device_memory *memory);
-__attribute__((warn_unused_result)) bool bus_add_timer(struct bus *bus, const struct device_timer *timer);
+must_check bool bus_add_ports(struct bus *bus, const struct device_ports *ports);
+must_check bool bus_add_memory(struct bus *bus, const struct device_memory *memory);
+must_check bool bus_add_timer(struct bus *bus, const struct device_timer *timer);
 
 /*
  * An access of 1, 2 or 4 bytes. *name is the device's, that of the first one if the access was split among

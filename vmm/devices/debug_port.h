@@ -13,6 +13,6 @@ struct debug_port {
 };
 
 /* Adds both ports. false: as bus_add_ports(). */
-__attribute__((warn_unused_result)) bool debug_port_attach(struct debug_port *debug, struct bus *bus);
+must_check bool debug_port_attach(struct debug_port *debug, struct bus *bus);
 
 #endif

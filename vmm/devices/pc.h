@@ -47,6 +47,6 @@ struct pc {
 
 /* Makes and resets it, at guest time 0. false: two devices want the same place, which is a fault of our own.
  */
-__attribute__((warn_unused_result)) bool pc_create(struct pc *pc, const struct pc_host *host);
+must_check bool pc_create(struct pc *pc, const struct pc_host *host);
 
 #endif

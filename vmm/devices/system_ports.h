@@ -24,6 +24,6 @@ struct system_ports {
 void system_ports_reset(struct system_ports *system);
 
 /* Adds the ports. false: as bus_add_ports(). */
-__attribute__((warn_unused_result)) bool system_ports_attach(struct system_ports *system, struct bus *bus);
+must_check bool system_ports_attach(struct system_ports *system, struct bus *bus);
 
 #endif

@@ -44,7 +44,6 @@ void guest_uart_receive(struct guest_uart *uart, uint8_t value, uint64_t now);
 bool guest_uart_has_room(const struct guest_uart *uart);
 
 /* Adds its eight ports from `base`, a multiple of 8, and its timer. false: as bus_add_ports(). */
-__attribute__((warn_unused_result)) bool guest_uart_attach(struct guest_uart *uart, struct bus *bus,
-                                                           uint16_t base);
+must_check bool guest_uart_attach(struct guest_uart *uart, struct bus *bus, uint16_t base);
 
 #endif
