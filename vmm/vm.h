@@ -46,6 +46,7 @@ struct vm {
     struct vm_dirty_log dirty;
     uint64_t ram_base, ram_frames; /* private: host-physical start of its RAM, one run */
     uint64_t rom_base;             /* private: host-physical start of its ROM */
+    uint64_t text_base;            /* private: the same of its VGA text memory */
     uint64_t bus_pages; /* STEP_PAGES_MAX frames that stand for a hole, or take a ROM's discarded write,
                            during one instruction */
     uint64_t msr_bitmap;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A VM's PC and the hypervisor. */
 #include "vmm/vm_devices.h"
+#include "arch/x86/memory.h"
+#include "drivers/console.h"
 #include "vmm/guest_output.h"
+#include "vmm/hypercall_abi.h"
 #include "vmm/panic.h"
 #include "vmm/vm.h"
 
@@ -31,10 +34,43 @@ static void end(void *context, enum pc_end how, unsigned detail)
     }
 }
 
+static bool is_ram(const struct ept_region *region)
+{
+    return (region->kind == EPT_REGION_RAM || region->kind == EPT_REGION_IDENTITY) &&
+           region->gpa != GUEST_TEXT_BASE;
+}
+
+/* The RAM of the memory map, pieces that touch as one. Returns the number of entries; what does not fit is
+ * said. */
+static unsigned make_e820(const struct vm *vm, struct e820_entry *map)
+{
+    unsigned count = 0, left_out = 0;
+
+    for (unsigned i = 0; i < vm->regions.count; i++) {
+        const struct ept_region *region = &vm->regions.regions[i];
+
+        if (!is_ram(region))
+            continue;
+        if (count > 0 && map[count - 1].base + map[count - 1].length == region->gpa)
+            map[count - 1].length += region->size;
+        else if (count < FW_CFG_E820_MAX)
+            map[count++] = (struct e820_entry){region->gpa, region->size, E820_RAM};
+        else
+            left_out++;
+    }
+    if (left_out > 0)
+        console_printf("adept: %s: fw_cfg: %u pieces of RAM do not fit into etc/e820\n", vm->config.name,
+                       left_out);
+    return count;
+}
+
 void vm_devices_create(struct vm *vm)
 {
+    struct e820_entry map[FW_CFG_E820_MAX];
     const struct pc_host host = {.context = vm, .output = output, .end = end};
+    const struct pc_config config = {
+        .ram_bytes = vm->ram_frames * PAGE_SIZE, .cpus = 1, .map = map, .map_count = make_e820(vm, map)};
 
-    if (!pc_create(&vm->pc, &host))
+    if (!pc_create(&vm->pc, &host, &config))
         panic("two virtual devices at one place");
 }

@@ -10,7 +10,7 @@
 
 #include "vmm/devices/bus.h"
 
-#define FW_CFG_E820_MAX        32u
+#define FW_CFG_E820_MAX        128u
 #define FW_CFG_E820_ENTRY_SIZE 20u
 #define FW_CFG_DIRECTORY_SIZE  (4u + 64u)
 

@@ -45,9 +45,49 @@ static bool add_system_ports(struct pc *pc)
     return debug_port_attach(&pc->debug_port, &pc->bus) && system_ports_attach(&pc->system, &pc->bus);
 }
 
-bool pc_create(struct pc *pc, const struct pc_host *host)
+static bool add_keyboard(struct pc *pc)
+{
+    pc->keyboard.reset = (struct device_line){reset_request, pc, 0x64};
+    keyboard_reset(&pc->keyboard);
+    return keyboard_attach(&pc->keyboard, &pc->bus);
+}
+
+static bool add_passive(struct pc *pc, const struct pc_config *config)
+{
+    vga_text_reset(&pc->vga);
+    fw_cfg_reset(&pc->fw_cfg, config->ram_bytes, config->cpus, config->map, config->map_count);
+    pci_reset(&pc->pci);
+    return vga_text_attach(&pc->vga, &pc->bus) && fw_cfg_attach(&pc->fw_cfg, &pc->bus) &&
+           pci_attach(&pc->pci, &pc->bus);
+}
+
+bool pc_create(struct pc *pc, const struct pc_host *host, const struct pc_config *config)
 {
     pc->host = *host;
     bus_init(&pc->bus);
-    return add_uarts(pc) && add_system_ports(pc);
+    return add_uarts(pc) && add_system_ports(pc) && add_keyboard(pc) && add_passive(pc, config);
+}
+
+bool pc_console_input(struct pc *pc, char character, uint64_t now)
+{
+    bool taken = guest_uart_has_room(&pc->uarts[0]);
+
+    if (taken)
+        guest_uart_receive(&pc->uarts[0], (uint8_t)character, now);
+    return keyboard_receive(&pc->keyboard, character, now) || taken;
+}
+
+bool pc_a20(const struct pc *pc)
+{
+    return pc->system.a20 || keyboard_a20(&pc->keyboard);
+}
+
+uint64_t pc_next_deadline(const struct pc *pc)
+{
+    return bus_next(&pc->bus);
+}
+
+void pc_run(struct pc *pc, uint64_t now)
+{
+    bus_run(&pc->bus, now);
 }

@@ -8,8 +8,12 @@
 
 #include "vmm/devices/bus.h"
 #include "vmm/devices/debug_port.h"
+#include "vmm/devices/fw_cfg.h"
+#include "vmm/devices/keyboard.h"
+#include "vmm/devices/pci.h"
 #include "vmm/devices/system_ports.h"
 #include "vmm/devices/uart.h"
+#include "vmm/devices/vga_text.h"
 
 /* Where bytes come out. */
 enum pc_output {
@@ -37,16 +41,43 @@ struct pc_host {
     void (*end)(void *context, enum pc_end end, unsigned detail);
 };
 
+/* What the machine tells of itself to whoever asks. */
+struct pc_config {
+    uint64_t ram_bytes;
+    uint16_t cpus;
+    const struct e820_entry *map; /* for fw_cfg, by rising address */
+    unsigned map_count;
+};
+
 struct pc {
     struct pc_host host;
     struct bus bus;
     struct guest_uart uarts[PC_UARTS];
     struct debug_port debug_port;
     struct system_ports system;
+    struct keyboard keyboard;
+    struct vga_text vga;
+    struct fw_cfg fw_cfg;
+    struct pci pci;
 };
 
 /* Makes and resets it, at guest time 0. false: two devices want the same place, which is a fault of our own.
  */
-must_check bool pc_create(struct pc *pc, const struct pc_host *host);
+must_check bool pc_create(struct pc *pc, const struct pc_host *host, const struct pc_config *config);
+
+/*
+ * A character typed at the console: it comes over the line of COM1, and as keys from the keyboard; a guest
+ * listens to one of them. false: neither has room, try again later.
+ */
+must_check bool pc_console_input(struct pc *pc, char character, uint64_t now);
+
+/* The A20 gate: opened by port 0x92 or by the keyboard controller. Nothing in the machine hears it. */
+bool pc_a20(const struct pc *pc);
+
+/* The earliest moment at which pc_run() has something to do, DEVICE_NEVER for none. */
+uint64_t pc_next_deadline(const struct pc *pc);
+
+/* Lets the devices do what is due by `now`. */
+void pc_run(struct pc *pc, uint64_t now);
 
 #endif
