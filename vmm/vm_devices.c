@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A VM's PC and the hypervisor. */
 #include "vmm/vm_devices.h"
+#include "arch/x86/cmos_clock.h"
 #include "arch/x86/memory.h"
 #include "drivers/console.h"
 #include "vmm/guest_output.h"
@@ -64,12 +65,47 @@ static unsigned make_e820(const struct vm *vm, struct e820_entry *map)
     return count;
 }
 
+/* The machine's date and time; without a clock, the first day that one without a battery would show. */
+static struct rtc_time time_of_day(void)
+{
+    struct cmos_time time;
+
+    if (!cmos_clock_read(&time))
+        return (struct rtc_time){.year = 2000, .month = 1, .day = 1};
+    return (struct rtc_time){.year = time.year,
+                             .month = time.month,
+                             .day = time.day,
+                             .hour = time.hour,
+                             .minute = time.minute,
+                             .second = time.second};
+}
+
+/* What the CMOS memory says of the RAM: up to the last of the map below 4 GiB, and from 4 GiB on. */
+static struct rtc_config make_rtc_config(const struct e820_entry *map, unsigned count)
+{
+    struct rtc_config config = {.time = time_of_day()};
+
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t end_address = map[i].base + map[i].length;
+
+        if (map[i].base < FOUR_GIB)
+            config.memory_below_4g = end_address < FOUR_GIB ? end_address : FOUR_GIB;
+        if (end_address > FOUR_GIB)
+            config.memory_above_4g = end_address - FOUR_GIB;
+    }
+    return config;
+}
+
 void vm_devices_create(struct vm *vm)
 {
     struct e820_entry map[FW_CFG_E820_MAX];
+    unsigned count = make_e820(vm, map);
     const struct pc_host host = {.context = vm, .output = output, .end = end};
-    const struct pc_config config = {
-        .ram_bytes = vm->ram_frames * PAGE_SIZE, .cpus = 1, .map = map, .map_count = make_e820(vm, map)};
+    const struct pc_config config = {.ram_bytes = vm->ram_frames * PAGE_SIZE,
+                                     .cpus = 1,
+                                     .map = map,
+                                     .map_count = count,
+                                     .rtc = make_rtc_config(map, count)};
 
     if (!pc_create(&vm->pc, &host, &config))
         panic("two virtual devices at one place");

@@ -11,6 +11,9 @@
 #include "vmm/devices/fw_cfg.h"
 #include "vmm/devices/keyboard.h"
 #include "vmm/devices/pci.h"
+#include "vmm/devices/pic.h"
+#include "vmm/devices/pit.h"
+#include "vmm/devices/rtc.h"
 #include "vmm/devices/system_ports.h"
 #include "vmm/devices/uart.h"
 #include "vmm/devices/vga_text.h"
@@ -47,11 +50,21 @@ struct pc_config {
     uint16_t cpus;
     const struct e820_entry *map; /* for fw_cfg, by rising address */
     unsigned map_count;
+    struct rtc_config rtc;
 };
+
+/* Which of several devices drives an interrupt request that they share. */
+enum pc_irq_source { PC_IRQ_FIRST, PC_IRQ_SECOND };
+
+#define PC_IRQ(irq, source) ((irq) | (unsigned)(source) << 8) /* number of a line into pc_set_irq() */
 
 struct pc {
     struct pc_host host;
     struct bus bus;
+    uint8_t irq_sources[PIC_IRQS]; /* a bit for each that drives it high */
+    struct pic pic;
+    struct pit pit;
+    struct rtc rtc;
     struct guest_uart uarts[PC_UARTS];
     struct debug_port debug_port;
     struct system_ports system;
@@ -61,7 +74,10 @@ struct pc {
     struct pci pci;
 };
 
-/* Makes and resets it, at guest time 0. false: two devices want the same place, which is a fault of our own.
+/*
+ * Makes it, at guest time 0, as firmware hands it over; but the interrupt controllers and timers are as after
+ * power-on: they want to be programmed first. false: two devices want the same place, which is a fault of our
+ * own.
  */
 must_check bool pc_create(struct pc *pc, const struct pc_host *host, const struct pc_config *config);
 
@@ -70,6 +86,13 @@ must_check bool pc_create(struct pc *pc, const struct pc_host *host, const struc
  * listens to one of them. false: neither has room, try again later.
  */
 must_check bool pc_console_input(struct pc *pc, char character, uint64_t now);
+
+/*
+ * The processor's side of the interrupt controllers: whether one requests an interrupt, and the acknowledge,
+ * which returns the vector.
+ */
+bool pc_interrupt_pending(const struct pc *pc);
+uint8_t pc_interrupt_acknowledge(struct pc *pc);
 
 /* The A20 gate: opened by port 0x92 or by the keyboard controller. Nothing in the machine hears it. */
 bool pc_a20(const struct pc *pc);

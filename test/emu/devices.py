@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""A guest's PC: each device as a guest finds it by its ports, and what the hypervisor says of it."""
+from exits import assemble, made_guest
+from harness import Failure, check, launch
+
+MODELS = ("corei7_icelake_u", "corei5_arrandale_m520")
+
+
+def memory_size(context, size, kib):
+    """What fw_cfg and the CMOS memory say of the RAM is what mem= gave."""
+
+    def test():
+        name = f"device-memory-{size}"
+        run = launch(context, name, CMDLINE="trace=none", GUEST=f"{assemble(context, 'device_memory')} name=memory mem={size}")
+        check(context, name, run, 0, [rf"^\[memory\] fw_cfg, e820 and CMOS agree on 0x{kib:08x} KiB$"])
+    return f"device-memory-{size}", test
+
+
+def resets(context):
+    """Each way to reset the machine ends the guest, and the line names it."""
+    for way, port in (("keyboard", "0x64"), ("port92", "0x92"), ("cf9", "0xcf9")):
+        yield reset(context, way, port)
+
+
+def reset(context, way, port):
+    name = f"device-reset-{way}"
+
+    def test():
+        run = launch(context, name, GUEST=f"{assemble(context, 'reset_' + way)} name=reset")
+        check(context, name, run, 1, [rf"^adept: guest reset: fail \(guest reset: port {port}\)$"], forbid=[r"^adept: report:"])
+    return name, test
+
+
+def tests(context):
+    for model in MODELS:
+        for guest, expect in (
+                ("device_uart", [r"^\[device_uart\] com2: from COM2$", r"^\[device_uart\] com4: from COM4$", r"^\[device_uart\] uart: all is well$",
+                                 r" port=0x3ff .* -> uart \(\d+\)"]),
+                ("device_keyboard", [r"^\[device_keyboard\] keyboard: all is well$", r" port=0x64 .* -> keyboard \(\d+\)"]),
+                ("device_ports", [r"^\[device_ports\] ports: all is well$", r" port=0xcfc .* -> pci \(\d+\)", r" port=0x300 .* -> no device \(\d+\)"]),
+                ("device_pit", [r"^\[device_pit\] pit: \d+ per mille of its rate$"]),
+                ("device_vga", [r"^adept: screen: vm=device_vga columns=80 rows=25 start=0x50 cursor=2,5$",
+                                r"^adept: screen: vm=device_vga row=0 \|Hello from 0xb8000$", r"^adept: screen: vm=device_vga row=24 \|    last row$"])):
+            yield made_guest(context, f"{guest.replace('_', '-')}-{model}", guest, MODEL=model, expect=expect,
+                             CMDLINE="trace=IO", options="dump=screen")
+    yield memory_size(context, "5M", 5 << 10)
+    yield memory_size(context, "70M", 70 << 10)
+    yield from resets(context)
+    yield made_guest(context, "device-screen-graphics", "device_graphics", CMDLINE="trace=none dump=screen",
+                     expect=[r"^adept: screen: vm=device_graphics absent why=\"it is in no text mode\"$"])
+    yield from screens_absent(context)
+
+
+def screens_absent(context):
+    def test():
+        name = "device-screen-identity"
+        run = launch(context, name, GUEST="identity", CMDLINE="trace=none dump=screen", MODEL="tigerlake")
+        check(context, name, run, 0, [r"^adept: screen: vm=identity absent why="])
+        if run.count(r"^adept: screen: .* row="):
+            raise Failure("rows of a screen that is not the guest's")
+    yield "device-screen-identity", test
