@@ -2,7 +2,9 @@
 /* A VM's PC and the hypervisor. */
 #include "vmm/vm_devices.h"
 #include "arch/x86/cmos_clock.h"
+#include "arch/x86/cpuid.h"
 #include "arch/x86/memory.h"
+#include "arch/x86/tsc.h"
 #include "drivers/console.h"
 #include "vmm/guest_output.h"
 #include "vmm/hypercall_abi.h"
@@ -96,6 +98,23 @@ static struct rtc_config make_rtc_config(const struct e820_entry *map, unsigned 
     return config;
 }
 
+/* The timer counts as the TSC does. */
+static struct lapic_config make_lapic_config(void)
+{
+    return (struct lapic_config){.bsp = true,
+                                 .timer_hz = tsc_khz() * 1000,
+                                 .tsc_hz = tsc_khz() * 1000,
+                                 .physical_address_bits = (uint8_t)cpuid_physical_width(),
+                                 .x2apic = true,
+                                 .tsc_deadline = true};
+}
+
+void vm_devices_start(struct vm *vm, uint64_t tsc)
+{
+    guest_time_start(&vm->time, tsc, tsc_khz());
+    lapic_set_tsc(&vm->pc.lapic, tsc, 0);
+}
+
 void vm_devices_create(struct vm *vm)
 {
     struct e820_entry map[FW_CFG_E820_MAX];
@@ -105,7 +124,8 @@ void vm_devices_create(struct vm *vm)
                                      .cpus = 1,
                                      .map = map,
                                      .map_count = count,
-                                     .rtc = make_rtc_config(map, count)};
+                                     .rtc = make_rtc_config(map, count),
+                                     .lapic = make_lapic_config()};
 
     if (!pc_create(&vm->pc, &host, &config))
         panic("two virtual devices at one place");

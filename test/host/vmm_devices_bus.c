@@ -199,6 +199,16 @@ static void memory(void **state)
     bus_memory_write(&bus, 0xfee0100e, 4, 0x44332211, 0, &name);
     assert_string_equal(name, "y");
     expect("xrffe.1 xrfff.1 yr0.1 yr1.1 ywe.1=11 ywf.1=22 ");
+    /* Moved over the other one, which was added later; then nowhere. */
+    first.gpa = 0xfee01000;
+    bus_move_memory(&bus, &first);
+    assert_false(bus_has_memory(&bus, 0xfee00000));
+    assert_int_equal(bus_memory_read(&bus, 0xfee01000, 1, 0, &name), 0x55);
+    first.size = 0;
+    bus_move_memory(&bus, &first);
+    assert_int_equal(bus_memory_read(&bus, 0xfee01000, 1, 0, &name), 0x66);
+    assert_int_equal(bus_memory_read(&bus, 0xfee00000, 1, 0, &name), 0xff);
+    expect("xr0.1 yr0.1 ");
     assert_true(bus_memory_read(&bus, 0, 8, 0, &name) == UINT64_MAX);
     assert_null(name);
     bus_memory_write(&bus, UINT64_MAX, 1, 0, 0, &name);

@@ -44,7 +44,13 @@ static int reset(void **state)
         .map = map,
         .map_count = 2,
         .rtc = {.time = {.year = 2024, .month = 2, .day = 29, .hour = 1, .minute = 2, .second = 3},
-                .memory_below_4g = 0x1000000}};
+                .memory_below_4g = 0x1000000},
+        .lapic = {.bsp = true,
+                  .timer_hz = 100000000,
+                  .tsc_hz = 1000000000,
+                  .physical_address_bits = 40,
+                  .x2apic = true,
+                  .tsc_deadline = true}};
 
     (void)state;
     memset(&pc, 0xa5, sizeof(pc));

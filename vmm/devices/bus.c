@@ -53,6 +53,16 @@ bool bus_add_memory(struct bus *bus, const struct device_memory *memory)
     return true;
 }
 
+void bus_move_memory(struct bus *bus, const struct device_memory *memory)
+{
+    for (unsigned i = 0; i < bus->memory_count; i++) {
+        if (bus->memory[i].device == memory->device) {
+            bus->memory[i].gpa = memory->gpa;
+            bus->memory[i].size = memory->size;
+        }
+    }
+}
+
 bool bus_add_timer(struct bus *bus, const struct device_timer *timer)
 {
     if (bus->timer_count == BUS_TIMERS)

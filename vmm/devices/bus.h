@@ -41,6 +41,12 @@ must_check bool bus_add_memory(struct bus *bus, const struct device_memory *memo
 must_check bool bus_add_timer(struct bus *bus, const struct device_timer *timer);
 
 /*
+ * The range of the same device is now there, of size 0: nowhere. Where it lies over another one, the one that
+ * was added first answers.
+ */
+void bus_move_memory(struct bus *bus, const struct device_memory *memory);
+
+/*
  * An access of 1, 2 or 4 bytes. *name is the device's, that of the first one if the access was split among
  * several, NULL if there is none.
  */

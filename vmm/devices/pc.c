@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A PC's devices, put together. */
 #include "vmm/devices/pc.h"
+#include "vmm/devices/pc_interrupts.h"
 
 static const struct {
     uint16_t base;
@@ -15,19 +16,6 @@ static void end_port(void *context, unsigned number, uint8_t byte)
     pc->host.end(pc->host.context, PC_END_PORT, byte);
 }
 
-/* An interrupt request, of which several devices may hold the wire high. */
-static void set_irq(void *context, unsigned number, bool level)
-{
-    struct pc *pc = context;
-    unsigned irq = number & 0xff, source = 1u << (number >> 8);
-    bool before = pc->irq_sources[irq] != 0, after;
-
-    pc->irq_sources[irq] = (uint8_t)(level ? pc->irq_sources[irq] | source : pc->irq_sources[irq] & ~source);
-    after = pc->irq_sources[irq] != 0;
-    if (before != after)
-        pic_set_line(&pc->pic, irq, after);
-}
-
 /* `port` is the number of the line. */
 static void reset_request(void *context, unsigned port, bool level)
 {
@@ -40,7 +28,8 @@ static void reset_request(void *context, unsigned port, bool level)
 static bool add_uarts(struct pc *pc)
 {
     for (unsigned i = 0; i < PC_UARTS; i++) {
-        pc->uarts[i].interrupt = (struct device_line){set_irq, pc, PC_IRQ(uart_places[i].irq, i / 2)};
+        pc->uarts[i].interrupt =
+            pc_irq_line(pc, uart_places[i].irq, i < 2 ? PC_SOURCE_FIRST : PC_SOURCE_SECOND);
         pc->uarts[i].output = (struct device_output){pc->host.output, pc->host.context, PC_OUTPUT_COM1 + i};
         guest_uart_reset(&pc->uarts[i]);
         if (!guest_uart_attach(&pc->uarts[i], &pc->bus, uart_places[i].base))
@@ -61,7 +50,7 @@ static bool add_system_ports(struct pc *pc)
 
 static bool add_keyboard(struct pc *pc)
 {
-    pc->keyboard.interrupt = (struct device_line){set_irq, pc, PC_IRQ(1, PC_IRQ_FIRST)};
+    pc->keyboard.interrupt = pc_irq_line(pc, 1, PC_SOURCE_FIRST);
     pc->keyboard.reset = (struct device_line){reset_request, pc, 0x64};
     keyboard_reset(&pc->keyboard);
     return keyboard_attach(&pc->keyboard, &pc->bus);
@@ -75,21 +64,12 @@ static bool add_ports(struct pc *pc, const struct device_ports *ports, unsigned 
     return true;
 }
 
-static bool add_pic(struct pc *pc)
-{
-    struct device_ports ports[PIC_PORT_RANGES];
-
-    pic_reset(&pc->pic);
-    pic_ports(&pc->pic, ports);
-    return add_ports(pc, ports, PIC_PORT_RANGES);
-}
-
 static bool add_pit(struct pc *pc)
 {
     struct device_ports ports[PIT_PORT_RANGES];
     struct device_timer timer = pit_timer(&pc->pit);
 
-    pc->pit.irq = (struct device_line){set_irq, pc, PC_IRQ(0, PC_IRQ_FIRST)};
+    pc->pit.irq = pc_irq_line(pc, 0, PC_SOURCE_FIRST);
     pit_reset(&pc->pit, 0);
     pit_ports(&pc->pit, ports);
     return add_ports(pc, ports, PIT_PORT_RANGES) && bus_add_timer(&pc->bus, &timer);
@@ -100,7 +80,7 @@ static bool add_rtc(struct pc *pc, const struct rtc_config *config)
     struct device_ports ports[RTC_PORT_RANGES];
     struct device_timer timer = rtc_timer(&pc->rtc);
 
-    pc->rtc.irq = (struct device_line){set_irq, pc, PC_IRQ(8, PC_IRQ_FIRST)};
+    pc->rtc.irq = pc_irq_line(pc, 8, PC_SOURCE_FIRST);
     rtc_reset(&pc->rtc, config, 0);
     rtc_ports(&pc->rtc, ports);
     return add_ports(pc, ports, RTC_PORT_RANGES) && bus_add_timer(&pc->bus, &timer);
@@ -119,8 +99,8 @@ bool pc_create(struct pc *pc, const struct pc_host *host, const struct pc_config
 {
     *pc = (struct pc){.host = *host};
     bus_init(&pc->bus);
-    return add_pic(pc) && add_pit(pc) && add_rtc(pc, &config->rtc) && add_uarts(pc) && add_system_ports(pc) &&
-           add_keyboard(pc) && add_passive(pc, config);
+    return pc_add_interrupt_controllers(pc, &config->lapic) && add_pit(pc) && add_rtc(pc, &config->rtc) &&
+           add_uarts(pc) && add_system_ports(pc) && add_keyboard(pc) && add_passive(pc, config);
 }
 
 bool pc_console_input(struct pc *pc, char character, uint64_t now)
@@ -130,16 +110,6 @@ bool pc_console_input(struct pc *pc, char character, uint64_t now)
     if (taken)
         guest_uart_receive(&pc->uarts[0], (uint8_t)character, now);
     return keyboard_receive(&pc->keyboard, character, now) || taken;
-}
-
-bool pc_interrupt_pending(const struct pc *pc)
-{
-    return pic_requests(&pc->pic);
-}
-
-uint8_t pc_interrupt_acknowledge(struct pc *pc)
-{
-    return pic_acknowledge(&pc->pic);
 }
 
 bool pc_a20(const struct pc *pc)

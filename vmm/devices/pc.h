@@ -9,7 +9,9 @@
 #include "vmm/devices/bus.h"
 #include "vmm/devices/debug_port.h"
 #include "vmm/devices/fw_cfg.h"
+#include "vmm/devices/ioapic.h"
 #include "vmm/devices/keyboard.h"
+#include "vmm/devices/lapic.h"
 #include "vmm/devices/pci.h"
 #include "vmm/devices/pic.h"
 #include "vmm/devices/pit.h"
@@ -51,17 +53,17 @@ struct pc_config {
     const struct e820_entry *map; /* for fw_cfg, by rising address */
     unsigned map_count;
     struct rtc_config rtc;
+    struct lapic_config lapic; /* its context and functions are pc_create()'s affair */
 };
-
-/* Which of several devices drives an interrupt request that they share. */
-enum pc_irq_source { PC_IRQ_FIRST, PC_IRQ_SECOND };
-
-#define PC_IRQ(irq, source) ((irq) | (unsigned)(source) << 8) /* number of a line into pc_set_irq() */
 
 struct pc {
     struct pc_host host;
     struct bus bus;
-    uint8_t irq_sources[PIC_IRQS]; /* a bit for each that drives it high */
+    uint8_t irq_sources[PIC_IRQS]; /* of each wire, a bit for each that holds it high */
+    uint8_t pin_sources[IOAPIC_PINS];
+    bool nmi_pending;
+    struct lapic lapic;
+    struct ioapic ioapic;
     struct pic pic;
     struct pit pit;
     struct rtc rtc;
@@ -88,11 +90,17 @@ must_check bool pc_create(struct pc *pc, const struct pc_host *host, const struc
 must_check bool pc_console_input(struct pc *pc, char character, uint64_t now);
 
 /*
- * The processor's side of the interrupt controllers: whether one requests an interrupt, and the acknowledge,
- * which returns the vector.
+ * The processor's side of the interrupt controllers: whether one requests an interrupt that the processor
+ * would take with RFLAGS.IF set, and the acknowledge, which returns the vector. The same for NMI, of which
+ * any number pending is one.
  */
 bool pc_interrupt_pending(const struct pc *pc);
 uint8_t pc_interrupt_acknowledge(struct pc *pc);
+bool pc_nmi_pending(const struct pc *pc);
+void pc_nmi_acknowledge(struct pc *pc);
+
+/* WRMSR of an MSR that lapic_has_msr(). false: #GP(0). A new IA32_APIC_BASE moves the page. */
+must_check bool pc_write_apic_msr(struct pc *pc, uint32_t msr, uint64_t value, uint64_t now);
 
 /* The A20 gate: opened by port 0x92 or by the keyboard controller. Nothing in the machine hears it. */
 bool pc_a20(const struct pc *pc);
