@@ -100,29 +100,14 @@ static void ranges(void **state)
     static const struct {
         uint16_t first, last;
         const char *name;
-    } expected[] = {{0x20, 0x21, "pic"},
-                    {0x40, 0x43, "pit"},
-                    {0x60, 0x60, "keyboard"},
-                    {0x61, 0x61, "pit"},
-                    {0x64, 0x64, "keyboard"},
-                    {0x70, 0x71, "rtc"},
-                    {0x80, 0x80, "post code"},
-                    {0x92, 0x92, "port 92"},
-                    {0xa0, 0xa1, "pic"},
-                    {0xe9, 0xe9, "debug port"},
-                    {0xf4, 0xf4, "end"},
-                    {0x2e8, 0x2ef, "uart"},
-                    {0x2f8, 0x2ff, "uart"},
-                    {0x3c0, 0x3cf, "vga"},
-                    {0x3d4, 0x3d5, "vga"},
-                    {0x3da, 0x3da, "vga"},
-                    {0x3e8, 0x3ef, "uart"},
-                    {0x3f8, 0x3ff, "uart"},
-                    {0x402, 0x402, "debug port"},
-                    {0x4d0, 0x4d1, "pic"},
-                    {0x510, 0x511, "fw_cfg"},
-                    {0xcf8, 0xcf8, "pci"},
-                    {0xcf9, 0xcf9, "reset control"},
+    } expected[] = {{0x20, 0x21, "pic"},          {0x40, 0x43, "pit"},      {0x60, 0x60, "keyboard"},
+                    {0x61, 0x61, "pit"},          {0x64, 0x64, "keyboard"}, {0x70, 0x71, "rtc"},
+                    {0x80, 0x80, "post code"},    {0x92, 0x92, "port 92"},  {0xa0, 0xa1, "pic"},
+                    {0xe9, 0xe9, "debug port"},   {0xf4, 0xf4, "end"},      {0x2e8, 0x2ef, "uart"},
+                    {0x2f8, 0x2ff, "uart"},       {0x3c0, 0x3cf, "vga"},    {0x3d4, 0x3d5, "vga"},
+                    {0x3da, 0x3da, "vga"},        {0x3e8, 0x3ef, "uart"},   {0x3f8, 0x3ff, "uart"},
+                    {0x402, 0x402, "debug port"}, {0x4d0, 0x4d1, "pic"},    {0x510, 0x511, "fw_cfg"},
+                    {0x600, 0x60b, "acpi_pm"},    {0xcf8, 0xcf8, "pci"},    {0xcf9, 0xcf9, "reset control"},
                     {0xcfc, 0xcff, "pci"}};
     unsigned next = 0;
 
@@ -168,6 +153,7 @@ static void ends(void **state)
                 {0x92, 1, PC_END_RESET, 0x92},
                 {0x64, 0xfe, PC_END_RESET, 0x64},
                 {0xcf9, 0x06, PC_END_RESET, 0xcf9}};
+    const char *name;
 
     (void)state;
     for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
@@ -176,6 +162,9 @@ static void ends(void **state)
         assert_int_equal(ended.how, ways[i].how);
         assert_int_equal(ended.detail, ways[i].detail);
     }
+    bus_port_write(&pc.bus, 0x604, 2, 0x2000, now, &name); /* S5 */
+    assert_int_equal(ended.count, sizeof(ways) / sizeof(ways[0]) + 1);
+    assert_int_equal(ended.how, PC_END_POWER_OFF);
 }
 
 static void a20(void **state)
@@ -288,6 +277,112 @@ static void console_input(void **state)
     assert_int_equal(in(0x3f8), 'r');
 }
 
+static uint32_t memory_in(uint64_t gpa)
+{
+    const char *name;
+    uint32_t value = (uint32_t)bus_memory_read(&pc.bus, gpa, 4, now, &name);
+
+    assert_non_null(name);
+    return value;
+}
+
+static void memory_out(uint64_t gpa, uint32_t value)
+{
+    const char *name;
+
+    bus_memory_write(&pc.bus, gpa, 4, value, now, &name);
+    assert_non_null(name);
+}
+
+static void redirect(unsigned pin, uint32_t low)
+{
+    memory_out(0xfec00000, 0x10 + 2 * pin);
+    memory_out(0xfec00010, low);
+}
+
+/* The same request by the I/O APIC, edge- and level-triggered; IRQ 0 comes in at pin 2. */
+static void ioapic_interrupts(void **state)
+{
+    (void)state;
+    redirect(1, 0x51);          /* fixed, edge */
+    redirect(4, 0x8000 | 0x64); /* level */
+    assert_true(pc_console_input(&pc, 'a', now));
+    assert_true(pc_interrupt_pending(&pc));
+    assert_int_equal(pc_interrupt_acknowledge(&pc), 0x51);
+    assert_false(pc_interrupt_pending(&pc));
+    memory_out(0xfee000b0, 0);
+    out(0x3fc, 0x08);
+    out(0x3f9, 0x01);
+    assert_int_equal(pc_interrupt_acknowledge(&pc), 0x64);
+    memory_out(0xfee000b0, 0); /* its end, and the wire is high still */
+    assert_int_equal(pc_interrupt_acknowledge(&pc), 0x64);
+    assert_int_equal(in(0x3f8), 'a');
+    memory_out(0xfee000b0, 0);
+    assert_false(pc_interrupt_pending(&pc));
+    redirect(2, 0x52);
+    out(0x43, 0x34);
+    out(0x40, 0);
+    out(0x40, 0);
+    while (!pc_interrupt_pending(&pc)) {
+        now = pc_next_deadline(&pc);
+        assert_true(now < DEVICE_SECOND);
+        pc_run(&pc, now);
+    }
+    assert_int_equal(pc_interrupt_acknowledge(&pc), 0x52);
+}
+
+static void nmi(void **state)
+{
+    (void)state;
+    assert_false(pc_nmi_pending(&pc));
+    redirect(1, 0x400); /* delivery mode NMI */
+    assert_true(pc_console_input(&pc, 'a', now));
+    assert_true(pc_nmi_pending(&pc));
+    assert_false(pc_interrupt_pending(&pc));
+    pc_nmi_acknowledge(&pc);
+    assert_false(pc_nmi_pending(&pc));
+}
+
+static void apic_page_moves(void **state)
+{
+    (void)state;
+    assert_int_equal(memory_in(0xfee00020) >> 24, 0);
+    assert_true(pc_write_apic_msr(&pc, LAPIC_MSR_BASE, 0xfe000000 | LAPIC_BASE_EN | LAPIC_BASE_BSP, now));
+    assert_false(bus_has_memory(&pc.bus, 0xfee00020));
+    assert_int_equal(memory_in(0xfe000030) & 0xff, 0x14);
+    assert_true(bus_has_memory(&pc.bus, 0xfe000fff));
+    assert_false(pc_write_apic_msr(&pc, LAPIC_MSR_BASE, UINT64_C(1) << 50 | LAPIC_BASE_EN, now));
+    assert_true(bus_has_memory(&pc.bus, 0xfe000fff));
+    assert_true(pc_write_apic_msr(&pc, LAPIC_MSR_BASE, 0xfe000000 | LAPIC_BASE_BSP, now));
+    assert_false(bus_has_memory(&pc.bus, 0xfe000fff));
+    assert_true(bus_has_memory(&pc.bus, 0xfec00000));
+}
+
+/* The HPET takes IRQ 0 over: the PIT's edges go nowhere until it gives it back. */
+static void hpet_legacy_replacement(void **state)
+{
+    (void)state;
+    start_pics();
+    out(0x43, 0x30); /* mode 0: OUT is low until the end of the count, then high */
+    out(0x40, 0x10);
+    out(0x40, 0x00);
+    memory_out(0xfed00010, 3); /* counting, legacy replacement */
+    now = DEVICE_SECOND / 100;
+    pc_run(&pc, now);
+    assert_false(pc_interrupt_pending(&pc));
+    memory_out(0xfed00010, 1);
+    assert_true(pc_interrupt_pending(&pc)); /* the PIT's line is high */
+    acknowledge(0x08);
+    memory_out(0xfed00010, 3);
+    memory_out(0xfed00108, memory_in(0xfed000f0) + 1000); /* timer 0: in 10 us, edge */
+    memory_out(0xfed0010c, 0);
+    memory_out(0xfed00100, 0x04);
+    now = pc_next_deadline(&pc);
+    pc_run(&pc, now);
+    acknowledge(0x08);
+    assert_in_range(now, DEVICE_SECOND / 100 + 9000, DEVICE_SECOND / 100 + 11000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +395,10 @@ int main(void)
         cmocka_unit_test_setup(timer_interrupt, reset),
         cmocka_unit_test_setup(clock_interrupt, reset),
         cmocka_unit_test_setup(console_input, reset),
+        cmocka_unit_test_setup(ioapic_interrupts, reset),
+        cmocka_unit_test_setup(nmi, reset),
+        cmocka_unit_test_setup(apic_page_moves, reset),
+        cmocka_unit_test_setup(hpet_legacy_replacement, reset),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

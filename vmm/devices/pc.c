@@ -16,6 +16,15 @@ static void end_port(void *context, unsigned number, uint8_t byte)
     pc->host.end(pc->host.context, PC_END_PORT, byte);
 }
 
+static void power_off(void *context, unsigned number, bool level)
+{
+    const struct pc *pc = context;
+
+    (void)number;
+    if (level)
+        pc->host.end(pc->host.context, PC_END_POWER_OFF, 0);
+}
+
 /* `port` is the number of the line. */
 static void reset_request(void *context, unsigned port, bool level)
 {
@@ -69,7 +78,7 @@ static bool add_pit(struct pc *pc)
     struct device_ports ports[PIT_PORT_RANGES];
     struct device_timer timer = pit_timer(&pc->pit);
 
-    pc->pit.irq = pc_irq_line(pc, 0, PC_SOURCE_FIRST);
+    pc->pit.irq = pc_timer_line(pc, 0);
     pit_reset(&pc->pit, 0);
     pit_ports(&pc->pit, ports);
     return add_ports(pc, ports, PIT_PORT_RANGES) && bus_add_timer(&pc->bus, &timer);
@@ -80,10 +89,36 @@ static bool add_rtc(struct pc *pc, const struct rtc_config *config)
     struct device_ports ports[RTC_PORT_RANGES];
     struct device_timer timer = rtc_timer(&pc->rtc);
 
-    pc->rtc.irq = pc_irq_line(pc, 8, PC_SOURCE_FIRST);
+    pc->rtc.irq = pc_timer_line(pc, 8);
     rtc_reset(&pc->rtc, config, 0);
     rtc_ports(&pc->rtc, ports);
     return add_ports(pc, ports, RTC_PORT_RANGES) && bus_add_timer(&pc->bus, &timer);
+}
+
+static bool add_hpet(struct pc *pc)
+{
+    struct device_memory memory = hpet_memory(&pc->hpet);
+    struct device_timer timer = hpet_timer(&pc->hpet);
+
+    pc->hpet.pins = pc_pin_line(pc, 0, PC_SOURCE_HPET);
+    pc->hpet.legacy[0] = pc_irq_line(pc, 0, PC_SOURCE_HPET);
+    pc->hpet.legacy[1] = pc_irq_line(pc, 8, PC_SOURCE_HPET);
+    pc->hpet.legacy_replacement = pc_legacy_replacement_line(pc);
+    hpet_reset(&pc->hpet, 0);
+    return bus_add_memory(&pc->bus, &memory) && bus_add_timer(&pc->bus, &timer);
+}
+
+static bool add_acpi_pm(struct pc *pc)
+{
+    struct device_ports ports[ACPI_PM_PORT_RANGES];
+    struct device_timer timer = acpi_pm_timer(&pc->acpi_pm);
+
+    pc->acpi_pm.sci = pc_irq_line(pc, ACPI_PM_SCI, PC_SOURCE_FIRST);
+    pc->acpi_pm.power_off = (struct device_line){power_off, pc, 0};
+    pc->acpi_pm.timer_is_32_bit = true;
+    acpi_pm_reset(&pc->acpi_pm, 0);
+    acpi_pm_ports(&pc->acpi_pm, ports);
+    return add_ports(pc, ports, ACPI_PM_PORT_RANGES) && bus_add_timer(&pc->bus, &timer);
 }
 
 static bool add_passive(struct pc *pc, const struct pc_config *config)
@@ -100,7 +135,8 @@ bool pc_create(struct pc *pc, const struct pc_host *host, const struct pc_config
     *pc = (struct pc){.host = *host};
     bus_init(&pc->bus);
     return pc_add_interrupt_controllers(pc, &config->lapic) && add_pit(pc) && add_rtc(pc, &config->rtc) &&
-           add_uarts(pc) && add_system_ports(pc) && add_keyboard(pc) && add_passive(pc, config);
+           add_hpet(pc) && add_acpi_pm(pc) && add_uarts(pc) && add_system_ports(pc) && add_keyboard(pc) &&
+           add_passive(pc, config);
 }
 
 bool pc_console_input(struct pc *pc, char character, uint64_t now)

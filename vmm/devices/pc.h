@@ -6,9 +6,11 @@
 #ifndef VMM_DEVICES_PC_H
 #define VMM_DEVICES_PC_H
 
+#include "vmm/devices/acpi_pm.h"
 #include "vmm/devices/bus.h"
 #include "vmm/devices/debug_port.h"
 #include "vmm/devices/fw_cfg.h"
+#include "vmm/devices/hpet.h"
 #include "vmm/devices/ioapic.h"
 #include "vmm/devices/keyboard.h"
 #include "vmm/devices/lapic.h"
@@ -67,6 +69,10 @@ struct pc {
     struct pic pic;
     struct pit pit;
     struct rtc rtc;
+    struct hpet hpet;
+    bool hpet_legacy; /* the HPET has taken IRQ 0 and 8 over from PIT and RTC */
+    bool pit_level, rtc_level;
+    struct acpi_pm acpi_pm;
     struct guest_uart uarts[PC_UARTS];
     struct debug_port debug_port;
     struct system_ports system;

@@ -44,6 +44,35 @@ struct device_line pc_pin_line(struct pc *pc, unsigned pin, enum pc_source sourc
     return (struct device_line){set_pin, pc, LINE_NUMBER(pin, source)};
 }
 
+static void set_timer(void *context, unsigned irq, bool level)
+{
+    struct pc *pc = context;
+
+    *(irq == 0 ? &pc->pit_level : &pc->rtc_level) = level;
+    if (!pc->hpet_legacy)
+        set_irq(pc, LINE_NUMBER(irq, PC_SOURCE_FIRST), level);
+}
+
+struct device_line pc_timer_line(struct pc *pc, unsigned irq)
+{
+    return (struct device_line){set_timer, pc, irq};
+}
+
+static void set_legacy_replacement(void *context, unsigned number, bool level)
+{
+    struct pc *pc = context;
+
+    (void)number;
+    pc->hpet_legacy = level;
+    set_irq(pc, LINE_NUMBER(0, PC_SOURCE_FIRST), !level && pc->pit_level);
+    set_irq(pc, LINE_NUMBER(8, PC_SOURCE_FIRST), !level && pc->rtc_level);
+}
+
+struct device_line pc_legacy_replacement_line(struct pc *pc)
+{
+    return (struct device_line){set_legacy_replacement, pc, 0};
+}
+
 /* From the I/O APIC to the one local APIC. */
 static bool deliver(void *context, const struct interrupt_message *message)
 {

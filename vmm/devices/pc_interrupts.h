@@ -18,6 +18,11 @@ enum pc_source { PC_SOURCE_FIRST, PC_SOURCE_SECOND, PC_SOURCE_HPET };
 struct device_line pc_irq_line(struct pc *pc, unsigned irq, enum pc_source source);
 struct device_line pc_pin_line(struct pc *pc, unsigned pin, enum pc_source source);
 
+/* The line of PIT (IRQ 0) and RTC (IRQ 8), cut off while the HPET's legacy replacement is on; and the line by
+ * which it does so. */
+struct device_line pc_timer_line(struct pc *pc, unsigned irq);
+struct device_line pc_legacy_replacement_line(struct pc *pc);
+
 /* Resets PIC, I/O APIC and local APIC, connects them and adds their ranges. */
 must_check bool pc_add_interrupt_controllers(struct pc *pc, const struct lapic_config *config);
 
