@@ -147,7 +147,7 @@
 #define HYPERCALL_HARVEST_ACCESSED 0x41440023
 
 /* Ports. */
-#define PORT_COM1 0x3f8        /* a 16550's transmit side: its lines appear as "[name] text" */
+#define PORT_COM1 0x3f8        /* a 16550A: its lines appear as "[name] text" */
 #define PORT_DEBUG_BOCHS 0xe9  /* a byte is a character; reads give 0xe9 */
 #define PORT_DEBUG_BIOS 0x402
 #define PORT_END 0xf4          /* a write ends the guest: 0 = pass, other = fail */

@@ -69,6 +69,8 @@ def tests(context):
     yield memory_size(context, "5M", 5 << 10)
     yield memory_size(context, "70M", 70 << 10)
     yield from resets(context)
+    yield made_guest(context, "device-power-off", "power_off", expect=[
+        r"^adept: guest power_off: pass \(power off\)$", r" port=0x604 out size=2 value=0x2000 -> acpi_pm \(\d+\)$"])
     yield made_guest(context, "device-screen-graphics", "device_graphics", CMDLINE="trace=none dump=screen",
                      expect=[r"^adept: screen: vm=device_graphics absent why=\"it is in no text mode\"$"])
     yield from screens_absent(context)
