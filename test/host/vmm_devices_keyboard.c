@@ -135,7 +135,11 @@ static void controller_commands(void **state)
     out(0x60, 0x11);
     out(0x64, 0x3f);
     EXPECT(0x11);
-    out(0x64, 0x60); /* then not 0x60's parameter, for another command came first */
+    out(0x64, 0x60); /* what follows is not its parameter: another command came first */
+    out(0x64, 0x20);
+    EXPECT(0x65);
+    out(0x60, 0xee);
+    EXPECT(0xee);
     out(0x64, 0x20);
     EXPECT(0x65);
     out(0x64, 0x60);

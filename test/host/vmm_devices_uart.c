@@ -323,6 +323,7 @@ static void trigger_levels(void **state)
                    0xc2); /* without the enable bit the others say nothing, but the FIFO is off, and empty */
     assert_int_equal(guest_uart_read(&uart, 5, now), 0x60);
     guest_uart_receive(&uart, 1, now);
+    write_register(2, 0x02); /* nor do they while it is off */
     expect_id(0x04);
 }
 
