@@ -7,11 +7,12 @@
 #include "arch/x86/compiler.h"
 #include "ept/map.h"
 #include "ept/region.h"
-#include "vmm/devices/uart.h"
+#include "vmm/devices/pc.h"
 #include "vmm/dirty_log.h"
 #include "vmm/guest_config.h"
 #include "vmm/guest_line.h"
 #include "vmm/guest_mtrr.h"
+#include "vmm/guest_time.h"
 #include "vmm/table_pool.h"
 #include "vmm/vcpu.h"
 #include "vmm/walk_check.h"
@@ -47,14 +48,16 @@ struct vm {
     struct vm_dirty_log dirty;
     uint64_t ram_base, ram_frames; /* private: host-physical start of its RAM, one run */
     uint64_t rom_base;             /* private: host-physical start of its ROM */
+    uint64_t text_base;            /* private: the same of its VGA text memory */
     uint64_t bus_pages; /* STEP_PAGES_MAX frames that stand for a hole, or take a ROM's discarded write,
                            during one instruction */
     uint64_t msr_bitmap;
     struct walk_check walk_check;
 
     /* Devices. */
-    struct guest_uart uart;
-    struct guest_line uart_line, debug_line, hypercall_line;
+    struct pc pc;
+    struct guest_time time; /* what they take for the time; from its first entry on */
+    struct guest_line output_lines[PC_OUTPUTS], hypercall_line;
 };
 
 /*
