@@ -181,7 +181,7 @@ check-host:
 PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/paging_layout.c arch/x86/exception_name.c arch/x86/msr_name.c \
 	arch/x86/vmx_capabilities_merge.c \
 	drivers/*.c \
-	vmm/cmdline.c vmm/guest_config.c vmm/guest_line.c vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c \
+	vmm/decode*.c vmm/emulate*.c vmm/opcode.c vmm/operation.c vmm/cmdline.c vmm/guest_config.c vmm/guest_line.c vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c \
 	vmm/exit_reason.c vmm/frame_pool.c vmm/hypercall_name.c vmm/devices/*.c))
 
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
