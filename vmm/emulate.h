@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Elements of a string instruction with REP that one call does at most. */
+/* A good elements_max: enough that an exit is worth it, few enough that no exit is long. */
 #define EMULATE_ELEMENTS_MAX 256u
 
 /* Segment registers as the VMCS has them. SDM vol. 3, "Guest Register State", access rights. */
@@ -56,9 +56,10 @@ struct emulate_processor {
     /* State; RIP, RFLAGS and the registers are changed. */
     uint64_t *gpr; /* 16, in the order of their encoding */
     uint64_t rip, rflags;
-    bool protected_mode;  /* not real mode, not virtual-8086: a segment's type counts */
-    bool check_alignment; /* CR0.AM and RFLAGS.AC at CPL 3 */
-    uint8_t linear_width; /* 48, or 57 with 5-level paging; of 64-bit code */
+    bool protected_mode;   /* not real mode, not virtual-8086: a segment's type counts */
+    bool check_alignment;  /* CR0.AM and RFLAGS.AC at CPL 3 */
+    uint8_t linear_width;  /* 48, or 57 with 5-level paging; of 64-bit code */
+    uint16_t elements_max; /* of a string instruction with REP in one call, not 0 */
 
     void *context; /* of the callbacks */
     void (*segment)(void *context, enum segment_register which, struct emulate_segment *segment);

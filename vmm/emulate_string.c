@@ -92,7 +92,7 @@ enum emulate_status emulate_string(struct emulate_processor *processor, const st
     uint64_t mask = alu_mask(instruction->address_size), *counter = &processor->gpr[REGISTER_RCX];
     struct element element;
 
-    for (unsigned done = 0; done < EMULATE_ELEMENTS_MAX; done++) {
+    for (unsigned done = 0; done < processor->elements_max; done++) {
         enum emulate_status status;
 
         if (instruction->repeat != REPEAT_NONE && (*counter & mask) == 0)

@@ -10,6 +10,7 @@
 #include "ept/qualification.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
+#include "vmm/mmio.h"
 #include "vmm/step.h"
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
@@ -215,6 +216,9 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
     vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
     vcpu->last_fault.level = fault.repaired_level;
     vcpu->last_fault.detail = access;
+    if (unlikely(!ept_fault_resolved(fault.kind)) &&
+        mmio_applies(vcpu->vm, guest_physical_address, qualification))
+        return exit_mmio(vcpu, guest_physical_address, qualification);
     if (unlikely(is_stuck(vcpu, guest_physical_address)))
         return end_stuck(vcpu, guest_physical_address);
     if (unlikely(!vm_flush(vcpu->vm, fault.flush)))

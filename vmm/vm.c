@@ -127,6 +127,17 @@ static bool create_ept(struct vm *vm, const struct ept_caps *caps)
     return true;
 }
 
+/* false: two devices want the same place. */
+static bool create_bus(struct vm *vm)
+{
+    const struct device_memory test = test_memory_range(&vm->test_memory);
+
+    bus_init(&vm->bus);
+    test_memory_reset(&vm->test_memory);
+    return !cmdline_has_test(machine_options(), "mmio-device") || vm->config.memory != GUEST_MEMORY_PRIVATE ||
+           bus_add_memory(&vm->bus, &test);
+}
+
 static void destroy_ept(struct vm *vm)
 {
     ept_destroy(&vm->ept);
@@ -183,6 +194,8 @@ must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config 
     vm->id = id;
     vm->config = copy;
     guest_uart_reset(&vm->uart);
+    if (!create_bus(vm))
+        panic("two devices of a guest want the same addresses");
     missing = create_parts(vm);
     if (missing != NULL) {
         vm_end_by_guest(vm, false, "%s", missing);

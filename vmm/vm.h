@@ -7,6 +7,8 @@
 #include "arch/x86/compiler.h"
 #include "ept/map.h"
 #include "ept/region.h"
+#include "vmm/devices/bus.h"
+#include "vmm/devices/test_memory.h"
 #include "vmm/devices/uart.h"
 #include "vmm/dirty_log.h"
 #include "vmm/guest_config.h"
@@ -51,6 +53,8 @@ struct vm {
     struct walk_check walk_check;
 
     /* Devices. */
+    struct bus bus;                 /* of devices whose registers are memory */
+    struct test_memory test_memory; /* on it with test=mmio-device */
     struct guest_uart uart;
     struct guest_line uart_line, debug_line, hypercall_line;
 };

@@ -439,6 +439,7 @@ static bool one_case(unsigned *covered, unsigned *locked, unsigned *repeated)
                                           .rip = (uintptr_t)code,
                                           .protected_mode = true,
                                           .linear_width = 48,
+                                          .elements_max = EMULATE_ELEMENTS_MAX,
                                           .segment = segment,
                                           .translate = translate,
                                           .read = read_copy,
