@@ -182,8 +182,8 @@ CONTROL equ 0x700
     form ARITHMETIC, 1, mov [AREA + 3], eax
     form ARITHMETIC, 1, mov cx, [bx + si - AREA]
     form ARITHMETIC, 1, mov cx, [bx + di - AREA]
-    form ARITHMETIC, 1, mov cx, [ds:bp + si + AREA]
-    form ARITHMETIC, 1, mov cx, [es:bp + di + 0x90]
+    form ARITHMETIC, 1, mov cx, [ds:bp + si + 4]
+    form ARITHMETIC, 1, mov cx, [es:bp + di - 4]
     form ARITHMETIC, 1, mov cx, [si]
     form ARITHMETIC, 1, mov [di + 3], cx
     form ARITHMETIC, 1, mov [word AREA + 8], cx
@@ -822,7 +822,10 @@ code_64:
 
 ; The device is read, then its copy faults; and the flags of the paging structures.
     lidt [idt_pointer]
-    mov word [IDT + 14 * 16], on_pf
+    mov eax, on_pf
+    mov [IDT + 14 * 16], ax
+    shr eax, 16
+    mov [IDT + 14 * 16 + 6], ax
     mov word [IDT + 14 * 16 + 2], CODE64
     mov word [IDT + 14 * 16 + 4], 0x8e00
     mov eax, TEST_MEMORY_GPA | 3
