@@ -167,8 +167,7 @@ static enum decode_status without_modrm(struct decoder *d, struct instruction *i
 }
 
 /* The opcode after the prefixes, of one to three bytes. */
-static enum decode_status opcode_and_rest(struct decoder *d, struct instruction *instruction, uint8_t byte,
-                                          bool has_movbe)
+static enum decode_status opcode_and_rest(struct decoder *d, struct instruction *instruction, uint8_t byte)
 {
     struct opcode opcode = opcodes_one_byte[byte];
     bool two_byte = byte == 0x0f;
@@ -179,7 +178,7 @@ static enum decode_status opcode_and_rest(struct decoder *d, struct instruction 
         instruction->condition = byte & 15;
         if (byte == 0x38) { /* the one of its kind */
             byte = decode_next(d);
-            if ((byte != 0xf0 && byte != 0xf1) || d->repeat != 0 || !has_movbe)
+            if ((byte != 0xf0 && byte != 0xf1) || d->repeat != 0)
                 return d->status != DECODE_OK ? d->status : DECODE_UNKNOWN;
             opcode = (struct opcode){OPERATION_MOVBE, byte == 0xf0 ? FORM_G_E : FORM_E_G, 0, 0};
         }
@@ -200,7 +199,7 @@ static enum decode_status opcode_and_rest(struct decoder *d, struct instruction 
     }
 }
 
-enum decode_status decode_instruction(const uint8_t *bytes, size_t count, unsigned code_size, bool has_movbe,
+enum decode_status decode_instruction(const uint8_t *bytes, size_t count, unsigned code_size,
                                       struct instruction *instruction)
 {
     struct decoder d = {.bytes = bytes, .count = count, .code_size = code_size, .segment = PREFIX_NONE};
@@ -215,7 +214,7 @@ enum decode_status decode_instruction(const uint8_t *bytes, size_t count, unsign
         return d.status;
     instruction->operand_size = (uint8_t)operand_size(&d);
     instruction->address_size = (uint8_t)address_size(&d);
-    status = opcode_and_rest(&d, instruction, byte, has_movbe);
+    status = opcode_and_rest(&d, instruction, byte);
     if (status != DECODE_OK)
         return status;
     if (d.segment != PREFIX_NONE)

@@ -144,7 +144,7 @@ enum decode_status {
  * 16-, 32-, 64-bit code. *instruction means something only with DECODE_OK. Whether the processor has MOVBE is
  * for the caller to say.
  */
-enum decode_status decode_instruction(const uint8_t *bytes, size_t count, unsigned code_size, bool has_movbe,
+enum decode_status decode_instruction(const uint8_t *bytes, size_t count, unsigned code_size,
                                       struct instruction *instruction);
 
 /* "ADD", "MOV"...; "?" for another number. */

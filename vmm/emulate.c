@@ -278,7 +278,7 @@ enum emulate_status emulate_instruction(struct emulate_processor *processor,
                                         const struct instruction *instruction,
                                         struct emulate_exception *exception)
 {
-    struct run run = {.processor = processor, .instruction = instruction, .exception = exception};
+    struct run run;
     enum emulate_status status;
 
     if (operation_is_string(instruction->operation)) {
@@ -286,6 +286,9 @@ enum emulate_status emulate_instruction(struct emulate_processor *processor,
     } else if (operation_uses_stack(instruction->operation)) {
         status = emulate_stack(processor, instruction, exception);
     } else {
+        run.processor = processor;
+        run.instruction = instruction;
+        run.exception = exception;
         run.offset = operand_offset(processor, instruction);
         move_by_bit_number(&run);
         status = execute(&run);

@@ -2,22 +2,20 @@
 /* From an EPT violation at a device to the instruction done. */
 #include "vmm/mmio.h"
 #include "arch/x86/control_registers.h"
-#include "arch/x86/cpuid.h"
 #include "drivers/format.h"
 #include "ept/qualification.h"
 #include "vmm/emulate.h"
 #include "vmm/mmio_memory.h"
 #include "vmm/vmcs.h"
 
-#define CODE_SEGMENT_L    (1u << 13)
-#define CODE_SEGMENT_DB   (1u << 14)
-#define PENDING_DEBUG_BS  (UINT64_C(1) << 14)
-#define RFLAGS_AC         (UINT64_C(1) << 18)
-#define CPUID_1_ECX_MOVBE (1u << 22)
+#define CODE_SEGMENT_L   (1u << 13)
+#define CODE_SEGMENT_DB  (1u << 14)
+#define PENDING_DEBUG_BS (UINT64_C(1) << 14)
+#define RFLAGS_AC        (UINT64_C(1) << 18)
 /* Three characters a byte. */
 #define BYTES_TEXT_SIZE (3 * INSTRUCTION_LENGTH_MAX + 1)
 
-bool mmio_applies(const struct vm *vm, uint64_t guest_physical_address, uint64_t qualification)
+bool mmio_at_device(const struct vm *vm, uint64_t guest_physical_address, uint64_t qualification)
 {
     const uint64_t translated = EPT_QUALIFICATION_LINEAR_VALID | EPT_QUALIFICATION_TRANSLATED;
 
@@ -31,15 +29,8 @@ static enum exit_action ended(struct vcpu *vcpu)
     return EXIT_ACTION_STOP;
 }
 
-/* The instruction's bytes: what is there of 15, in a row. */
-struct code {
-    uint64_t linear_address;
-    uint8_t bytes[INSTRUCTION_LENGTH_MAX];
-    unsigned count, size; /* bytes there; 2, 4, 8: 16-, 32-, 64-bit code */
-};
-
 /* Ends the guest with the line that shows the instruction. */
-static enum exit_action not_emulated(struct mmio *mmio, const struct code *code)
+static enum exit_action not_emulated(struct mmio *mmio, const struct mmio_bytes *code)
 {
     char text[BYTES_TEXT_SIZE];
     size_t length = 0;
@@ -47,8 +38,8 @@ static enum exit_action not_emulated(struct mmio *mmio, const struct code *code)
     for (unsigned i = 0; i < code->count; i++)
         length += format(text + length, sizeof(text) - length, " %02x", code->bytes[i]);
     text[length < sizeof(text) ? length : sizeof(text) - 1] = '\0';
-    vm_end(mmio->vcpu->vm, VM_FAILED, "cannot decode bits=%u bytes=%s at a device gpa=%#llx", code->size * 8,
-           text + 1, (unsigned long long)mmio->guest_physical_address);
+    vm_end(mmio->vcpu->vm, VM_FAILED, "cannot decode bits=%u bytes=%s at a device gpa=%#llx",
+           code->code_size * 8, text + 1, (unsigned long long)mmio->guest_physical_address);
     return ended(mmio->vcpu);
 }
 
@@ -57,40 +48,6 @@ static unsigned code_size(const struct mmio *mmio, uint32_t rights)
     if ((rights & CODE_SEGMENT_L) && (mmio->paging.efer & EFER_LMA))
         return 8;
     return rights & CODE_SEGMENT_DB ? 4 : 2;
-}
-
-/* Whether the guest has MOVBE, which CPUID passes on as the processor has it. */
-static bool has_movbe(void)
-{
-    return cpuid(1, 0).ecx & CPUID_1_ECX_MOVBE;
-}
-
-/* Fetches and decodes; the second page is looked at only if the instruction goes on there. */
-static enum emulate_status fetch_and_decode(struct mmio *mmio, struct code *code,
-                                            struct instruction *instruction, enum decode_status *decoded,
-                                            struct emulate_exception *exception)
-{
-    unsigned got;
-    enum emulate_status status =
-        mmio_fetch(mmio, code->linear_address, code->bytes, INSTRUCTION_LENGTH_MAX, &got, exception);
-
-    if (status != EMULATE_DONE)
-        return status;
-    code->count = got;
-    *decoded = decode_instruction(code->bytes, code->count, code->size, true, instruction);
-    if (*decoded == DECODE_MORE && got < INSTRUCTION_LENGTH_MAX) {
-        uint64_t next = code->linear_address + got;
-
-        status = mmio_fetch(mmio, code->size == 8 ? next : (uint32_t)next, code->bytes + got,
-                            INSTRUCTION_LENGTH_MAX - got, &got, exception);
-        if (status != EMULATE_DONE)
-            return status;
-        code->count += got;
-        *decoded = decode_instruction(code->bytes, code->count, code->size, true, instruction);
-    }
-    if (*decoded == DECODE_OK && instruction->operation == OPERATION_MOVBE && !has_movbe())
-        *decoded = DECODE_UNDEFINED;
-    return EMULATE_DONE;
 }
 
 static enum exit_action raise(struct vcpu *vcpu, const struct emulate_exception *exception)
@@ -173,16 +130,13 @@ static void end_step(struct vcpu *vcpu)
 
 enum exit_action exit_mmio(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t qualification)
 {
-    struct mmio mmio = {.vcpu = vcpu,
-                        .linear_address = vmcs_read(VMCS_GUEST_LINEAR_ADDRESS),
-                        .guest_physical_address = guest_physical_address,
-                        .write = qualification & EPT_QUALIFICATION_WRITE};
     uint32_t vectoring = (uint32_t)vmcs_read(VMCS_IDT_VECTORING_INFORMATION);
+    const struct instruction *instruction;
     struct emulate_exception exception;
-    struct instruction instruction;
-    enum decode_status decoded = DECODE_UNKNOWN;
+    enum decode_status decoded;
     enum emulate_status status;
-    struct code code;
+    struct mmio_bytes code;
+    struct mmio mmio;
     uint64_t rip, rflags;
 
     if (vectoring & EVENT_VALID) {
@@ -194,17 +148,21 @@ enum exit_action exit_mmio(struct vcpu *vcpu, uint64_t guest_physical_address, u
         end_step(vcpu);
     rip = vmcs_read(VMCS_GUEST_RIP);
     rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+    mmio.vcpu = vcpu;
+    mmio.linear_address = vmcs_read(VMCS_GUEST_LINEAR_ADDRESS);
+    mmio.guest_physical_address = guest_physical_address;
+    mmio.write = qualification & EPT_QUALIFICATION_WRITE;
     guest_paging_state(vcpu, &mmio.paging);
-    code.size = code_size(&mmio, (uint32_t)vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS));
-    code.linear_address = code.size == 8 ? rip : (uint32_t)(rip + vmcs_read(VMCS_GUEST_CS_BASE));
-    status = fetch_and_decode(&mmio, &code, &instruction, &decoded, &exception);
+    code.code_size = code_size(&mmio, (uint32_t)vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS));
+    code.linear_address = code.code_size == 8 ? rip : (uint32_t)(rip + vmcs_read(VMCS_GUEST_CS_BASE));
+    status = mmio_decode(&mmio, &code, &instruction, &decoded, &exception);
     if (status == EMULATE_EXCEPTION)
         return raise(vcpu, &exception);
     if (status == EMULATE_REFUSED)
         return ended(vcpu);
     switch (decoded) {
     case DECODE_OK:
-        return emulate(&mmio, &instruction, rip, rflags);
+        return emulate(&mmio, instruction, rip, rflags);
     case DECODE_UNDEFINED:
         return exit_inject_ud(vcpu);
     case DECODE_TOO_LONG:

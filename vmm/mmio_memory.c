@@ -43,8 +43,8 @@ static void set_flags(struct vm *vm, const struct guest_walk *walk, bool write)
     }
 }
 
-static enum emulate_status walk_failed(struct mmio *mmio, const struct guest_walk *walk,
-                                       uint64_t linear_address, struct emulate_exception *exception)
+enum emulate_status mmio_walk_failed(struct mmio *mmio, const struct guest_walk *walk,
+                                     uint64_t linear_address, struct emulate_exception *exception)
 {
     if (walk->status == GUEST_PAGING_FAULT) {
         *exception = (struct emulate_exception){
@@ -68,7 +68,7 @@ static enum emulate_status translate_page(struct mmio *mmio, uint64_t linear_add
     }
     walk = guest_walk(&mmio->paging, linear_address, write ? GUEST_ACCESS_WRITE : GUEST_ACCESS_READ);
     if (walk.status != GUEST_PAGING_OK)
-        return walk_failed(mmio, &walk, linear_address, exception);
+        return mmio_walk_failed(mmio, &walk, linear_address, exception);
     set_flags(mmio->vcpu->vm, &walk, write);
     *guest_physical = walk.gpa;
     return EMULATE_DONE;
@@ -170,22 +170,4 @@ enum emulate_status mmio_write(void *context, const struct emulate_place *place,
     if (status != EMULATE_DONE || place->size[1] == 0)
         return status;
     return write_page(context, place->guest_physical[1], place->size[1], value >> (8 * place->size[0]));
-}
-
-enum emulate_status mmio_fetch(struct mmio *mmio, uint64_t linear_address, uint8_t *bytes, unsigned length,
-                               unsigned *got, struct emulate_exception *exception)
-{
-    unsigned room = PAGE_SIZE - (unsigned)(linear_address & (PAGE_SIZE - 1));
-    struct guest_walk walk = guest_walk(&mmio->paging, linear_address, GUEST_ACCESS_FETCH);
-
-    if (walk.status != GUEST_PAGING_OK)
-        return walk_failed(mmio, &walk, linear_address, exception);
-    if (length > room)
-        length = room;
-    *got = (unsigned)guest_memory_read(mmio->vcpu->vm, walk.gpa, bytes, length);
-    if (*got == length)
-        return EMULATE_DONE;
-    vm_end(mmio->vcpu->vm, VM_FAILED, "device access by code that is in no RAM: gpa=%#llx",
-           (unsigned long long)walk.gpa);
-    return EMULATE_REFUSED;
 }

@@ -24,11 +24,8 @@ enum emulate_status mmio_translate(void *context, struct emulate_place *place, b
 enum emulate_status mmio_read(void *context, const struct emulate_place *place, uint64_t *value);
 enum emulate_status mmio_write(void *context, const struct emulate_place *place, uint64_t value);
 
-/*
- * Copies instruction bytes at a linear address, at most `length`, up to its page's end. *got is how many.
- * DONE; EXCEPTION: #PF; REFUSED: they are in no RAM, and the VM has ended.
- */
-enum emulate_status mmio_fetch(struct mmio *mmio, uint64_t linear_address, uint8_t *bytes, unsigned length,
-                               unsigned *got, struct emulate_exception *exception);
+/* What a walk that did not come to its end means: EXCEPTION, #PF; or REFUSED, and the VM has ended. */
+enum emulate_status mmio_walk_failed(struct mmio *mmio, const struct guest_walk *walk,
+                                     uint64_t linear_address, struct emulate_exception *exception);
 
 #endif

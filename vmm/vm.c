@@ -115,6 +115,7 @@ static bool create_ept(struct vm *vm, const struct ept_caps *caps)
     if (!table_pool_create(&vm->tables, vm->id, table_limit(vm)))
         return false;
     take_mtrrs(&vm->mtrr);
+    vm->large_1g = cpuid(0x80000001, 0).edx & CPUID_81_EDX_PAGE_1G;
     if (ept_init(&vm->ept, &memory, caps, &vm->regions) != EPT_OK) {
         table_pool_destroy(&vm->tables);
         return false;

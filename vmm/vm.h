@@ -43,6 +43,7 @@ struct vm {
     struct mtrr_snapshot mtrr;
     struct table_pool tables;
     uint64_t eptp;
+    bool large_1g;       /* the guest's paging may map 1 GiB pages */
     bool faults_planted; /* by PLANT_FAULT: some may stand in the EPT to its end */
     struct vm_dirty_log dirty;
     uint64_t ram_base, ram_frames; /* private: host-physical start of its RAM, one run */
