@@ -210,15 +210,14 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
 
     if (unlikely(vcpu->vm->walk_check.armed))
         walk_check_exit(vcpu);
+    if (unlikely(mmio_applies(vcpu->vm, guest_physical_address, qualification)))
+        return exit_mmio(vcpu, guest_physical_address, qualification);
     fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
     if (unlikely(fault.kind == EPT_FAULT_NO_FRAME) && drop_ept(vcpu))
         fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
     vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
     vcpu->last_fault.level = fault.repaired_level;
     vcpu->last_fault.detail = access;
-    if (unlikely(!ept_fault_resolved(fault.kind)) &&
-        mmio_applies(vcpu->vm, guest_physical_address, qualification))
-        return exit_mmio(vcpu, guest_physical_address, qualification);
     if (unlikely(is_stuck(vcpu, guest_physical_address)))
         return end_stuck(vcpu, guest_physical_address);
     if (unlikely(!vm_flush(vcpu->vm, fault.flush)))
