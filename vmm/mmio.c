@@ -2,9 +2,11 @@
 /* From an EPT violation at a device to the instruction done. */
 #include "vmm/mmio.h"
 #include "arch/x86/control_registers.h"
+#include "arch/x86/memory.h"
 #include "drivers/format.h"
 #include "ept/qualification.h"
 #include "vmm/emulate.h"
+#include "vmm/emulate_operand.h"
 #include "vmm/mmio_memory.h"
 #include "vmm/vmcs.h"
 
@@ -85,6 +87,46 @@ static enum exit_action finish(struct mmio *mmio, const struct emulate_processor
     return EXIT_ACTION_RESUME;
 }
 
+/*
+ * MOV within one page, most of what programs do to a device: the exit says where its one access is, and the
+ * processor has checked segment, alignment and paging before it. At the start of a page it is not known
+ * whether the access began there or in the page before.
+ */
+static bool is_plain_move(const struct mmio *mmio, const struct instruction *instruction)
+{
+    unsigned offset = (unsigned)mmio->linear_address & (PAGE_SIZE - 1);
+
+    return instruction->operation == OPERATION_MOV && instruction->source != OPERAND_SEGMENT && offset != 0 &&
+           offset + instruction->memory_size <= PAGE_SIZE && !instruction_uses_rsp(instruction);
+}
+
+static enum exit_action plain_move(struct mmio *mmio, const struct instruction *instruction, uint64_t rip,
+                                   uint64_t rflags)
+{
+    struct emulate_processor processor;
+    struct emulate_place place;
+    enum emulate_status status;
+    uint64_t value;
+
+    processor.gpr = mmio->vcpu->registers.gpr;
+    processor.rip = rip;
+    processor.rflags = rflags;
+    place.guest_physical[0] = mmio->guest_physical_address;
+    place.size[0] = instruction->memory_size;
+    place.size[1] = 0;
+    if (instruction->destination == OPERAND_REGISTER) {
+        status = mmio_read(mmio, &place, &value);
+        if (status == EMULATE_DONE)
+            operand_write_register(&processor, instruction, value);
+    } else {
+        value = instruction->source == OPERAND_REGISTER ? operand_register(&processor, instruction)
+                                                        : instruction->immediate;
+        status = mmio_write(mmio, &place, value);
+    }
+    processor.rip = operand_next_rip(&processor, instruction);
+    return finish(mmio, &processor, instruction, status, rflags);
+}
+
 static enum exit_action emulate(struct mmio *mmio, const struct instruction *instruction, uint64_t rip,
                                 uint64_t rflags)
 {
@@ -162,6 +204,8 @@ enum exit_action exit_mmio(struct vcpu *vcpu, uint64_t guest_physical_address, u
         return ended(vcpu);
     switch (decoded) {
     case DECODE_OK:
+        if (likely(is_plain_move(&mmio, instruction)))
+            return plain_move(&mmio, instruction, rip, rflags);
         return emulate(&mmio, instruction, rip, rflags);
     case DECODE_UNDEFINED:
         return exit_inject_ud(vcpu);
