@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -101,12 +100,11 @@ static void make_corpus(unsigned code_size)
 
 static const char *const segments[] = {"es", "cs", "ss", "ds", "fs", "gs"};
 
-static void register_text(char *to, unsigned reg, unsigned size, bool high, bool rex)
+static void register_text(char *to, unsigned reg, unsigned size, bool high)
 {
     static const char *const low[] = {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di"};
     static const char *const bytes[] = {"al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil"};
 
-    (void)rex;
     if (high)
         sprintf(to, "%ch", low[reg][0]);
     else if (reg >= 8)
@@ -138,11 +136,11 @@ static void memory_text(char *to, const struct instruction *instruction)
     if (memory->base == REGISTER_RIP) {
         to += sprintf(to, "%s", instruction->address_size == 8 ? "rip" : "eip");
     } else if (memory->base != REGISTER_NONE) {
-        register_text(reg, memory->base, instruction->address_size, false, true);
+        register_text(reg, memory->base, instruction->address_size, false);
         to += sprintf(to, "%s", reg);
     }
     if (memory->index != REGISTER_NONE) {
-        register_text(reg, memory->index, instruction->address_size, false, true);
+        register_text(reg, memory->index, instruction->address_size, false);
         to += sprintf(to, "%s%s", memory->base != REGISTER_NONE ? "+" : "", reg);
         if (instruction->address_size != 2)
             to += sprintf(to, "*%u", memory->scale);
@@ -166,7 +164,7 @@ static void operand_text(char *to, const struct instruction *instruction, unsign
         memory_text(to, instruction);
         break;
     case OPERAND_REGISTER:
-        register_text(to, instruction->reg, instruction->operand_size, instruction->reg_high, false);
+        register_text(to, instruction->reg, instruction->operand_size, instruction->reg_high);
         break;
     case OPERAND_SEGMENT:
         strcpy(to, segments[instruction->reg]);
@@ -186,9 +184,9 @@ static void string_text(char *to, const struct instruction *instruction)
     const char *size = size_text(instruction->memory_size), *segment = segments[instruction->memory.segment];
     char si[8], di[8], a[8];
 
-    register_text(si, REGISTER_RSI, instruction->address_size, false, true);
-    register_text(di, REGISTER_RDI, instruction->address_size, false, true);
-    register_text(a, REGISTER_RAX, instruction->memory_size, false, true);
+    register_text(si, REGISTER_RSI, instruction->address_size, false);
+    register_text(di, REGISTER_RDI, instruction->address_size, false);
+    register_text(a, REGISTER_RAX, instruction->memory_size, false);
     switch (instruction->operation) {
     case OPERATION_MOVS:
         sprintf(to, "movs %s PTR es:[%s],%s PTR %s:[%s]", size, di, size, segment, si);
@@ -405,16 +403,16 @@ static bool parse_line(char *line, unsigned *address, unsigned *length, char **t
 
 static void compare_mode(unsigned code_size, const char *machine)
 {
-    char path[] = "/tmp/adept-decode-XXXXXX", command[TEXT], line[1024], *text;
+    char command[TEXT], line[1024], *text;
     unsigned address, length, seen = 0, compared = 0;
-    int file = mkstemp(path);
-    FILE *pipe;
+    FILE *file = tmpfile(), *pipe;
 
     make_corpus(code_size);
-    assert_true(file >= 0);
-    assert_int_equal(write(file, corpus, (size_t)slots * SLOT), (ssize_t)slots * SLOT);
-    close(file);
-    sprintf(command, "objdump -D -z -b binary -M intel --insn-width=16 -m %s %s", machine, path);
+    assert_non_null(file);
+    assert_int_equal(fwrite(corpus, SLOT, slots, file), slots);
+    assert_int_equal(fflush(file), 0);
+    sprintf(command, "objdump -D -z -b binary -M intel --insn-width=16 -m %s /dev/fd/%d", machine,
+            fileno(file));
     pipe = popen(command, "r");
     assert_non_null(pipe);
     while (fgets(line, sizeof(line), pipe) != NULL) {
@@ -424,7 +422,7 @@ static void compare_mode(unsigned code_size, const char *machine)
         compared += compare_line(address / SLOT, length, text, code_size);
     }
     assert_int_equal(pclose(pipe), 0);
-    unlink(path);
+    fclose(file);
     printf("code size %u: %u instructions, %u compared\n", code_size, slots, compared);
     assert_int_equal(seen, slots);
     assert_true(compared >= (slots - RANDOM) / 100 * COMPARED_PERCENT);
