@@ -55,7 +55,9 @@ static void remember(struct mmio *mmio, struct mmio_code *code, const struct mmi
     code->efer = paging->efer;
     code->user = paging->user;
     code->entry_count = walk->count;
-    if (walk->mode == GUEST_MODE_PAE || bytes->count != INSTRUCTION_LENGTH_MAX)
+    /* The PDPTE registers are not looked at again, and a second page would have entries of its own. */
+    if (walk->mode == GUEST_MODE_PAE ||
+        (bytes->linear_address & (PAGE_SIZE - 1)) > PAGE_SIZE - INSTRUCTION_LENGTH_MAX)
         return;
     for (unsigned i = 0; i < walk->count; i++) {
         code->entries[i].view = guest_memory_view(vm, walk->steps[i].gpa, walk->steps[i].size);
