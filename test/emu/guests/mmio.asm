@@ -648,6 +648,17 @@ WINDOW_64 equ WINDOW
     mov al, [es:0x10]
     loop .poll
 
+; An instruction that changes under the same address.
+    mov dl, 3
+.modified:
+    mov [.patched + 5], dl
+    jmp .patched
+.patched:
+    mov byte [es:0x10], 0x55
+    check_equal [es:0x10], dl, "an instruction that was changed"
+    dec dl
+    jnz .modified
+
 ; An instruction whose bytes lie in two pages, at each border there is.
     mov ax, cs
     mov ds, ax
