@@ -181,8 +181,9 @@ check-host:
 PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/paging_layout.c arch/x86/exception_name.c arch/x86/msr_name.c \
 	arch/x86/vmx_capabilities_merge.c \
 	drivers/*.c \
-	vmm/cmdline.c vmm/entry_break.c vmm/entry_check.c vmm/exit_reason.c vmm/frame_pool.c vmm/guest_config.c vmm/guest_line.c \
-	vmm/guest_mtrr.c vmm/guest_time.c vmm/hypercall_name.c vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c vmm/devices/*.c))
+	vmm/cmdline.c vmm/decode*.c vmm/emulate*.c vmm/entry_break.c vmm/entry_check.c vmm/exit_reason.c vmm/frame_pool.c \
+	vmm/guest_config.c vmm/guest_line.c vmm/guest_mtrr.c vmm/guest_time.c vmm/hypercall_name.c vmm/opcode.c vmm/operation.c \
+	vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c vmm/devices/*.c))
 
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
 TSAN_FLAGS := -fsanitize=thread

@@ -94,18 +94,30 @@ static uint64_t wrapped(uint64_t rip)
 }
 
 /*
- * Moves RIP behind the instruction that exited. Unless the guest single-steps, blocking by STI or MOV SS is
- * left as it is: it ends one instruction late, which matters to nothing while no interrupt is injected.
+ * Unless the guest single-steps, blocking by STI or MOV SS is left as it is: it ends one instruction late,
+ * which matters to nothing while no interrupt is injected.
  */
-static void advance(void)
+static inline void go_on_at(uint64_t old, uint64_t rip)
 {
-    uint64_t old = vmcs_read(VMCS_GUEST_RIP), rip = old + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH);
-
     if (unlikely((rip ^ old) >> 32))
         rip = wrapped(rip);
     vmcs_write(VMCS_GUEST_RIP, rip);
     if (unlikely(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
         advance_single_stepping();
+}
+
+/* Moves RIP behind the instruction that exited. */
+static void advance(void)
+{
+    uint64_t old = vmcs_read(VMCS_GUEST_RIP);
+
+    go_on_at(old, old + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH));
+}
+
+void exit_advance_to(struct vcpu *vcpu, uint64_t rip)
+{
+    (void)vcpu;
+    go_on_at(rip, rip);
 }
 
 static enum exit_action entry_failure_exit(struct vcpu *vcpu, uint32_t reason)

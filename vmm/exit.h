@@ -27,6 +27,12 @@ must_check enum exit_action exit_dispatch(struct vcpu *vcpu);
 must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcome);
 
 /*
+ * exit.c: the end of an instruction that was done in the guest's stead: RIP becomes `rip`, and a guest that
+ * single-steps gets its trap.
+ */
+void exit_advance_to(struct vcpu *vcpu, uint64_t rip);
+
+/*
  * exit_ept.c: the end of an exit that came out of an access to memory, of which `qualification` tells. An
  * event that was being delivered is delivered again, now that the memory it needs is there; NMIs stay blocked
  * if an IRET was interrupted.

@@ -11,6 +11,7 @@
 #include "ept/qualification.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
+#include "vmm/mmio.h"
 #include "vmm/step.h"
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
@@ -239,6 +240,8 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
 
     if (unlikely(vcpu->vm->walk_check.armed))
         walk_check_exit(vcpu);
+    if (unlikely(mmio_applies(vcpu->vm, guest_physical_address, qualification)))
+        return exit_mmio(vcpu, guest_physical_address, qualification);
     fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
     if (unlikely(fault.kind == EPT_FAULT_NO_FRAME))
         fault = with_frames(vcpu, guest_physical_address, access, fault, ept_fault);

@@ -34,6 +34,14 @@ static void *host_view(struct vm *vm, uint64_t guest_physical_address, size_t *l
     return phys_to_virt(region->hpa + offset);
 }
 
+const void *guest_memory_view(struct vm *vm, uint64_t guest_physical_address, size_t length)
+{
+    size_t there = length;
+    const void *view = host_view(vm, guest_physical_address, &there, false);
+
+    return there == length ? view : NULL;
+}
+
 size_t guest_memory_read(struct vm *vm, uint64_t guest_physical_address, void *buffer, size_t length)
 {
     size_t done = 0;
@@ -96,13 +104,15 @@ void guest_paging_state(struct vcpu *vcpu, struct guest_paging *paging)
     paging->cr4 = vmcs_read(VMCS_GUEST_CR4);
     paging->efer = vmcs_read(VMCS_GUEST_IA32_EFER);
     paging->pat = vmcs_read(VMCS_GUEST_IA32_PAT);
-    for (unsigned i = 0; i < 4; i++)
-        paging->pdpte[i] = vmcs_read((enum vmcs_field)(VMCS_GUEST_PDPTE0 + 2 * i));
+    if (guest_paging_mode(paging) == GUEST_MODE_PAE) {
+        for (unsigned i = 0; i < 4; i++)
+            paging->pdpte[i] = vmcs_read((enum vmcs_field)(VMCS_GUEST_PDPTE0 + 2 * i));
+    }
     /* The CPL is the DPL of SS. SDM vol. 3, "Guest Register State". */
     paging->user = ACCESS_RIGHTS_DPL(vmcs_read(VMCS_GUEST_SS_ACCESS_RIGHTS)) == 3;
     paging->rflags_ac = rflags & RFLAGS_AC;
-    paging->physical_width = (uint8_t)cpuid_physical_width();
-    paging->large_1g = cpuid(0x80000001, 0).edx & CPUID_81_EDX_PAGE_1G;
+    paging->physical_width = vcpu->vm->mtrr.phys_width;
+    paging->large_1g = vcpu->vm->large_1g;
     paging->read = read_entry;
     paging->context = vcpu->vm;
 }

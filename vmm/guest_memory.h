@@ -21,10 +21,16 @@ struct vcpu;
 size_t guest_memory_read(struct vm *vm, uint64_t guest_physical_address, void *buffer, size_t length);
 size_t guest_memory_write(struct vm *vm, uint64_t guest_physical_address, const void *buffer, size_t length);
 
+/*
+ * The host's view of bytes that guest_memory_read() would read, NULL unless all of them are in one region.
+ * Private RAM, and an identity guest's, stays where it is for the VM's life.
+ */
+const void *guest_memory_view(struct vm *vm, uint64_t guest_physical_address, size_t length);
+
 /* True if guest_memory_write() would write all of it. */
 bool guest_memory_writable(struct vm *vm, uint64_t guest_physical_address, size_t length);
 
-/* The paging state of the vCPU, from the current VMCS, with its CPL. */
+/* The paging state of the vCPU, from the current VMCS, with its CPL. pdpte: only if PAE paging uses them. */
 void guest_paging_state(struct vcpu *vcpu, struct guest_paging *paging);
 
 /*

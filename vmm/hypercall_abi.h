@@ -163,4 +163,16 @@
 #define GUEST_ROM_BASE 0xc0000        /* ROM up to 1 MiB; "ADEPT ROM" stands at GUEST_ROM_SIGNATURE, all else is 0xff */
 #define GUEST_ROM_SIGNATURE 0xf0000
 
+/*
+ * With test=mmio-device on the hypervisor's command line a private guest has a device in the hole: RAM-like storage that counts accesses to
+ * it. Its registers, of 4 bytes, are at the end; a write to one of them makes them all 0.
+ */
+#define TEST_MEMORY_GPA 0xa0000         /* right behind RAM */
+#define TEST_MEMORY_SIZE 0x2000
+#define TEST_MEMORY_REGISTERS 0x1f00    /* offset of the registers */
+#define TEST_MEMORY_READS 0x1f00        /* accesses since the last write here */
+#define TEST_MEMORY_WRITES 0x1f04
+#define TEST_MEMORY_LAST_SIZE 0x1f08    /* bytes of the last access */
+#define TEST_MEMORY_LAST_OFFSET 0x1f0c
+
 #endif

@@ -10,6 +10,7 @@
 #include "arch/x86/vmx_entry.h"
 #include "ept/misconfig.h"
 #include "vmm/exit_reason.h"
+#include "vmm/mmio_code.h"
 #include "vmm/step.h"
 #include "vmm/trace.h"
 #include <stdbool.h>
@@ -66,6 +67,7 @@ struct vcpu {
     uint64_t deadline; /* TSC after which it is ended, ~0: never */
     struct step step;
     struct no_progress no_progress;
+    struct mmio_code mmio_code[MMIO_CODE_COUNT];
     struct last_fault last_fault;
     struct ept_misconfig_entry
         misconfig; /* what the last misconfiguration exit was about; level 0: nothing was found */

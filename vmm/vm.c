@@ -117,6 +117,7 @@ static bool create_ept(struct vm *vm, const struct ept_caps *caps)
     if (!table_pool_create(&vm->tables, vm->id, vm->config.tables != 0 ? vm->config.tables : table_limit(vm)))
         return false;
     take_mtrrs(&vm->mtrr);
+    vm->large_1g = cpuid(0x80000001, 0).edx & CPUID_81_EDX_PAGE_1G;
     if (ept_init(&vm->ept, &memory, caps, &vm->regions) != EPT_OK) {
         table_pool_destroy(&vm->tables);
         return false;
@@ -131,6 +132,7 @@ static bool create_ept(struct vm *vm, const struct ept_caps *caps)
     return true;
 }
 
+/* false: two devices want the same place. */
 static void destroy_ept(struct vm *vm)
 {
     ept_destroy(&vm->ept);

@@ -8,6 +8,7 @@
 #include "ept/map.h"
 #include "ept/region.h"
 #include "vmm/devices/pc.h"
+#include "vmm/devices/test_memory.h"
 #include "vmm/dirty_log.h"
 #include "vmm/guest_config.h"
 #include "vmm/guest_line.h"
@@ -44,6 +45,7 @@ struct vm {
     struct mtrr_snapshot guest_mtrr; /* the guest's own, by guest_mtrr.h */
     struct table_pool tables;
     uint64_t eptp;
+    bool large_1g;       /* the guest's paging may map 1 GiB pages */
     bool faults_planted; /* by PLANT_FAULT: some may stand in the EPT to its end */
     struct vm_dirty_log dirty;
     uint64_t ram_base, ram_frames; /* private: host-physical start of its RAM, one run */
@@ -56,7 +58,8 @@ struct vm {
 
     /* Devices. */
     struct pc pc;
-    struct guest_time time; /* what they take for the time; from its first entry on */
+    struct test_memory test_memory; /* in it with test=mmio-device */
+    struct guest_time time;         /* what they take for the time; from its first entry on */
     struct guest_line output_lines[PC_OUTPUTS], hypercall_line;
 };
 

@@ -8,6 +8,7 @@
 #include "drivers/console.h"
 #include "vmm/guest_output.h"
 #include "vmm/hypercall_abi.h"
+#include "vmm/machine.h"
 #include "vmm/panic.h"
 #include "vmm/vm.h"
 
@@ -115,6 +116,16 @@ void vm_devices_start(struct vm *vm, uint64_t tsc)
     lapic_set_tsc(&vm->pc.lapic, tsc, 0);
 }
 
+/* With test=mmio-device: memory that behaves as RAM and is none. */
+static bool add_test_memory(struct vm *vm)
+{
+    const struct device_memory test = test_memory_range(&vm->test_memory);
+
+    test_memory_reset(&vm->test_memory);
+    return !cmdline_has_test(machine_options(), "mmio-device") || vm->config.memory != GUEST_MEMORY_PRIVATE ||
+           bus_add_memory(&vm->pc.bus, &test);
+}
+
 void vm_devices_create(struct vm *vm)
 {
     struct e820_entry map[FW_CFG_E820_MAX];
@@ -127,6 +138,6 @@ void vm_devices_create(struct vm *vm)
                                      .rtc = make_rtc_config(map, count),
                                      .lapic = make_lapic_config()};
 
-    if (!pc_create(&vm->pc, &host, &config))
+    if (!pc_create(&vm->pc, &host, &config) || !add_test_memory(vm))
         panic("two virtual devices at one place");
 }

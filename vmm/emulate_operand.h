@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Registers and memory operands, for vmm/emulate.c and vmm/emulate_string.c. Pure. */
+#ifndef VMM_EMULATE_OPERAND_H
+#define VMM_EMULATE_OPERAND_H
+
+#include "vmm/emulate.h"
+
+/* Changes the low `size` bytes of a register; as everywhere, 4 bytes clear the upper half. */
+void operand_set_register(struct emulate_processor *processor, unsigned reg, unsigned size, uint64_t value);
+
+/* The register operand, of the instruction's operand size. */
+uint64_t operand_register(const struct emulate_processor *processor, const struct instruction *instruction);
+void operand_write_register(struct emulate_processor *processor, const struct instruction *instruction,
+                            uint64_t value);
+
+/* The offset of the explicit memory operand in its segment. SDM vol. 1, "Specifying an Offset". */
+uint64_t operand_offset(const struct emulate_processor *processor, const struct instruction *instruction);
+
+/*
+ * Makes a place of `size` bytes at segment:offset and translates it. DONE; EXCEPTION: #GP or #SS for limit,
+ * type or an address that is not canonical, #AC, #PF; REFUSED.
+ */
+enum emulate_status operand_locate(struct emulate_processor *processor, const struct instruction *instruction,
+                                   enum segment_register segment, uint64_t offset, unsigned size, bool write,
+                                   struct emulate_place *place, struct emulate_exception *exception);
+
+/* Where the next instruction is. */
+static inline uint64_t operand_next_rip(const struct emulate_processor *processor,
+                                        const struct instruction *instruction)
+{
+    uint64_t next = processor->rip + instruction->length;
+
+    return instruction->code_size == 8 ? next : (uint32_t)next;
+}
+
+/* Raises an exception: gives EMULATE_EXCEPTION. */
+enum emulate_status operand_raise(struct emulate_exception *exception, unsigned vector, uint32_t error_code);
+
+#define EMULATE_VECTOR_UD 6u
+#define EMULATE_VECTOR_SS 12u
+#define EMULATE_VECTOR_GP 13u
+#define EMULATE_VECTOR_AC 17u
+
+/* vmm/emulate_stack.c: PUSH, POP, near CALL and JMP. RIP is changed by CALL and JMP alone. */
+enum emulate_status emulate_stack(struct emulate_processor *processor, const struct instruction *instruction,
+                                  struct emulate_exception *exception);
+
+/* vmm/emulate_string.c: MOVS, CMPS, STOS, LODS, SCAS. */
+enum emulate_status emulate_string(struct emulate_processor *processor, const struct instruction *instruction,
+                                   struct emulate_exception *exception);
+
+#endif

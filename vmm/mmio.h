@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Device registers in memory: an access that the memory map does not grant, at a device's address, is done in
+ * the guest's stead by decoding and emulating its instruction (vmm/decode.h, vmm/emulate.h). The vCPU's CPU,
+ * its VMCS current, in an EPT-violation handler.
+ *
+ * What is not emulated ends the guest with the bytes shown: an instruction that the decoder does not know,
+ * and a device as the target of an event's delivery. A fetch from a device, and paging structures in one,
+ * find what is in a hole. Data breakpoints do not see emulated accesses.
+ */
+#ifndef VMM_MMIO_H
+#define VMM_MMIO_H
+
+#include "vmm/exit.h"
+#include "vmm/vm.h"
+
+/* Whether the violation is an instruction's access to a device; all but the memory map's say. */
+bool mmio_at_device(const struct vm *vm, uint64_t guest_physical_address, uint64_t qualification);
+
+/*
+ * The same. Devices are in no region of the memory map, so most violations, which are in the region where the
+ * last one was, need no look at them.
+ */
+static inline bool mmio_applies(const struct vm *vm, uint64_t guest_physical_address, uint64_t qualification)
+{
+    uint32_t hint = __atomic_load_n(&vm->ept.region_hint, __ATOMIC_RELAXED);
+
+    if (hint < vm->regions.count && ept_region_holds(&vm->regions.regions[hint], guest_physical_address))
+        return false;
+    return mmio_at_device(vm, guest_physical_address, qualification);
+}
+
+/* Emulates the instruction, or what it raises. */
+enum exit_action exit_mmio(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t qualification);
+
+#endif
