@@ -21,6 +21,8 @@ static exit_handler *const handlers[EXIT_REASON_COUNT] = {
     [EXIT_IO_SMI] = exit_ignored_event,
     [EXIT_OTHER_SMI] = exit_ignored_event,
     [EXIT_TASK_SWITCH] = exit_task_switch,
+    [EXIT_INTERRUPT_WINDOW] = exit_window,
+    [EXIT_NMI_WINDOW] = exit_window,
     [EXIT_CPUID] = exit_cpuid,
     [EXIT_GETSEC] = exit_undefined_instruction,
     [EXIT_HLT] = exit_hlt,
@@ -94,8 +96,8 @@ static uint64_t wrapped(uint64_t rip)
 }
 
 /*
- * Unless the guest single-steps, blocking by STI or MOV SS is left as it is: it ends one instruction late,
- * which matters to nothing while no interrupt is injected.
+ * Unless the guest single-steps, blocking by STI or MOV SS is left as it is; interrupts_deliver() knows by
+ * `advanced` that it is over.
  */
 static inline void go_on_at(uint64_t old, uint64_t rip)
 {
@@ -116,7 +118,7 @@ static void advance(void)
 
 void exit_advance_to(struct vcpu *vcpu, uint64_t rip)
 {
-    (void)vcpu;
+    vcpu->interrupts.advanced = true;
     go_on_at(rip, rip);
 }
 
@@ -158,8 +160,10 @@ static enum exit_action handle(struct vcpu *vcpu, uint32_t reason)
         step_finish(vcpu, false);
     handler = likely(vcpu->exit_reason < EXIT_REASON_COUNT) ? handlers[vcpu->exit_reason] : NULL;
     action = likely(handler != NULL) ? handler(vcpu) : exit_unexpected(vcpu);
-    if (action == EXIT_ACTION_ADVANCE)
+    if (action == EXIT_ACTION_ADVANCE) {
+        vcpu->interrupts.advanced = true;
         advance();
+    }
     return action;
 }
 

@@ -2,6 +2,7 @@
 /* The CPUID exit. */
 #include "vmm/exit.h"
 #include "vmm/guest_cpuid.h"
+#include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
 enum exit_action exit_cpuid(struct vcpu *vcpu)
@@ -10,7 +11,8 @@ enum exit_action exit_cpuid(struct vcpu *vcpu)
     uint32_t leaf = (uint32_t)gpr[GPR_RAX];
     /* Only leaf 1 shows a bit of CR4: OSXSAVE. */
     uint64_t cr4 = leaf == 1 ? vmcs_read(VMCS_GUEST_CR4) : 0;
-    struct cpuid_result result = guest_cpuid(leaf, (uint32_t)gpr[GPR_RCX], cr4, vcpu->xcr0);
+    struct cpuid_result result =
+        guest_cpuid(leaf, (uint32_t)gpr[GPR_RCX], cr4, vcpu->xcr0, lapic_is_enabled(&vcpu->vm->pc.lapic));
 
     gpr[GPR_RAX] = result.eax;
     gpr[GPR_RBX] = result.ebx;

@@ -189,7 +189,8 @@ static enum exit_action write_cr8(struct vcpu *vcpu, uint64_t value)
 {
     if (value & ~UINT64_C(0xf))
         return exit_inject_gp(vcpu);
-    vcpu->cr8 = value;
+    lapic_set_cr8(&vcpu->vm->pc.lapic, (uint8_t)value);
+    vcpu->interrupts.look = true;
     return EXIT_ACTION_ADVANCE;
 }
 
@@ -231,7 +232,7 @@ static enum exit_action mov_from_cr(struct vcpu *vcpu, unsigned number, unsigned
     if (number == 3)
         gpr_write(vcpu, gpr, vmcs_read(VMCS_GUEST_CR3));
     else if (number == 8)
-        gpr_write(vcpu, gpr, vcpu->cr8);
+        gpr_write(vcpu, gpr, lapic_cr8(&vcpu->vm->pc.lapic));
     else
         return exit_inject_ud(vcpu);
     return EXIT_ACTION_ADVANCE;

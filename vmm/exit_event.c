@@ -152,6 +152,14 @@ enum exit_action exit_preemption_timer(struct vcpu *vcpu)
     return EXIT_ACTION_RESUME;
 }
 
+/* The guest can take what it could not before. */
+enum exit_action exit_window(struct vcpu *vcpu)
+{
+    vcpu->interrupts.look = true;
+    vcpu->result.code = RESULT_RESUMED;
+    return EXIT_ACTION_RESUME;
+}
+
 /* SDM vol. 3, "Exit Qualification for Task Switches": 15:0 selector, 31:30 source. */
 enum exit_action exit_task_switch(struct vcpu *vcpu)
 {

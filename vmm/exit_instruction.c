@@ -17,16 +17,17 @@ enum exit_action exit_undefined_instruction(struct vcpu *vcpu)
     return exit_inject_ud(vcpu);
 }
 
-/* There is no device yet that could interrupt: what halts has come to its end, enabled for interrupts or not.
- */
+/* The vCPU sleeps before the next entry (interrupts_wait()), RIP behind the HLT already. */
 enum exit_action exit_hlt(struct vcpu *vcpu)
 {
-    bool enabled = vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF;
-
-    vm_end(vcpu->vm, VM_FAILED,
-           enabled ? "HLT: no device is there to wake it" : "HLT with interrupts disabled");
-    vcpu->result.code = RESULT_ENDED;
-    return EXIT_ACTION_STOP;
+    if (!(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF)) {
+        vm_end(vcpu->vm, VM_FAILED, "HLT with interrupts disabled");
+        vcpu->result.code = RESULT_ENDED;
+        return EXIT_ACTION_STOP;
+    }
+    vcpu->interrupts.halted = true;
+    vcpu->result.code = RESULT_HALTED;
+    return EXIT_ACTION_ADVANCE;
 }
 
 /*

@@ -29,6 +29,7 @@ static void set_result(struct vcpu *vcpu, const char *device)
 {
     vcpu->result.code = device != NULL ? RESULT_DEVICE : RESULT_NO_DEVICE;
     vcpu->result.device = device;
+    vcpu->interrupts.look |= device != NULL;
 }
 
 static uint32_t port_read(struct vcpu *vcpu, uint16_t port, unsigned size)

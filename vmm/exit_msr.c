@@ -81,12 +81,25 @@ static bool write_efer(uint64_t value)
 }
 
 /* The TSC as the guest sees it is the processor's plus an offset; a write changes the offset. */
-static bool write_tsc(uint64_t value)
+static bool write_tsc(struct vm *vm, uint64_t value)
 {
+    uint64_t tsc = tsc_read();
+
     if (vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_PRIMARY, VMX_USE_TSC_OFFSETTING))
         return false;
-    vmcs_write(VMCS_TSC_OFFSET, value - tsc_read());
+    vmcs_write(VMCS_TSC_OFFSET, value - tsc);
+    lapic_set_tsc(&vm->pc.lapic, value, guest_time_now(&vm->time, tsc));
+    bus_device_accessed(&vm->pc.bus, &vm->pc.lapic);
     return true;
+}
+
+/* The local APIC's registers: IA32_APIC_BASE, IA32_TSC_DEADLINE, and all of them in x2APIC mode. */
+static bool write_apic(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    struct vm *vm = vcpu->vm;
+
+    vcpu->interrupts.look = true;
+    return pc_write_apic_msr(&vm->pc, msr, value, guest_time_now(&vm->time, tsc_read()));
 }
 
 /* Types that the guest's MTRRs give its memory become types of its EPT. */
@@ -112,7 +125,7 @@ static bool write_mtrr(struct vm *vm, uint32_t msr, uint64_t value)
 }
 
 /* Those that the bitmap passes through never come here. */
-static bool read_msr(const struct vm *vm, uint32_t msr, uint64_t *value)
+static bool read_msr(struct vm *vm, uint32_t msr, uint64_t *value)
 {
     switch (msr) {
     case MSR_IA32_MISC_ENABLE:
@@ -124,15 +137,17 @@ static bool read_msr(const struct vm *vm, uint32_t msr, uint64_t *value)
         *value = 0;
         return true;
     default:
+        if (lapic_has_msr(msr))
+            return lapic_read_msr(&vm->pc.lapic, msr, value, guest_time_now(&vm->time, tsc_read()));
         return guest_mtrr_read(&vm->guest_mtrr, msr, value);
     }
 }
 
-static bool write_msr(struct vm *vm, uint32_t msr, uint64_t value)
+static bool write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
     switch (msr) {
     case MSR_IA32_TIME_STAMP_COUNTER:
-        return write_tsc(value);
+        return write_tsc(vcpu->vm, value);
     case MSR_IA32_EFER:
         return write_efer(value);
     case MSR_IA32_PAT:
@@ -147,7 +162,7 @@ static bool write_msr(struct vm *vm, uint32_t msr, uint64_t value)
     case MSR_IA32_MISC_ENABLE:
         return value == MISC_ENABLE_FAST_STRINGS;
     default:
-        return write_mtrr(vm, msr, value);
+        return lapic_has_msr(msr) ? write_apic(vcpu, msr, value) : write_mtrr(vcpu->vm, msr, value);
     }
 }
 
@@ -167,7 +182,7 @@ enum exit_action exit_wrmsr(struct vcpu *vcpu)
 {
     const uint64_t *gpr = vcpu->registers.gpr;
 
-    if (!write_msr(vcpu->vm, (uint32_t)gpr[GPR_RCX], (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX]))
+    if (!write_msr(vcpu, (uint32_t)gpr[GPR_RCX], (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX]))
         return exit_inject_gp(vcpu);
     return vcpu->vm->end.verdict == VM_RUNNING ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;
 }

@@ -3,6 +3,7 @@
 #include "vmm/guest_cpuid.h"
 #include "arch/x86/control_registers.h"
 #include "arch/x86/fpu.h"
+#include "arch/x86/tsc.h"
 #include "vmm/cpu.h"
 #include "vmm/hypercall_abi.h"
 
@@ -76,7 +77,7 @@ uint64_t guest_cpuid_efer_bits(void)
 
 uint64_t guest_cpuid_cr4_bits(void)
 {
-    struct cpuid_result one = guest_cpuid(1, 0, 0, 1), seven = guest_cpuid(7, 0, 0, 1);
+    struct cpuid_result one = guest_cpuid(1, 0, 0, 1, true), seven = guest_cpuid(7, 0, 0, 1, true);
     uint64_t bits = CR4_TSD | CR4_PCE | CR4_MCE;
 
     bits |= one.edx & (1u << 1) ? CR4_VME | CR4_PVI : 0;
@@ -96,14 +97,15 @@ uint64_t guest_cpuid_cr4_bits(void)
     return bits & vmx_shared_capabilities()->cr4_fixed1;
 }
 
-static struct cpuid_result leaf1(struct cpuid_result real, uint64_t cr4)
+static struct cpuid_result leaf1(struct cpuid_result real, uint64_t cr4, bool apic)
 {
     real.ebx &= 0xff00; /* CLFLUSH size; one logical processor with APIC ID 0 */
     real.ebx |= 1u << 16;
-    real.ecx = (real.ecx & LEAF1_ECX_KNOWN) | CPUID_1_ECX_HYPERVISOR;
+    real.ecx =
+        (real.ecx & LEAF1_ECX_KNOWN) | CPUID_1_ECX_HYPERVISOR | CPUID_1_ECX_X2APIC | CPUID_1_ECX_DEADLINE;
     if ((real.ecx & CPUID_1_ECX_XSAVE) && (cr4 & CR4_OSXSAVE))
         real.ecx |= CPUID_1_ECX_OSXSAVE;
-    real.edx &= LEAF1_EDX_KNOWN;
+    real.edx = (real.edx & LEAF1_EDX_KNOWN) | (apic ? CPUID_1_EDX_APIC : 0);
     return real;
 }
 
@@ -186,7 +188,29 @@ static struct cpuid_result hypervisor_leaf(uint32_t leaf)
     return result;
 }
 
-struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t cr4, uint64_t xcr0)
+/* Extended topology: one processor of one thread with x2APIC ID 0. SDM vol. 2, "CPUID", leaf 0BH. */
+static struct cpuid_result leaf11(uint32_t subleaf)
+{
+    struct cpuid_result result = {0, 0, subleaf & 0xff, 0};
+
+    if (subleaf < 2) {
+        result.ebx = 1;
+        result.ecx |= (subleaf + 1) << 8; /* level type: 1 thread, 2 core */
+    }
+    return result;
+}
+
+/* The TSC's rate, and that of the local APIC's timer, which counts as the TSC does. */
+static struct cpuid_result leaf21(void)
+{
+    struct cpuid_result none = {0, 0, 0, 0}, result = {1, 1, 0, 0};
+    uint64_t hz = tsc_khz() * 1000;
+
+    result.ecx = (uint32_t)hz;
+    return hz >> 32 == 0 ? result : none;
+}
+
+struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t cr4, uint64_t xcr0, bool apic)
 {
     struct cpuid_result none = {0, 0, 0, 0}, real;
 
@@ -203,7 +227,7 @@ struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t cr4, u
             real.eax = LEAF_LAST_EXTENDED;
         return real;
     case 1:
-        return leaf1(real, cr4);
+        return leaf1(real, cr4, apic);
     case 7:
         return leaf7(real, subleaf);
     case 0xd:
@@ -221,9 +245,16 @@ struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t cr4, u
         real.eax &= 0xffff;
         real.ebx = real.ecx = real.edx = 0;
         return real;
-    case 2:
+    case 6: /* the local APIC's timer never stops */
+        return (struct cpuid_result){1u << 2, 0, 0, 0};
+    case 0xb:
+        return leaf11(subleaf);
     case 0x15:
+        return leaf21();
     case 0x16:
+        real.eax = real.ebx = (uint32_t)(tsc_khz() / 1000);
+        return real;
+    case 2:
     case 0x80000002:
     case 0x80000003:
     case 0x80000004:

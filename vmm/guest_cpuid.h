@@ -13,9 +13,10 @@
 
 /*
  * What CPUID with this EAX and ECX gives the guest. `cr4` and `xcr0` are the guest's own: some bits follow
- * them (OSXSAVE, the size of the XSAVE area). Executes CPUID on the calling CPU.
+ * them (OSXSAVE, the size of the XSAVE area). apic: its local APIC is enabled in IA32_APIC_BASE. Executes
+ * CPUID on the calling CPU.
  */
-struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t cr4, uint64_t xcr0);
+struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t cr4, uint64_t xcr0, bool apic);
 
 /* CR4 bits whose features the guest's CPUID shows. */
 uint64_t guest_cpuid_cr4_bits(void);

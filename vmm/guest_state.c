@@ -97,7 +97,7 @@ void guest_state_reset(struct vcpu *vcpu)
 
     memset(&vcpu->registers, 0, sizeof(vcpu->registers));
     vcpu->registers.gpr[GPR_RDX] = 0x80; /* the drive booted from: the first disk */
-    vcpu->cr2 = vcpu->cr8 = 0;
+    vcpu->cr2 = 0;
     vcpu->dr0 = vcpu->dr1 = vcpu->dr2 = vcpu->dr3 = 0;
     vcpu->dr6 = DR6_RESET;
     vcpu->xcr0 = 1; /* x87, the reset value */

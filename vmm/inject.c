@@ -34,6 +34,18 @@ void inject_software_exception(struct vcpu *vcpu, uint32_t information)
     vcpu->result.vector = (uint8_t)EVENT_VECTOR(information);
 }
 
+void inject_interrupt(struct vcpu *vcpu, unsigned vector)
+{
+    (void)vcpu;
+    vmcs_write(VMCS_ENTRY_INTERRUPTION_INFORMATION, EVENT_VALID | EVENT_EXTERNAL_INTERRUPT << 8 | vector);
+}
+
+void inject_nmi(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    vmcs_write(VMCS_ENTRY_INTERRUPTION_INFORMATION, EVENT_VALID | EVENT_NMI << 8 | VECTOR_NMI);
+}
+
 void inject_page_fault(struct vcpu *vcpu, uint64_t linear_address, uint32_t error_code)
 {
     cr2_write(linear_address);

@@ -54,6 +54,13 @@ void inject_exception(struct vcpu *vcpu, unsigned vector, uint32_t error_code);
  */
 void inject_software_exception(struct vcpu *vcpu, uint32_t information);
 
+/* An external interrupt; the guest must be able to take it: RFLAGS.IF set, no blocking, nothing else
+ * injected. */
+void inject_interrupt(struct vcpu *vcpu, unsigned vector);
+
+/* An NMI; not while blocking by NMI, STI or MOV SS is in force. */
+void inject_nmi(struct vcpu *vcpu);
+
 /* #PF: sets CR2 too. */
 void inject_page_fault(struct vcpu *vcpu, uint64_t linear_address, uint32_t error_code);
 

@@ -103,6 +103,7 @@ static bool accessed(struct mmio *mmio, const char *name)
     if (name == NULL)
         return false;
     mmio->vcpu->result.device = name;
+    mmio->vcpu->interrupts.look = true;
     return true;
 }
 

@@ -13,6 +13,7 @@
 #include "vmm/exit.h"
 #include "vmm/frame.h"
 #include "vmm/guest_cpuid.h"
+#include "vmm/interrupts.h"
 #include "vmm/vm.h"
 #include "vmm/vm_devices.h"
 #include "vmm/vmcs.h"
@@ -88,13 +89,23 @@ static bool load(struct vcpu *vcpu, struct vmm_cpu *cpu)
     return true;
 }
 
-/* Between exit and entry, outside of the exit path: deadline and console. */
+/* Between exit and entry, outside of the exit path: devices, events, console. */
 static void between_exits(struct vcpu *vcpu)
 {
-    if (unlikely(tsc_read() > vcpu->deadline))
-        vm_end(vcpu->vm, VM_FAILED, "timeout");
+    uint64_t now = tsc_read();
+
+    if (unlikely(now >= vcpu->interrupts.wake))
+        interrupts_wake(vcpu);
+    if (unlikely(vcpu->interrupts.halted)) {
+        interrupts_wait(vcpu);
+        now = tsc_read();
+    }
+    if (unlikely(vcpu->interrupts.look))
+        interrupts_deliver(vcpu);
+    vcpu->interrupts.advanced = false;
     if (trace_pending(&vcpu->cpu->trace))
         (void)trace_drain_some();
+    interrupts_set_timer(vcpu, now);
 }
 
 void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)

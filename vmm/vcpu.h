@@ -43,6 +43,18 @@ struct no_progress {
     uint32_t count;
 };
 
+/* What its devices want of it, and when. */
+struct vcpu_interrupts {
+    bool look;             /* interrupts_deliver() before the next entry */
+    bool halted;           /* by HLT: interrupts_wait() before the next entry */
+    bool advanced;         /* this exit's instruction was done in the guest's stead */
+    uint32_t windows;      /* of the primary controls: interrupt-window and NMI-window exiting, as written */
+    uint64_t wake;         /* TSC at which interrupts_wake() has something to do */
+    uint32_t timer_value;  /* of the VMX-preemption timer, as written */
+    uint32_t timer_period; /* the longest that it is set to */
+    uint8_t timer_rate;    /* it counts once every 2^rate TSC ticks */
+};
+
 struct vcpu {
     struct vmx_registers registers; /* first: the stub's structure */
     struct vm *vm;
@@ -59,12 +71,12 @@ struct vcpu {
 
     /* What of the guest's state no VMCS field holds. */
     uint64_t cr2, dr0, dr1, dr2, dr3, dr6;
-    uint64_t cr8;
     uint64_t xcr0;
     uint64_t kernel_gs_base, star, lstar, cstar, fmask, tsc_aux;
 
     uint64_t started;  /* TSC at its first entry */
     uint64_t deadline; /* TSC after which it is ended, ~0: never */
+    struct vcpu_interrupts interrupts;
     struct step step;
     struct no_progress no_progress;
     struct mmio_code mmio_code[MMIO_CODE_COUNT];

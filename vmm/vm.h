@@ -54,6 +54,8 @@ struct vm {
     uint64_t bus_pages; /* STEP_PAGES_MAX frames that stand for a hole, or take a ROM's discarded write,
                            during one instruction */
     uint64_t msr_bitmap;
+    bool has_console;      /* what is typed at the console goes to this guest */
+    int console_character; /* one that its devices had no room for, -1: none */
     struct walk_check walk_check;
 
     /* Devices. */

@@ -113,6 +113,8 @@ static struct lapic_config make_lapic_config(void)
 void vm_devices_start(struct vm *vm, uint64_t tsc)
 {
     guest_time_start(&vm->time, tsc, tsc_khz());
+    vm->has_console = vm->id == 1;
+    vm->console_character = -1;
     lapic_set_tsc(&vm->pc.lapic, tsc, 0);
 }
 

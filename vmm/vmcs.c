@@ -57,7 +57,16 @@ static uint32_t preemption_timer_value(void)
     return ticks == 0 ? 1 : ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks;
 }
 
-static void write_controls(const struct vcpu *vcpu)
+static void set_preemption_timer(struct vcpu *vcpu)
+{
+    struct vcpu_interrupts *state = &vcpu->interrupts;
+
+    state->timer_rate = (uint8_t)VMX_MISC_TIMER_RATE(vmm_cpu()->capabilities.misc);
+    state->timer_period = state->timer_value = preemption_timer_value();
+    vmcs_write(VMCS_PREEMPTION_TIMER_VALUE, state->timer_value);
+}
+
+static void write_controls(struct vcpu *vcpu)
 {
     uint32_t pin = choose(VMX_WORD_PIN);
 
@@ -67,7 +76,7 @@ static void write_controls(const struct vcpu *vcpu)
     vmcs_write(VMCS_EXIT_CONTROLS, choose(VMX_WORD_EXIT));
     vmcs_write(VMCS_ENTRY_CONTROLS, choose(VMX_WORD_ENTRY) & ~VMX_IA32E_MODE_GUEST);
     if (pin & VMX_ACTIVATE_PREEMPTION_TIMER)
-        vmcs_write(VMCS_PREEMPTION_TIMER_VALUE, preemption_timer_value());
+        set_preemption_timer(vcpu);
 
     /*
      * #DB and #AC are intercepted because a guest can make the processor deliver either without end, within

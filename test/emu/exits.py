@@ -92,6 +92,7 @@ def tests(context):
                          expect=[r"^#\d+ .* RDMSR\(31\) .* -> inject #GP", r"^#\d+ .* EXCEPTION_NMI\(0\) .* -> inject #DB",
                                  r"^adept: exits vm=reinject reason=RDMSR\(31\) count=3 ",
                                  r"^adept: exits vm=reinject reason=EXCEPTION_NMI\(0\) count=3 "])
+        yield made_guest(context, f"events-{model}", "events", MODEL=model, CMDLINE="trace=stats", options="timeout=20")
         yield made_guest(context, f"mtrr-{model}", "mtrr", MODEL=model, CMDLINE="trace=stats")
         yield made_guest(context, f"v86-{model}", "v86", MODEL=model, expect=[r"^\[v86\] \(\)$"], CMDLINE="trace=stats")
         yield made_guest(context, f"steps-{model}", "steps", MODEL=model, options="timeout=5", CMDLINE="trace=stats")

@@ -6,12 +6,39 @@
 
 void bus_init(struct bus *bus)
 {
-    *bus = (struct bus){.page_count = 1, .port_count = 1};
+    *bus = (struct bus){.page_count = 1, .port_count = 1, .earliest = DEVICE_NEVER};
 }
 
 static const struct device_ports *ports_at(const struct bus *bus, uint16_t port)
 {
     return &bus->ports[bus->range_of[bus->page_of[port >> 8]][port & 0xff]];
+}
+
+/* The number of a device's timer, counted from 1. */
+static uint8_t timer_of(const struct bus *bus, const void *device)
+{
+    for (unsigned i = 0; i < bus->timer_count; i++)
+        if (bus->timers[i].device == device)
+            return (uint8_t)(i + 1);
+    return 0;
+}
+
+/* The device behind a range was accessed: it may want to be called at another moment now. */
+static inline void accessed(struct bus *bus, unsigned timer)
+{
+    uint64_t moment;
+
+    if (timer == 0)
+        return;
+    moment = bus->timers[timer - 1].next(bus->timers[timer - 1].device);
+    bus->moments[timer - 1] = moment;
+    if (moment < bus->earliest)
+        bus->earliest = moment;
+}
+
+void bus_device_accessed(struct bus *bus, const void *device)
+{
+    accessed(bus, timer_of(bus, device));
 }
 
 bool bus_add_ports(struct bus *bus, const struct device_ports *ports)
@@ -29,6 +56,7 @@ bool bus_add_ports(struct bus *bus, const struct device_ports *ports)
     if (bus->page_count + new_pages > BUS_PORT_PAGES)
         return false;
     bus->ports[bus->port_count] = *ports;
+    bus->timer_of_ports[bus->port_count] = timer_of(bus, ports->device);
     for (unsigned port = ports->first; port <= ports->last; port++) {
         if (bus->page_of[port >> 8] == 0)
             bus->page_of[port >> 8] = bus->page_count++;
@@ -49,6 +77,7 @@ bool bus_add_memory(struct bus *bus, const struct device_memory *memory)
         if (memory->gpa <= other->gpa + (other->size - 1) && other->gpa <= memory->gpa + (memory->size - 1))
             return false;
     }
+    bus->timer_of_memory[bus->memory_count] = timer_of(bus, memory->device);
     bus->memory[bus->memory_count++] = *memory;
     return true;
 }
@@ -68,6 +97,13 @@ bool bus_add_timer(struct bus *bus, const struct device_timer *timer)
     if (bus->timer_count == BUS_TIMERS)
         return false;
     bus->timers[bus->timer_count++] = *timer;
+    for (unsigned i = 0; i < bus->port_count; i++)
+        if (bus->ports[i].device == timer->device)
+            bus->timer_of_ports[i] = bus->timer_count;
+    for (unsigned i = 0; i < bus->memory_count; i++)
+        if (bus->memory[i].device == timer->device)
+            bus->timer_of_memory[i] = bus->timer_count;
+    accessed(bus, bus->timer_count);
     return true;
 }
 
@@ -93,6 +129,7 @@ static __attribute__((noinline)) uint32_t read_pieces(struct bus *bus, uint16_t 
         unsigned part = piece(ports, at, size - done);
         uint32_t bits = ports->read != NULL ? ports->read(ports->device, at, part, now) : NO_DEVICE_BYTE;
 
+        accessed(bus, bus->timer_of_ports[ports - bus->ports]);
         if (part < 4)
             bits &= (UINT32_C(1) << (8 * part)) - 1;
         value |= bits << (8 * done);
@@ -116,6 +153,7 @@ static __attribute__((noinline)) void write_pieces(struct bus *bus, uint16_t por
             bits &= (UINT32_C(1) << (8 * part)) - 1;
         if (ports->write != NULL)
             ports->write(ports->device, at, part, bits, now);
+        accessed(bus, bus->timer_of_ports[ports - bus->ports]);
         if (*name == NULL)
             *name = ports->name;
         done += part;
@@ -125,11 +163,16 @@ static __attribute__((noinline)) void write_pieces(struct bus *bus, uint16_t por
 uint32_t bus_port_read(struct bus *bus, uint16_t port, unsigned size, uint64_t now, const char **name)
 {
     const struct device_ports *ports = ports_at(bus, port);
+    uint32_t value;
 
     *name = ports->name;
     if (size != 1)
         return read_pieces(bus, port, size, now, name);
-    return ports->read != NULL ? ports->read(ports->device, port, 1, now) & 0xff : NO_DEVICE_BYTE;
+    if (ports->read == NULL)
+        return NO_DEVICE_BYTE;
+    value = ports->read(ports->device, port, 1, now) & 0xff;
+    accessed(bus, bus->timer_of_ports[ports - bus->ports]);
+    return value;
 }
 
 void bus_port_write(struct bus *bus, uint16_t port, unsigned size, uint32_t value, uint64_t now,
@@ -138,10 +181,12 @@ void bus_port_write(struct bus *bus, uint16_t port, unsigned size, uint32_t valu
     const struct device_ports *ports = ports_at(bus, port);
 
     *name = ports->name;
-    if (size != 1)
+    if (size != 1) {
         write_pieces(bus, port, size, value, now, name);
-    else if (ports->write != NULL)
+    } else if (ports->write != NULL) {
         ports->write(ports->device, port, 1, value & 0xff, now);
+        accessed(bus, bus->timer_of_ports[ports - bus->ports]);
+    }
 }
 
 /* The device whose range holds the whole of [gpa, gpa + size). */
@@ -169,6 +214,7 @@ uint64_t bus_memory_read(struct bus *bus, uint64_t gpa, unsigned size, uint64_t 
     if (memory != NULL) {
         *name = memory->name;
         value = memory->read(memory->device, gpa - memory->gpa, size, now);
+        accessed(bus, bus->timer_of_memory[memory - bus->memory]);
         return size < 8 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value;
     }
     *name = NULL;
@@ -193,6 +239,7 @@ void bus_memory_write(struct bus *bus, uint64_t gpa, unsigned size, uint64_t val
         *name = memory->name;
         memory->write(memory->device, gpa - memory->gpa, size,
                       size < 8 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value, now);
+        accessed(bus, bus->timer_of_memory[memory - bus->memory]);
         return;
     }
     *name = NULL;
@@ -205,24 +252,29 @@ void bus_memory_write(struct bus *bus, uint64_t gpa, unsigned size, uint64_t val
     }
 }
 
-uint64_t bus_next(const struct bus *bus)
+/* Fixes the earliest of all moments. */
+static void set_earliest(struct bus *bus)
 {
-    uint64_t next = DEVICE_NEVER;
+    uint64_t earliest = DEVICE_NEVER;
 
-    for (unsigned i = 0; i < bus->timer_count; i++) {
-        uint64_t moment = bus->timers[i].next(bus->timers[i].device);
-
-        if (moment < next)
-            next = moment;
-    }
-    return next;
+    for (unsigned i = 0; i < bus->timer_count; i++)
+        if (bus->moments[i] < earliest)
+            earliest = bus->moments[i];
+    bus->earliest = earliest;
 }
 
 void bus_run(struct bus *bus, uint64_t now)
 {
     /* Bounded: a device that wants to be called again at once is not let do so for ever. */
-    for (unsigned round = 0; round <= bus->timer_count && bus_next(bus) <= now; round++)
-        for (unsigned i = 0; i < bus->timer_count; i++)
-            if (bus->timers[i].next(bus->timers[i].device) <= now)
-                bus->timers[i].run(bus->timers[i].device, now);
+    for (unsigned round = 0; round <= bus->timer_count && bus->earliest <= now; round++) {
+        for (unsigned i = 0; i < bus->timer_count; i++) {
+            const struct device_timer *timer = &bus->timers[i];
+
+            if (bus->moments[i] > now)
+                continue;
+            timer->run(timer->device, now);
+            bus->moments[i] = timer->next(timer->device);
+        }
+        set_earliest(bus);
+    }
 }

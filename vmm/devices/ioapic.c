@@ -179,3 +179,8 @@ void ioapic_reset(struct ioapic *ioapic)
     for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
         ioapic->redirection[pin] = ENTRY_MASKED;
 }
+
+bool ioapic_pin_may_interrupt(const struct ioapic *ioapic, unsigned pin)
+{
+    return (ioapic->redirection[pin] & ENTRY_MASKED) == 0;
+}

@@ -36,6 +36,9 @@ struct device_memory ioapic_memory(struct ioapic *ioapic);
  */
 void ioapic_set_pin(void *ioapic, unsigned pin, bool level);
 
+/* Whether the pin's entry is not masked. */
+bool ioapic_pin_may_interrupt(const struct ioapic *ioapic, unsigned pin);
+
 /* The EOI message of a local APIC for a level-triggered vector. */
 void ioapic_end_of_interrupt(struct ioapic *ioapic, uint8_t vector);
 

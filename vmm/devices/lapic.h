@@ -119,6 +119,9 @@ uint8_t lapic_acknowledge(struct lapic *lapic);
 /* The highest vector in IRR, whatever PPR says; LAPIC_NONE. With it a TPR threshold is found. */
 int lapic_requested(const struct lapic *lapic);
 
+/* Whether the timer runs and is not masked. */
+bool lapic_timer_may_interrupt(const struct lapic *lapic);
+
 /* The next moment at which the timer has something to deliver. */
 struct device_timer lapic_timer(struct lapic *lapic);
 

@@ -128,3 +128,9 @@ struct device_timer lapic_timer(struct lapic *lapic)
 {
     return (struct device_timer){.device = lapic, .next = next, .run = run};
 }
+
+bool lapic_timer_may_interrupt(const struct lapic *lapic)
+{
+    return (lapic->lvt[LVT_TIMER] & LVT_MASKED) == 0 &&
+           (lapic->expires != NEVER || lapic->deadline_tick != NEVER);
+}

@@ -145,7 +145,10 @@ bool pc_console_input(struct pc *pc, char character, uint64_t now)
 
     if (taken)
         guest_uart_receive(&pc->uarts[0], (uint8_t)character, now);
-    return keyboard_receive(&pc->keyboard, character, now) || taken;
+    taken = keyboard_receive(&pc->keyboard, character, now) || taken;
+    bus_device_accessed(&pc->bus, &pc->uarts[0]);
+    bus_device_accessed(&pc->bus, &pc->keyboard);
+    return taken;
 }
 
 bool pc_a20(const struct pc *pc)

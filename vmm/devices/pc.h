@@ -105,6 +105,12 @@ uint8_t pc_interrupt_acknowledge(struct pc *pc);
 bool pc_nmi_pending(const struct pc *pc);
 void pc_nmi_acknowledge(struct pc *pc);
 
+/*
+ * Whether any device can still interrupt a processor that does nothing: false if every input of the 8259s and
+ * of the I/O APIC is masked, and no timer of the local APIC runs that may interrupt.
+ */
+bool pc_can_interrupt(const struct pc *pc);
+
 /* WRMSR of an MSR that lapic_has_msr(). false: #GP(0). A new IA32_APIC_BASE moves the page. */
 must_check bool pc_write_apic_msr(struct pc *pc, uint32_t msr, uint64_t value, uint64_t now);
 

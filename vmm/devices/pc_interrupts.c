@@ -142,6 +142,25 @@ uint8_t pc_interrupt_acknowledge(struct pc *pc)
     return vector;
 }
 
+/* Inputs 7:0 of a chip that are not masked. */
+static uint8_t open_inputs(const struct pic_chip *chip)
+{
+    return chip->initialized ? (uint8_t)~chip->mask : 0;
+}
+
+bool pc_can_interrupt(const struct pc *pc)
+{
+    const struct lapic *lapic = &pc->lapic;
+    uint8_t master = open_inputs(&pc->pic.master), cascade = 1u << 2;
+
+    if ((master & ~cascade) != 0 || ((master & cascade) != 0 && open_inputs(&pc->pic.slave) != 0))
+        return true;
+    for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
+        if (ioapic_pin_may_interrupt(&pc->ioapic, pin))
+            return true;
+    return lapic_timer_may_interrupt(lapic);
+}
+
 bool pc_nmi_pending(const struct pc *pc)
 {
     return pc->nmi_pending;
@@ -158,6 +177,7 @@ must_check bool pc_write_apic_msr(struct pc *pc, uint32_t msr, uint64_t value, u
 
     if (!lapic_write_msr(&pc->lapic, msr, value, now))
         return false;
+    bus_device_accessed(&pc->bus, &pc->lapic);
     if (msr == LAPIC_MSR_BASE) {
         memory = lapic_memory(&pc->lapic);
         bus_move_memory(&pc->bus, &memory);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Interrupts and NMIs of a guest's devices, and its sleep. */
+#include "vmm/interrupts.h"
+#include "arch/x86/control_registers.h"
+#include "arch/x86/sleep.h"
+#include "arch/x86/tsc.h"
+#include "drivers/console.h"
+#include "vmm/cpu.h"
+#include "vmm/inject.h"
+#include "vmm/vm.h"
+#include "vmm/vmcs.h"
+
+#define BLOCKING_STI_MOV_SS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
+
+/* How often the console is read for the guest that listens to it, if nothing else comes up. */
+#define CONSOLE_PERIOD_US 5000
+
+static bool virtual_nmis(void)
+{
+    return vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_PIN, VMX_VIRTUAL_NMIS) == 0;
+}
+
+/* Asks for, or no longer for, an exit when the guest can take an interrupt or an NMI. */
+static void set_windows(struct vcpu *vcpu, uint32_t windows)
+{
+    uint32_t controls;
+
+    if (windows == vcpu->interrupts.windows)
+        return;
+    controls =
+        (uint32_t)vmcs_read(VMCS_PRIMARY_CONTROLS) & ~(VMX_INTERRUPT_WINDOW_EXITING | VMX_NMI_WINDOW_EXITING);
+    vmcs_write(VMCS_PRIMARY_CONTROLS, controls | windows);
+    vcpu->interrupts.windows = windows;
+}
+
+/* An NMI goes before an interrupt. Blocking by STI holds NMIs back on some processors: SDM vol. 3, "Checks on
+ * Guest Non-Register State". */
+static bool takes_nmi(uint64_t blocking)
+{
+    return (blocking & (BLOCKING_STI_MOV_SS | INTERRUPTIBILITY_NMI)) == 0;
+}
+
+static bool takes_interrupt(uint64_t blocking)
+{
+    return (blocking & BLOCKING_STI_MOV_SS) == 0 && (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) != 0;
+}
+
+/*
+ * What the last instruction has left of blocking by STI or MOV SS: none, if the hypervisor has done the
+ * instruction that it covered in the guest's stead.
+ */
+static uint64_t blocking_now(struct vcpu *vcpu)
+{
+    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+    if (vcpu->interrupts.advanced && (blocking & BLOCKING_STI_MOV_SS) != 0) {
+        blocking &= ~(uint64_t)BLOCKING_STI_MOV_SS;
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking);
+    }
+    return blocking;
+}
+
+void interrupts_deliver(struct vcpu *vcpu)
+{
+    struct pc *pc = &vcpu->vm->pc;
+    bool free = (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID) == 0;
+    uint64_t blocking;
+    uint32_t windows = 0;
+
+    if (vcpu->step.active) /* its one instruction first: the look stays due */
+        return;
+    vcpu->interrupts.look = false;
+    blocking = blocking_now(vcpu);
+    if (pc_nmi_pending(pc) && virtual_nmis()) {
+        if (free && takes_nmi(blocking)) {
+            pc_nmi_acknowledge(pc);
+            inject_nmi(vcpu);
+            free = false;
+        }
+        if (pc_nmi_pending(pc))
+            windows |= VMX_NMI_WINDOW_EXITING;
+    }
+    if (pc_interrupt_pending(pc)) {
+        if (free && takes_interrupt(blocking))
+            inject_interrupt(vcpu, pc_interrupt_acknowledge(pc));
+        if (pc_interrupt_pending(pc))
+            windows |= VMX_INTERRUPT_WINDOW_EXITING;
+    }
+    set_windows(vcpu, windows);
+}
+
+/* Characters from the console, for the guest that has it. What its devices have no room for waits in here. */
+static void read_console(struct vcpu *vcpu, uint64_t now)
+{
+    struct vm *vm = vcpu->vm;
+
+    if (!vm->has_console)
+        return;
+    if (vm->console_character < 0)
+        vm->console_character = console_try_read();
+    while (vm->console_character >= 0 && pc_console_input(&vm->pc, (char)vm->console_character, now))
+        vm->console_character = console_try_read();
+}
+
+static void set_next_wake(struct vcpu *vcpu, uint64_t tsc)
+{
+    struct vm *vm = vcpu->vm;
+    uint64_t wake = guest_time_tsc(&vm->time, pc_next_deadline(&vm->pc));
+
+    if (vm->has_console && tsc + tsc_ticks(CONSOLE_PERIOD_US) < wake)
+        wake = tsc + tsc_ticks(CONSOLE_PERIOD_US);
+    vcpu->interrupts.wake = vcpu->deadline < wake ? vcpu->deadline : wake;
+}
+
+void interrupts_wake(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    uint64_t tsc = tsc_read(), now;
+
+    if (tsc >= vcpu->deadline) {
+        vm_end(vm, VM_FAILED, "timeout");
+        return;
+    }
+    now = guest_time_now(&vm->time, tsc);
+    read_console(vcpu, now);
+    pc_run(&vm->pc, now);
+    vcpu->interrupts.look = true;
+    set_next_wake(vcpu, tsc);
+}
+
+void interrupts_set_timer(struct vcpu *vcpu, uint64_t now)
+{
+    struct vcpu_interrupts *state = &vcpu->interrupts;
+    uint64_t left = state->wake > now ? state->wake - now : 0;
+    uint32_t value = state->timer_period; /* 0: this processor has no such timer */
+
+    if (left >> state->timer_rate < value)
+        value = (uint32_t)(left >> state->timer_rate) + 1;
+    if (value != state->timer_value) {
+        vmcs_write(VMCS_PREEMPTION_TIMER_VALUE, value);
+        state->timer_value = value;
+    }
+}
+
+/* Whether the guest, which has RFLAGS.IF set, is to go on. */
+static bool is_woken(const struct vcpu *vcpu)
+{
+    const struct pc *pc = &vcpu->vm->pc;
+
+    return pc_interrupt_pending(pc) || (pc_nmi_pending(pc) && virtual_nmis());
+}
+
+static void sleep_until(uint64_t tsc)
+{
+    uint64_t now = tsc_read(), microseconds;
+
+    if (now >= tsc)
+        return;
+    microseconds = (tsc - now) * 1000 / tsc_khz();
+    /* Too short for HLT: the wait is over as soon as an alarm would be set. */
+    if (tsc - now < UINT64_MAX / 1000 && microseconds == 0)
+        return;
+    cpu_sleep(tsc - now < UINT64_MAX / 1000 ? microseconds : CPU_SLEEP_MAX_US);
+}
+
+void interrupts_wait(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+
+    while (vcpu->interrupts.halted && vm->end.verdict == VM_RUNNING) {
+        if (tsc_read() >= vcpu->interrupts.wake)
+            interrupts_wake(vcpu);
+        if (is_woken(vcpu)) {
+            vcpu->interrupts.halted = false;
+            vcpu->interrupts.look = true;
+        } else if (!pc_can_interrupt(&vm->pc)) {
+            vm_end(vm, VM_FAILED, "HLT: no device is there to wake it");
+        } else if (vm->end.verdict == VM_RUNNING && !trace_drain_some()) {
+            sleep_until(vcpu->interrupts.wake);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a guest's devices to its processor: interrupts and NMIs, in the manual's order and as soon as the
+ * guest takes them, and HLT. SDM vol. 3, "Event Injection", "Interrupt-Window Exiting", "Priority Among
+ * Concurrent Events". All functions run on the vCPU's CPU with its VMCS current, between an exit and the next
+ * entry.
+ */
+#ifndef VMM_INTERRUPTS_H
+#define VMM_INTERRUPTS_H
+
+#include "vmm/vcpu.h"
+
+/*
+ * The guest's devices may have something for its processor (vcpu->interrupts.look): injects at most one event
+ * into the next entry, and asks for an exit as soon as the guest can take what is left.
+ */
+void interrupts_deliver(struct vcpu *vcpu);
+
+/*
+ * The moment vcpu->interrupts.wake has come: ends a guest whose time is up, reads the console for it, lets
+ * its devices do what is due, and fixes the next such moment.
+ */
+void interrupts_wake(struct vcpu *vcpu);
+
+/*
+ * Has the VMX-preemption timer bring the guest back by vcpu->interrupts.wake, or by the end of its period.
+ * `now`: TSC. Before every entry.
+ */
+void interrupts_set_timer(struct vcpu *vcpu, uint64_t now);
+
+/*
+ * After HLT: lets the CPU sleep until an interrupt or an NMI is there to end it, or the VM has ended. A guest
+ * that nothing can wake is ended.
+ */
+void interrupts_wait(struct vcpu *vcpu);
+
+#endif
