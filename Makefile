@@ -76,7 +76,7 @@ KERNEL_STRIPPED := $(BUILD)/adept
 
 GUESTS := $(patsubst guests/%.asm,$(BUILD)/guests/%.bin,$(sort $(wildcard guests/*.asm)))
 
-.PHONY: all kernel guests iso run test fuzz check-host deps clean help FORCE
+.PHONY: all kernel guests iso run conformance test fuzz check-host deps clean help FORCE
 all: kernel guests
 kernel: $(KERNEL) $(KERNEL_STRIPPED) $(BUILD)/adept.dis
 guests: $(GUESTS)
@@ -172,6 +172,15 @@ run:
 	@$(MAKE) --no-print-directory -j$(JOBS) kernel guests
 	@BUILD='$(BUILD)' tools/run
 
+# The conformance tester alone: CASES= SEED= MODEL= EMU=. Its last line is `conformance: N cases, N mismatches, N known departures`;
+# a mismatch fails the target.
+CASES ?= 300000
+SEED ?= 1
+conformance:
+	@tools/deps run
+	@$(MAKE) --no-print-directory -j$(JOBS) kernel
+	@BUILD='$(BUILD)' CPUS=1 TIMEOUT=0 tools/run GUEST=none CMDLINE='conformance=$(CASES),$(SEED) $(CMDLINE)'
+
 check-host:
 	@tools/check-host
 
@@ -181,7 +190,8 @@ check-host:
 PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/paging_layout.c arch/x86/exception_name.c arch/x86/msr_name.c \
 	arch/x86/vmx_capabilities_merge.c \
 	drivers/*.c \
-	vmm/cmdline.c vmm/decode*.c vmm/emulate*.c vmm/entry_break.c vmm/entry_check.c vmm/exit_reason.c vmm/frame_pool.c \
+	vmm/cmdline.c vmm/conformance_case.c vmm/conformance_confine.c vmm/conformance_judge.c vmm/conformance_memory.c \
+	vmm/conformance_predict.c vmm/decode*.c vmm/emulate*.c vmm/entry_break.c vmm/entry_check.c vmm/exit_reason.c vmm/frame_pool.c \
 	vmm/guest_config.c vmm/guest_line.c vmm/guest_mtrr.c vmm/guest_time.c vmm/hypercall_name.c vmm/opcode.c vmm/operation.c \
 	vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c vmm/devices/*.c))
 
@@ -267,6 +277,7 @@ help:
 	    'make kernel       the hypervisor alone, and its disassembly; make guests: the guests alone' \
 	    'make run          runs them in an emulator; GUEST= CPUS= MEM= MODEL= EMU= CMDLINE= TIMEOUT= UEFI=1' \
 	    '                  (tools/run --help explains them)' \
+	    'make conformance  what the processor makes of EPT entries, against the manual; MODEL= CASES=$(CASES) SEED=$(SEED)' \
 	    'make test         runs every test; ONLY=pattern some of them' \
 	    'make fuzz         fuzzes for FUZZ_SECONDS=$(FUZZ_SECONDS) each, and with FUZZ_GUESTS=$(FUZZ_GUESTS) random guests' \
 	    'make iso          $(BUILD)/adept.iso, for CD and USB, BIOS and UEFI' \

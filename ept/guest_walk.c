@@ -104,12 +104,17 @@ static uint64_t page_frame(enum guest_paging_mode mode, unsigned level, unsigned
     return raw & ADDRESS_MASK & ~bits(0, shift - 1);
 }
 
+static bool is_write(enum guest_access access)
+{
+    return access == GUEST_ACCESS_WRITE || access == GUEST_ACCESS_READ_WRITE;
+}
+
 /* SDM vol. 3, "Determination of Access Rights". */
 static bool allowed(const struct guest_paging *paging, const struct guest_walk *walk,
                     enum guest_access access)
 {
     if (paging->user) {
-        if (!walk->user || (access == GUEST_ACCESS_WRITE && !walk->writable))
+        if (!walk->user || (is_write(access) && !walk->writable))
             return false;
         return access != GUEST_ACCESS_FETCH || !walk->no_execute;
     }
@@ -117,7 +122,7 @@ static bool allowed(const struct guest_paging *paging, const struct guest_walk *
         return !walk->no_execute && !(walk->user && (paging->cr4 & CR4_SMEP_ON));
     if (walk->user && (paging->cr4 & CR4_SMAP_ON) && !paging->rflags_ac)
         return false;
-    return access == GUEST_ACCESS_READ || walk->writable || !(paging->cr0 & CR0_WRITE_PROTECT);
+    return !is_write(access) || walk->writable || !(paging->cr0 & CR0_WRITE_PROTECT);
 }
 
 static void fault(const struct guest_paging *paging, struct guest_walk *walk, enum guest_access access,
@@ -125,7 +130,7 @@ static void fault(const struct guest_paging *paging, struct guest_walk *walk, en
 {
     walk->status = GUEST_PAGING_FAULT;
     walk->error_code =
-        flags | (access == GUEST_ACCESS_WRITE ? PAGE_FAULT_WRITE : 0) | (paging->user ? PAGE_FAULT_USER : 0);
+        flags | (is_write(access) ? PAGE_FAULT_WRITE : 0) | (paging->user ? PAGE_FAULT_USER : 0);
     if (access == GUEST_ACCESS_FETCH && (execute_disable(paging) || (paging->cr4 & CR4_SMEP_ON)))
         walk->error_code |= PAGE_FAULT_FETCH;
 }

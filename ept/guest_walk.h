@@ -38,7 +38,12 @@ enum guest_paging_mode {
     GUEST_MODE_5_LEVEL,
 };
 
-enum guest_access { GUEST_ACCESS_READ, GUEST_ACCESS_WRITE, GUEST_ACCESS_FETCH };
+enum guest_access {
+    GUEST_ACCESS_READ,
+    GUEST_ACCESS_WRITE,
+    GUEST_ACCESS_FETCH,
+    GUEST_ACCESS_READ_WRITE, /* of one instruction, a read-modify-write: to a guest's paging a write */
+};
 
 struct guest_paging {
     uint64_t cr0, cr3, cr4, efer, pat;

@@ -56,19 +56,27 @@ static bool violate(struct descent *descent, uint64_t gpa, unsigned access, unsi
 
 /* Reads one EPT entry into a reference; false: the walk ends here. */
 static bool read_ept_entry(struct descent *descent, uint64_t gpa, unsigned level, uint64_t hpa,
-                           struct ept_entry *entry)
+                           struct ept_entry *entry, struct walk2d_reference *reference)
 {
     const struct walk2d_machine *machine = descent->machine;
-    struct walk2d_reference *reference;
     uint64_t offending;
 
     if (!machine->read_ept(machine->context, hpa, entry)) {
         descent->walk->hpa = hpa;
         return stop(descent, WALK2D_NO_MEMORY, gpa);
     }
-    reference = next_reference(descent, WALK2D_EPT_ENTRY, level, gpa, hpa, entry->raw);
-    reference->rights = (uint8_t)ept_entry_rights(*entry);
-    reference->memory_type = (uint8_t)(machine->eptp & EPTP_MEMORY_TYPE);
+    *reference = (struct walk2d_reference){.gpa = gpa,
+                                           .hpa = hpa,
+                                           .raw = entry->raw,
+                                           .kind = WALK2D_EPT_ENTRY,
+                                           .level = (uint8_t)level,
+                                           .rights = (uint8_t)ept_entry_rights(*entry),
+                                           .memory_type = (uint8_t)(machine->eptp & EPTP_MEMORY_TYPE)};
+    descent->walk->count++;
+    descent->walk->memory_references++;
+    /* The commonest of all entries, all rights and nothing else, is sound at every level. */
+    if (level > EPT_LEVEL_PT && (entry->raw & machine->caps->table_check) == EPT_RIGHTS)
+        return true;
     descent->walk->reasons = ept_misconfig_reasons(machine->caps, level, *entry, &offending);
     if (descent->walk->reasons != 0)
         return stop(descent, WALK2D_MISCONFIG, gpa);
@@ -93,13 +101,16 @@ static bool translate(struct descent *descent, uint64_t gpa, unsigned access,
     if (gpa >> (12 + 9 * level) != 0 || gpa >> descent->machine->caps->physical_width != 0)
         return violate(descent, gpa, access, 0, translated);
     for (;; level--) {
+        struct walk2d_reference *reference = &walk->references[walk->count];
         struct ept_entry entry;
 
-        if (!read_ept_entry(descent, gpa, level, table + ept_index(gpa, level) * sizeof(entry), &entry))
+        if (!read_ept_entry(descent, gpa, level, table + ept_index(gpa, level) * sizeof(entry), &entry,
+                            reference))
             return false;
         *rights &= ept_entry_rights(entry);
         if (!ept_entry_present(entry))
             return violate(descent, gpa, access, 0, translated);
+        reference->open_accessed = descent->accessed_dirty;
         table = ept_entry_address(entry);
         if (ept_entry_maps_page(entry, level))
             break;
@@ -108,8 +119,10 @@ static bool translate(struct descent *descent, uint64_t gpa, unsigned access,
         return violate(descent, gpa, access, *rights, translated);
     *hpa = table | (gpa & (ept_level_size(level) - 1));
     if (descent->accessed_dirty) {
-        for (unsigned n = first; n < walk->count; n++)
+        for (unsigned n = first; n < walk->count; n++) {
             walk->references[n].sets_accessed = true;
+            walk->references[n].open_accessed = false;
+        }
         walk->references[walk->count - 1].sets_dirty = (access & EPT_WRITE) != 0;
     }
     return true;
@@ -167,11 +180,12 @@ static bool update_flags(struct descent *descent, enum guest_access access)
         struct walk2d_reference *reference = descent->step_reference[n];
         uint64_t wanted = GUEST_ENTRY_ACCESSED;
 
-        if (reference->leaf && access == GUEST_ACCESS_WRITE)
+        if (reference->leaf && (access == GUEST_ACCESS_WRITE || access == GUEST_ACCESS_READ_WRITE))
             wanted |= GUEST_ENTRY_DIRTY;
         /* With A/D flags for EPT the read has been a write as well, so the page is writable. */
         if ((wanted & ~reference->raw) != 0 && !(descent->step_rights[n] & EPT_WRITE)) {
             descent->walk->flag_update = true;
+            descent->walk->qualification_open = EPT_QUALIFICATION_READ;
             return violate(descent, reference->gpa, (unsigned)(EPT_READ | EPT_WRITE), descent->step_rights[n],
                            NULL);
         }
@@ -181,12 +195,26 @@ static bool update_flags(struct descent *descent, enum guest_access access)
     return true;
 }
 
+/* All but the references, which are filled one by one. */
+static void reset(struct walk2d *walk, enum guest_paging_mode mode)
+{
+    walk->end = WALK2D_DONE;
+    walk->mode = mode;
+    walk->count = walk->memory_references = 0;
+    walk->flag_update = false;
+    walk->guest_page_shift = walk->pat_type = 0;
+    walk->error_code = walk->reasons = 0;
+    walk->qualification = walk->qualification_open = 0;
+    walk->gpa = walk->hpa = 0;
+}
+
 void walk2d(struct walk2d *walk, const struct walk2d_machine *machine, const struct guest_paging *paging,
             uint64_t linear_address, enum guest_access access)
 {
     static const unsigned accesses[] = {[GUEST_ACCESS_READ] = (unsigned)EPT_READ,
                                         [GUEST_ACCESS_WRITE] = (unsigned)EPT_WRITE,
-                                        [GUEST_ACCESS_FETCH] = (unsigned)EPT_EXECUTE};
+                                        [GUEST_ACCESS_FETCH] = (unsigned)EPT_EXECUTE,
+                                        [GUEST_ACCESS_READ_WRITE] = (unsigned)(EPT_READ | EPT_WRITE)};
     struct descent descent = {.walk = walk,
                               .machine = machine,
                               .paging = paging,
@@ -195,7 +223,7 @@ void walk2d(struct walk2d *walk, const struct walk2d_machine *machine, const str
     struct guest_walk guest;
     unsigned rights;
 
-    *walk = (struct walk2d){.end = WALK2D_DONE, .mode = guest_paging_mode(paging)};
+    reset(walk, guest_paging_mode(paging));
     through_ept.read = read_guest_entry;
     through_ept.context = &descent;
     if (walk->mode == GUEST_MODE_PAE)
@@ -217,8 +245,11 @@ void walk2d(struct walk2d *walk, const struct walk2d_machine *machine, const str
         break;
     }
     if (!update_flags(&descent, access) ||
-        !translate(&descent, guest.gpa, accesses[access], &guest, &walk->hpa, &rights))
+        !translate(&descent, guest.gpa, accesses[access], &guest, &walk->hpa, &rights)) {
+        if (walk->end == WALK2D_VIOLATION && access == GUEST_ACCESS_READ_WRITE)
+            walk->qualification_open = EPT_QUALIFICATION_READ;
         return;
+    }
     walk->gpa = guest.gpa;
     walk->guest_page_shift = guest.page_shift;
     walk->pat_type = (uint8_t)guest_pat_type(paging->pat, guest.pat_index);

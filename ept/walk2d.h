@@ -38,6 +38,9 @@ struct walk2d_reference {
     bool user; /* guest entry: U/S */
     /* The processor sets these flags, or finds them set. EPT entries: only if the EPTP switches them on. */
     bool sets_accessed, sets_dirty;
+    /* EPT entry of a translation that ends in a fault: the manual lets the processor set its accessed flag or
+     * not. */
+    bool open_accessed;
 };
 
 /* Five levels over five, 5 x 6 + 5, or PAE's register and 2 x 6 + 5. */
@@ -65,8 +68,13 @@ struct walk2d {
     uint32_t error_code;      /* PAGE_FAULT */
     uint32_t reasons;         /* MISCONFIG: EPT_REASON_... of misconfig.h */
     uint64_t qualification;   /* VIOLATION; bits 6 and 12 are 0, 11:9 only with advanced exit information */
-    uint64_t gpa;             /* DONE: of the address; VIOLATION, MISCONFIG: what could not be translated */
-    uint64_t hpa;             /* DONE: of the address; NO_MEMORY: what could not be read */
+    /*
+     * VIOLATION: qualification bits that the manual leaves to the implementation: of a read-modify-write, the
+     * update of a guest's flag included, the read bit. SDM vol. 3, "Exit Qualification for EPT Violations".
+     */
+    uint64_t qualification_open;
+    uint64_t gpa; /* DONE: of the address; VIOLATION, MISCONFIG: what could not be translated */
+    uint64_t hpa; /* DONE: of the address; NO_MEMORY: what could not be read */
 };
 
 /* Qualification bits that the walk predicts, given whether the processor has advanced exit information. */

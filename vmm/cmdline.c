@@ -2,10 +2,11 @@
 /* The hypervisor's command line. */
 #include "vmm/cmdline.h"
 
-#define UART_PORT_COM1 0x3f8
-#define UART_PORT_MAX  0xfff8 /* a 16550 has eight registers */
-#define UART_BAUD_MAX  4000000
-#define CPUS_MAX       256
+#define UART_PORT_COM1   0x3f8
+#define UART_PORT_MAX    0xfff8 /* a 16550 has eight registers */
+#define UART_BAUD_MAX    4000000
+#define CPUS_MAX         256
+#define CONFORMANCE_SEED 1
 
 static void handle_trace(void *target, struct option_span value, struct option_problems *problems)
 {
@@ -99,6 +100,23 @@ static void handle_test(void *target, struct option_span value, struct option_pr
     }
 }
 
+/* CASES or CASES,SEED. */
+static void handle_conformance(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct cmdline_options *options = target;
+    struct option_span cases, seed;
+    uint64_t number, first = CONFORMANCE_SEED;
+    bool given = option_split(value, ',', &cases, &seed);
+
+    if (option_number(cases, &number) && number != 0 && (!given || option_number(seed, &first))) {
+        options->conformance_cases = number;
+        options->conformance_seed = first;
+    } else {
+        option_problem(problems, "conformance: '%.*s' is no number of cases, or no seed",
+                       option_span_arguments(value));
+    }
+}
+
 static void handle_walk(void *target, struct option_span value, struct option_problems *problems)
 {
     struct cmdline_options *options = target;
@@ -172,7 +190,7 @@ static const struct option_handler handlers[] = {
     {"trace", handle_trace},     {"dump", handle_dump},     {"on_end", handle_on_end},
     {"console", handle_console}, {"cpus", handle_cpus},     {"timeout", handle_timeout},
     {"policy", handle_policy},   {"guests", handle_guests}, {"test", handle_test},
-    {"memtype", handle_memtype}, {"walk", handle_walk},
+    {"memtype", handle_memtype}, {"walk", handle_walk},     {"conformance", handle_conformance},
 };
 
 static bool is_file_name(struct option_span word)

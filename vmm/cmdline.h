@@ -48,6 +48,8 @@ struct cmdline_options {
     bool policy_given;  /* then policy is the default of every guest, for hole, rom and nx alike */
     enum guest_policy policy;
     enum cmdline_guests guests;
+    uint64_t conformance_cases; /* 0: guests run; else the conformance tester, instead of them */
+    uint64_t conformance_seed;
     bool walk_given;
     uint64_t walk; /* a linear address whose two-dimensional walk is printed at each guest's end */
     char tests[CMDLINE_TEST_MAX][CMDLINE_TEST_LENGTH]; /* the words of test= */

@@ -9,6 +9,7 @@
 #include "arch/x86/spinlock.h"
 #include "arch/x86/tsc.h"
 #include "drivers/console.h"
+#include "vmm/conformance.h"
 #include "vmm/cpu.h"
 #include "vmm/exit_reason.h"
 #include "vmm/frame.h"
@@ -262,6 +263,8 @@ int guests_run(void)
         result = refuse(preflight_refusal());
     else if (vmx_cpus_on() == 0)
         result = refuse("VMX on any CPU is missing (see each CPU's line above)");
+    else if (machine_options()->conformance_cases != 0)
+        result = conformance_run();
     else if (machine_boot_info()->module_count == 0)
         result = refuse("a guest is missing (add a `module2 FILE` line to the GRUB menu entry)");
     else if (!prepare())

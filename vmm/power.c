@@ -31,6 +31,7 @@
 #define TRY_WAIT_US         100000 /* from a write that should end the machine to the next attempt */
 
 static const struct acpi_info *acpi;
+static const char *last_line;
 static enum cmdline_on_end on_end = ON_END_POWEROFF;
 
 void power_init(const struct acpi_info *tables, enum cmdline_on_end wanted)
@@ -129,18 +130,31 @@ static void reboot(void)
     __asm__ volatile("lidt %0; ud2" : : "m"(no_idt) : "memory");
 }
 
+void power_set_last_line(const char *line)
+{
+    last_line = line;
+}
+
+static void print_last_line(void)
+{
+    if (last_line != NULL)
+        console_printf("%s\n", last_line);
+}
+
 noreturn_fn void power_end(int status)
 {
     static const char *const names[] = {
         [ON_END_POWEROFF] = "poweroff", [ON_END_HALT] = "halt", [ON_END_REBOOT] = "reboot"};
 
     console_printf("adept: end: %s status=%d\n", names[on_end], status);
+    print_last_line();
     console_flush();
     if (on_end == ON_END_POWEROFF)
         power_off(status);
     if (on_end == ON_END_REBOOT)
         reboot();
     console_printf("adept: halted: switch off by hand\n");
+    print_last_line();
     console_flush();
     cpu_halt_forever();
 }

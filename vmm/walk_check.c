@@ -82,6 +82,7 @@ static bool predict_access(struct vcpu *vcpu, const struct guest_paging *paging,
     check->event = (struct walk_event){.end = walk->end,
                                        .flag_update = walk->flag_update,
                                        .qualification = walk->qualification,
+                                       .qualification_open = walk->qualification_open,
                                        .gpa = walk->gpa,
                                        .linear_address = linear_address};
     return false;
@@ -196,7 +197,8 @@ static void compare_violation(struct vcpu *vcpu)
     const struct ept_caps *caps = &vcpu->vm->ept.caps;
     uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION),
              linear = vmcs_read(VMCS_GUEST_LINEAR_ADDRESS);
-    uint64_t wrong = (qualification ^ check->event.qualification) & walk2d_qualification_mask(caps);
+    uint64_t wrong = (qualification ^ check->event.qualification) & walk2d_qualification_mask(caps) &
+                     ~check->event.qualification_open;
     bool page_walk = !(check->event.qualification & EPT_QUALIFICATION_TRANSLATED);
 
     if (wrong == EPT_QUALIFICATION_READ && page_walk && !(qualification & EPT_QUALIFICATION_READ) &&

@@ -38,7 +38,8 @@ enum walk_departure {
 struct walk_event {
     enum walk2d_end end; /* DONE: no fault */
     bool flag_update;
-    uint64_t qualification, gpa, linear_address;
+    uint64_t qualification, qualification_open; /* open: bits that the manual leaves to the processor */
+    uint64_t gpa, linear_address;
 };
 
 struct walk_check {

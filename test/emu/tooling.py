@@ -226,7 +226,7 @@ def chooses_emulator(context):
 
 
 def menu_of_image(context):
-    """grub.cfg as it is on build/adept.iso: an entry for each shipped guest, one for all, serial terminal on."""
+    """grub.cfg as it is on build/adept.iso: an entry for each shipped guest, one for all, one for the conformance test, serial terminal on."""
 
     def test():
         name = "iso-entries"
@@ -245,6 +245,8 @@ def menu_of_image(context):
                 raise Failure(f"the entry of {guest} is {entries.get(f'Adept: {guest}')!r}")
         if entries.get("Adept: all guests") != "    multiboot2 /boot/adept\n" + "".join(modules):
             raise Failure(f"the entry of all guests is {entries.get('Adept: all guests')!r}")
+        if entries.get("Adept: conformance test of this processor (EPT), no guest") != "    multiboot2 /boot/adept conformance=300000 on_end=halt\n":
+            raise Failure("the entry of the conformance test is missing or another")
         default = re.search(r'^set default="([^"]+)"$', text, re.MULTILINE)
         if not default or default.group(1) not in entries:
             raise Failure("the default is no entry")

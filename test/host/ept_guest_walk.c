@@ -85,9 +85,12 @@ static void paging_32_bit(void **state)
     assert_int_equal(translate(0x403123, GUEST_ACCESS_READ), GUEST_PAGING_OK);
     assert_int_equal(physical, 0x5123);
     expect_fault(0x403123, GUEST_ACCESS_WRITE, PAGE_FAULT_PRESENT | PAGE_FAULT_WRITE);
+    expect_fault(0x403123, GUEST_ACCESS_READ_WRITE, PAGE_FAULT_PRESENT | PAGE_FAULT_WRITE);
     paging.cr0 &= ~CR0_WP;
     assert_int_equal(translate(0x403123, GUEST_ACCESS_WRITE), GUEST_PAGING_OK);
+    assert_int_equal(translate(0x403123, GUEST_ACCESS_READ_WRITE), GUEST_PAGING_OK);
     paging.user = true;
+    expect_fault(0x403123, GUEST_ACCESS_READ_WRITE, PAGE_FAULT_PRESENT | PAGE_FAULT_WRITE | PAGE_FAULT_USER);
     expect_fault(0x403123, GUEST_ACCESS_WRITE, PAGE_FAULT_PRESENT | PAGE_FAULT_WRITE | PAGE_FAULT_USER);
     expect_fault(0x404000, GUEST_ACCESS_READ, PAGE_FAULT_USER);
     paging.user = false;

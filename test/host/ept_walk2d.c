@@ -338,14 +338,34 @@ static void test_violations(void **state)
     assert_int_equal(walk.qualification & walk2d_qualification_mask(&bed.ept.caps), 0x1aa | 0x600);
     assert_int_equal(walk.gpa, 0x8004);
     assert_int_equal(walk.memory_references, 24);
+    assert_int_equal(walk.qualification_open, 0);
     assert_true(walk.references[18].sets_accessed);
-    assert_false(walk.references[23].sets_accessed); /* nothing was translated by it */
+    assert_false(walk.references[18].open_accessed);
+    for (unsigned i = 20; i < 24;
+         i++) { /* nothing was translated by them: the processor may set their flags or not */
+        assert_false(walk.references[i].sets_accessed);
+        assert_true(walk.references[i].open_accessed);
+    }
+    walk_to(linear + 4, GUEST_ACCESS_READ_WRITE, WALK2D_VIOLATION); /* the read bit may be set or not */
+    assert_int_equal(walk.qualification & 0x1ff, 0x1ab);
+    assert_int_equal(walk.qualification_open, EPT_QUALIFICATION_READ);
     set_rights(0x8000, RW);
     walk_to(linear, GUEST_ACCESS_FETCH, WALK2D_VIOLATION);
     assert_int_equal(walk.qualification & 0x1ff, 0x19c);
     set_rights(0x8000, 0);
     walk_to(linear, GUEST_ACCESS_READ, WALK2D_VIOLATION);
     assert_int_equal(walk.qualification & 0x1ff, 0x181);
+    assert_true(walk.references[22].open_accessed);
+    assert_false(walk.references[23].open_accessed); /* not present: no entry that is used */
+    set_rights(0x8000, 2);
+    walk_to(linear, GUEST_ACCESS_READ_WRITE, WALK2D_MISCONFIG);
+    assert_true(walk.references[22].open_accessed);
+    assert_false(walk.references[23].open_accessed);
+    set_rights(0x8000, RW);
+    walk_to(linear, GUEST_ACCESS_READ_WRITE, WALK2D_DONE);
+    assert_true(walk.references[23].sets_dirty);
+    assert_true(walk.references[19].sets_dirty);
+    assert_int_equal(walk.qualification_open, 0);
 
     set_rights(0x3000, RX); /* a guest's table, read-only: its entries cannot be read with A/D flags on */
     put64(0x3008, 0x4000 | 0x27);
@@ -375,6 +395,9 @@ static void test_flag_updates_without_ad(void **state)
     walk_to(linear, GUEST_ACCESS_READ, WALK2D_VIOLATION);
     assert_true(walk.flag_update);
     assert_int_equal(walk.qualification, 0xab);
+    assert_int_equal(walk.qualification_open,
+                     EPT_QUALIFICATION_READ);        /* a read-modify-write of the processor's */
+    assert_false(walk.references[16].open_accessed); /* there are no such flags */
     assert_int_equal(walk.gpa, 0x4008);
     assert_int_equal(walk.memory_references, 20);
     put64(0x4008, 0x8000 | 0x27); /* accessed already: nothing to write for a read */

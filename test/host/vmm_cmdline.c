@@ -40,6 +40,7 @@ static void assert_defaults(void)
     assert_false(options.dump_vmcs);
     assert_false(options.dump_screen);
     assert_false(options.walk_given);
+    assert_int_equal(options.conformance_cases, 0);
     assert_int_equal(options.on_end, ON_END_POWEROFF);
     assert_true(options.console.serial);
     assert_false(options.console.serial_given);
@@ -188,6 +189,26 @@ static void memtype(void **state)
     assert_int_equal(options.memtype.count, GUEST_MEMTYPE_MAX);
 }
 
+static void conformance(void **state)
+{
+    (void)state;
+    parse_cleanly("conformance=200000");
+    assert_int_equal(options.conformance_cases, 200000);
+    assert_int_equal(options.conformance_seed, 1);
+    parse_cleanly("conformance=0x10,0xffffffffffffffff");
+    assert_int_equal(options.conformance_cases, 16);
+    assert_true(options.conformance_seed == UINT64_MAX);
+    parse_cleanly("conformance=1,0");
+    assert_int_equal(options.conformance_seed, 0);
+
+    problem("conformance=", "conformance: '' is no number of cases, or no seed");
+    problem("conformance=0", "conformance: '0' is no number of cases, or no seed");
+    problem("conformance=100,", "conformance: '100,' is no number of cases, or no seed");
+    problem("conformance=100,1,2", "conformance: '100,1,2' is no number of cases, or no seed");
+    problem("conformance=many", "conformance: 'many' is no number of cases, or no seed");
+    assert_int_equal(options.conformance_cases, 0);
+}
+
 static void problem_lines_can_be_printed(void **state)
 {
     char line[1024];
@@ -229,6 +250,7 @@ int main(void)
         cmocka_unit_test(console),
         cmocka_unit_test(problems_keep_the_default),
         cmocka_unit_test(memtype),
+        cmocka_unit_test(conformance),
         cmocka_unit_test(problem_lines_can_be_printed),
         cmocka_unit_test(tests_beyond_their_place),
     };

@@ -234,8 +234,10 @@ static void clock_run(void *device, uint64_t now)
 
     clock->runs++;
     clock->due = clock->period == 0 ? DEVICE_NEVER : clock->due + clock->period;
-    if (clock->wakes != NULL)
+    if (clock->wakes != NULL) {
         clock->wakes->due = now;
+        bus_device_accessed(&bus, clock->wakes);
+    }
 }
 
 static bool add_clock(struct clock *clock)

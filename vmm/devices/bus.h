@@ -73,7 +73,7 @@ static inline uint64_t bus_next(const struct bus *bus)
     return bus->earliest;
 }
 
-/* After an access to a device that did not go by its ranges. */
+/* After an access to a device that did not go by its ranges, also one by another device. */
 void bus_device_accessed(struct bus *bus, const void *device);
 
 /* Runs what is due by `now`, also what becomes so by what runs. */
