@@ -69,15 +69,19 @@ static uint32_t port_read(struct vcpu *vcpu, uint16_t port, unsigned size)
 {
     uint32_t value = 0;
 
+    spinlock_lock(&vcpu->vm->device_lock);
     for (unsigned i = 0; i < size; i++)
         value |= port_read8(vcpu, (uint16_t)(port + i)) << (8 * i);
+    spinlock_unlock(&vcpu->vm->device_lock);
     return value;
 }
 
 static void port_write(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value)
 {
+    spinlock_lock(&vcpu->vm->device_lock);
     for (unsigned i = 0; i < size; i++)
         port_write8(vcpu, (uint16_t)(port + i), (uint8_t)(value >> (8 * i)));
+    spinlock_unlock(&vcpu->vm->device_lock);
 }
 
 /* Writes the low `size` bytes of a register; as everywhere, a 32-bit result clears the upper half. */
@@ -128,7 +132,7 @@ static bool string_element(struct vcpu *vcpu, const struct guest_paging *paging,
         inject_page_fault(vcpu, fault_address, error_code);
         return false;
     }
-    return vcpu->vm->end.verdict == VM_RUNNING;
+    return !vm_has_ended(vcpu->vm);
 }
 
 static enum exit_action string_io(struct vcpu *vcpu, struct string_io *io)
@@ -143,7 +147,7 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *io)
         if (io->repeat && (*counter & mask) == 0)
             return EXIT_ACTION_ADVANCE;
         if (!string_element(vcpu, &paging, io))
-            return vcpu->vm->end.verdict == VM_RUNNING ? EXIT_ACTION_RESUME : EXIT_ACTION_STOP;
+            return vm_has_ended(vcpu->vm) ? EXIT_ACTION_STOP : EXIT_ACTION_RESUME;
         set_low(index, io->address_size, *index + (uint64_t)io->step);
         io->linear_address += (uint64_t)io->step;
         if (!io->repeat)
@@ -189,5 +193,5 @@ enum exit_action exit_io(struct vcpu *vcpu)
         set_low(rax, size, port_read(vcpu, port, size));
     else
         port_write(vcpu, port, size, (uint32_t)*rax);
-    return vcpu->vm->end.verdict == VM_RUNNING ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;
+    return vm_has_ended(vcpu->vm) ? EXIT_ACTION_STOP : EXIT_ACTION_ADVANCE;
 }

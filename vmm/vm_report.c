@@ -102,8 +102,10 @@ static void print_crash(struct vcpu *vcpu)
 {
     const struct vm *vm = vcpu->vm;
 
-    console_printf("adept: report: vm=%s cpu=%u ended: %s\n", vm->config.name, vcpu->cpu->percpu->index,
-                   vm->end.why);
+    console_printf("adept: report: vm=%s cpu=%u", vm->config.name, vcpu->cpu->percpu->index);
+    if (vm->vcpu_count > 1)
+        console_printf(" vcpu=%u", vcpu->index);
+    console_printf(" ended: %s\n", vm->end.why);
     print_registers(vcpu);
     print_segments();
     print_event();
