@@ -36,67 +36,92 @@ static void count(uint64_t *counter, uint64_t amount)
     (void)__atomic_add_fetch(counter, amount, __ATOMIC_RELAXED);
 }
 
-void shootdown_kick(struct vcpu *other, uint64_t *tries)
+static void kick(struct vcpu *other, bool by_nmi)
 {
     struct shootdown_statistics *statistics = &other->vm->shootdown_statistics;
-    uint64_t try = (*tries)++;
     uint32_t id = other->cpu->percpu->apic_id;
-    bool sent = try == 0 ? apic_send_fixed(id, SHOOTDOWN_VECTOR) : apic_send_nmi(id);
 
-    if (sent) /* else the preemption timer will do */
-        count(try == 0 ? &statistics->interrupts : &statistics->nmis, 1);
+    if (by_nmi ? apic_send_nmi(id)
+               : apic_send_fixed(id, SHOOTDOWN_VECTOR)) /* else the preemption timer will do */
+        count(by_nmi ? &statistics->nmis : &statistics->interrupts, 1);
 }
 
-static void wait_for(struct vcpu *other, uint64_t generation)
+/* What is waited for: PARKED, or at least that nothing older than the generation can be used. */
+static bool has_come(const struct vcpu *other, bool parked, uint64_t generation)
 {
-    uint64_t tries = 0, next = 0;
+    return parked ? shootdown_is_parked(&other->sync) : shootdown_passed(&other->sync, generation);
+}
 
-    while (!shootdown_passed(&other->sync, generation)) {
+/* One look at all others; those in the guest that have not come yet are kicked if told. true: all have come.
+ */
+static bool look(struct vm *vm, const struct vcpu *self, bool parked, uint64_t generation, bool kicks,
+                 bool by_nmi)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        struct vcpu *other = &vm->vcpus[i];
+
+        if (other == self || has_come(other, parked, generation))
+            continue;
+        all = false;
+        /* One in the host comes by itself: it finds the new generation before its next entry. */
+        if (kicks && !shootdown_passed(&other->sync, generation))
+            kick(other, by_nmi);
+    }
+    return all;
+}
+
+static void wait_for_others(struct vm *vm, const struct vcpu *self, bool parked, uint64_t generation)
+{
+    bool all = look(vm, self, parked, generation, true, false);
+    uint64_t next = all ? 0 : tsc_read() + tsc_ticks(NMI_AFTER_US);
+
+    while (!all) {
         uint64_t now = tsc_read();
 
-        if (now >= next) {
-            shootdown_kick(other, &tries);
-            next = now + tsc_ticks(NMI_AFTER_US);
-        }
         cpu_pause();
+        all = look(vm, self, parked, generation, now >= next, true);
+        if (now >= next)
+            next = now + tsc_ticks(NMI_AFTER_US);
     }
+}
+
+static void add_ticks(struct shootdown_statistics *statistics, uint64_t ticks)
+{
+    uint64_t longest = __atomic_load_n(&statistics->longest, __ATOMIC_RELAXED);
+
+    if (ticks > longest) /* of two at a time the shorter may win: it is a figure, no more */
+        __atomic_store_n(&statistics->longest, ticks, __ATOMIC_RELAXED);
+    count(&statistics->requests, 1);
+    count(&statistics->ticks, ticks);
 }
 
 must_check bool shootdown(struct vm *vm)
 {
     const struct vcpu *self = vmm_cpu()->vcpu;
-    uint64_t generation, start, ticks, longest;
+    uint64_t generation, start;
 
     if (vm->vcpu_count == 1)
         return invalidate(vm);
     /* This CPU is outside like others that are, and invalidates before its next entry, once for all requests.
      */
-    generation = shootdown_raise(&vm->sync);
     start = tsc_read();
-    for (unsigned i = 0; i < vm->vcpu_count && FLUSHES; i++) {
-        if (&vm->vcpus[i] != self)
-            wait_for(&vm->vcpus[i], generation);
-    }
-    ticks = tsc_read() - start;
-    longest = __atomic_load_n(&vm->shootdown_statistics.longest, __ATOMIC_RELAXED);
-    if (ticks > longest) /* of two at a time the shorter may win: it is a figure, no more */
-        __atomic_store_n(&vm->shootdown_statistics.longest, ticks, __ATOMIC_RELAXED);
-    count(&vm->shootdown_statistics.requests, 1);
-    count(&vm->shootdown_statistics.ticks, ticks);
+    generation = shootdown_raise(&vm->sync);
+    if (FLUSHES)
+        wait_for_others(vm, self, false, generation);
+    add_ticks(&vm->shootdown_statistics, tsc_read() - start);
     return true;
 }
 
 void shootdown_nudge(struct vm *vm)
 {
-    struct vcpu *self = vmm_cpu() != NULL ? vmm_cpu()->vcpu : NULL;
-    uint64_t generation = shootdown_raise(&vm->sync);
+    (void)look(vm, vmm_cpu()->vcpu, false, shootdown_raise(&vm->sync), true, false);
+}
 
-    for (unsigned i = 0; i < vm->vcpu_count; i++) {
-        uint64_t tries = 0;
-
-        if (&vm->vcpus[i] != self && !shootdown_passed(&vm->vcpus[i].sync, generation))
-            shootdown_kick(&vm->vcpus[i], &tries);
-    }
+void shootdown_wait_parked(struct vm *vm)
+{
+    wait_for_others(vm, vmm_cpu()->vcpu, true, shootdown_raise(&vm->sync));
 }
 
 must_check bool shootdown_catch_up(struct vcpu *vcpu)

@@ -39,9 +39,8 @@ must_check bool shootdown(struct vm *vm);
  */
 void shootdown_nudge(struct vm *vm);
 
-/* Kicks the vCPU if it is in the guest; again every now and then, while the caller waits and counts its
- * *tries. */
-void shootdown_kick(struct vcpu *other, uint64_t *tries);
+/* Waits until every other vCPU of the VM is parked; something must keep them so (vmm/vm_pause.c). */
+void shootdown_wait_parked(struct vm *vm);
 
 /*
  * The vCPU's CPU, when shootdown_enter() has said no, and before the first entry: waits while the VM is

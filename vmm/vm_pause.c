@@ -2,33 +2,14 @@
 /* Stopping all vCPUs of a VM but one. */
 #include "vmm/vm_pause.h"
 #include "arch/x86/spinlock.h"
-#include "arch/x86/tsc.h"
 #include "vmm/cpu.h"
 #include "vmm/dirty_log.h"
 #include "vmm/panic.h"
 #include "vmm/vm.h"
 
-#define KICK_AGAIN_US 20
-
 static bool is_owner(const struct vm *vm, const struct vcpu *self)
 {
     return __atomic_load_n(&vm->sync.owner, __ATOMIC_SEQ_CST) == self->index + 1;
-}
-
-static void wait_until_parked(struct vcpu *other)
-{
-    uint64_t tries = 0, next = 0;
-
-    while (!shootdown_is_parked(&other->sync)) {
-        uint64_t now = tsc_read();
-
-        /* One that is in the host comes by itself: it finds the new generation before its next entry. */
-        if (now >= next && __atomic_load_n(&other->sync.place, __ATOMIC_SEQ_CST) == VCPU_GUEST) {
-            shootdown_kick(other, &tries);
-            next = now + tsc_ticks(KICK_AGAIN_US);
-        }
-        cpu_pause();
-    }
 }
 
 void vm_pause(struct vm *vm)
@@ -50,11 +31,7 @@ void vm_pause(struct vm *vm)
     shootdown_leave(&self->sync);
     vm_dirty_join(self);
     vm->sync.depth = 1;
-    (void)shootdown_raise(&vm->sync);
-    for (unsigned i = 0; i < vm->vcpu_count; i++) {
-        if (&vm->vcpus[i] != self)
-            wait_until_parked(&vm->vcpus[i]);
-    }
+    shootdown_wait_parked(vm);
 }
 
 void vm_unpause(struct vm *vm)
