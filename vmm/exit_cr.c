@@ -153,7 +153,9 @@ static enum exit_action write_cr3(struct vcpu *vcpu, uint64_t value)
     if ((cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA) && !load_pdptes(vcpu, value))
         return exit_inject_gp(vcpu);
     vmcs_write(VMCS_GUEST_CR3, value);
-    if (!keep_mappings && !flush_linear(vcpu))
+    /* MOV to CR3 leaves global pages' translations as they are. */
+    if (!keep_mappings && vcpu->vpid != 0 &&
+        invvpid_not_global(vmx_shared_capabilities()->ept_vpid, vcpu->vpid) != VMX_OK)
         return flush_failed(vcpu);
     return EXIT_ACTION_ADVANCE;
 }

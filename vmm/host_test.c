@@ -12,6 +12,7 @@
 #include "drivers/console.h"
 #include "ept/map.h"
 #include "vmm/frame.h"
+#include "vmm/invalidation_test.h"
 #include "vmm/machine.h"
 #include "vmm/panic.h"
 #include "vmm/vm.h"
@@ -152,6 +153,8 @@ void host_test_run(void)
         nmi_to_self();
     if (cmdline_has_test(options, "guest-interrupt"))
         interrupt_to_self();
+    if (cmdline_has_test(options, "invalidate"))
+        invalidation_test();
     if (cmdline_has_test(options, "host-absent-msr"))
         absent_msr();
     if (cmdline_has_test(options, "host-exception"))

@@ -2,7 +2,7 @@
 /*
  * What test= on the command line makes the host do to itself, so that its own safety nets are seen to hold.
  * Words that are looked at elsewhere: ap-mute and x2apic (vmm/start_cpus.c), vmx-off (vmm/cpu.c),
- * ept-wrong-root (vmm/vm.c).
+ * ept-wrong-root (vmm/vm.c), vpid-few and vpid-none (vmm/vpid.c), forced-exits (vmm/vmcs.c).
  */
 #ifndef VMM_HOST_TEST_H
 #define VMM_HOST_TEST_H
@@ -10,10 +10,10 @@
 struct vm;
 
 /*
- * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi, guest-interrupt and
- * host-absent-msr return; host-exception (#PF), host-exception-ap (the same on cpu=1 while this CPU prints),
- * host-write-text, host-execute-data, host-undefined (#UD), host-stack-overflow and host-panic end the
- * machine.
+ * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi, guest-interrupt,
+ * invalidate and host-absent-msr return; host-exception (#PF), host-exception-ap (the same on cpu=1 while
+ * this CPU prints), host-write-text, host-execute-data, host-undefined (#UD), host-stack-overflow and
+ * host-panic end the machine.
  */
 void host_test_run(void);
 
