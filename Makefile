@@ -182,7 +182,7 @@ PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/pag
 	arch/x86/vmx_capabilities_merge.c arch/x86/invept_type.c \
 	drivers/*.c \
 	vmm/cmdline.c vmm/guest_config.c vmm/guest_line.c vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c \
-	vmm/exit_reason.c vmm/frame_pool.c vmm/hypercall_name.c vmm/vpid_pool.c vmm/devices/*.c))
+	vmm/exit_reason.c vmm/frame_pool.c vmm/guest_cpus.c vmm/hypercall_name.c vmm/vpid_pool.c vmm/devices/*.c))
 
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
 TSAN_FLAGS := -fsanitize=thread

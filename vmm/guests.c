@@ -7,38 +7,21 @@
 #include "vmm/guests.h"
 #include "arch/x86/memory.h"
 #include "arch/x86/spinlock.h"
-#include "arch/x86/tsc.h"
 #include "drivers/console.h"
 #include "vmm/cpu.h"
 #include "vmm/exit_reason.h"
 #include "vmm/frame.h"
+#include "vmm/guest_cpus.h"
+#include "vmm/guest_run.h"
 #include "vmm/machine.h"
 #include "vmm/panic.h"
 #include "vmm/preflight.h"
 #include "vmm/statistics.h"
 #include "vmm/vm.h"
-#include "vmm/vm_report.h"
-#include "vmm/vmcs.h"
 #include "vmm/vpid.h"
 #include "vmm/workaround.h"
 
-struct guest {
-    struct vm *vm;
-    unsigned module;
-    uint16_t cpus[GUEST_VCPUS_MAX]; /* indexes: vCPU n runs on cpus[n] */
-    unsigned cpu_count;             /* fewer than config.vcpus: not so many are there, and it does not run */
-    uint32_t arrived;               /* atomic: CPUs of the others than the first vCPU that wait for it */
-    uint32_t stage;                 /* enum guest_stage, atomic */
-    uint32_t left;                  /* atomic: vCPUs whose CPUs are done with it */
-};
-
-enum guest_stage { GUEST_WAITS, GUEST_RUNS, GUEST_FAILED };
-
-/*
- * Written by the boot CPU before `go`; then each CPU goes through those in which it has a part, in their
- * order. A guest begins when all its CPUs have come to it. Since all go in the same order, the first guest
- * that has not ended has all its CPUs, or will have them: no two guests wait for each other.
- */
+/* Written by the boot CPU before `go`. */
 static struct guest guests[BOOT_MODULE_MAX];
 static unsigned guest_count;
 static uint64_t reserved_for_private; /* bytes that an identity guest leaves to the others */
@@ -120,73 +103,34 @@ static void configure(struct guest_config *config, unsigned index, const char *s
     print_problems(config->name, &config->problems);
 }
 
-/* The CPU with the fewest guests among those with VMX on, the lowest of them. */
-static unsigned least_loaded_cpu(const unsigned *load)
+static void list_cpus(struct guest_cpus *all)
 {
-    unsigned best = 0;
-
-    for (unsigned i = 0; i < vmm_cpu_count(); i++) {
-        const struct vmm_cpu *cpu = vmm_cpu_at(i), *leader = vmm_cpu_at(best);
-
-        if (cpu == NULL || !cpu->vmx_on)
-            continue;
-        if (leader == NULL || !leader->vmx_on || load[i] < load[best])
-            best = i;
-    }
-    return best;
+    all->count = vmm_cpu_count();
+    for (unsigned i = 0; i < all->count; i++)
+        all->usable[i] = vmm_cpu_at(i) != NULL && vmm_cpu_at(i)->vmx_on;
 }
 
-static bool has_cpu(const struct guest *guest, unsigned cpu)
+static void choose_cpus(struct guest *guest, struct guest_cpus *all)
 {
-    for (unsigned i = 0; i < guest->cpu_count; i++)
-        if (guest->cpus[i] == cpu)
-            return true;
-    return false;
-}
+    const struct guest_config *config = &guest->vm->config;
+    bool sequential = machine_options()->guests == GUESTS_SEQUENTIAL;
+    bool enough = guest_cpus_choose(all, config->cpu, sequential, config->vcpus, guest->cpus);
 
-/* CPUs for the vCPUs behind the first: each time the one with the fewest guests of those not yet taken. */
-static void choose_more_cpus(struct guest *guest, unsigned *load)
-{
-    while (guest->cpu_count < guest->vm->config.vcpus) {
-        unsigned best = PERCPU_MAX;
-
-        for (unsigned i = 0; i < vmm_cpu_count(); i++) {
-            const struct vmm_cpu *cpu = vmm_cpu_at(i);
-
-            if (cpu != NULL && cpu->vmx_on && !has_cpu(guest, i) &&
-                (best == PERCPU_MAX || load[i] < load[best]))
-                best = i;
-        }
-        if (best == PERCPU_MAX)
-            return;
-        guest->cpus[guest->cpu_count++] = (uint16_t)best;
-        load[best]++;
-    }
-}
-
-static unsigned choose_cpu(const struct guest_config *config, unsigned *load)
-{
-    const struct vmm_cpu *wanted = config->cpu >= 0 ? vmm_cpu_at((unsigned)config->cpu) : NULL;
-    unsigned chosen = machine_options()->guests == GUESTS_SEQUENTIAL
-                          ? least_loaded_cpu((unsigned[PERCPU_MAX]){0})
-                          : least_loaded_cpu(load);
-
-    if (wanted != NULL && wanted->vmx_on)
-        chosen = (unsigned)config->cpu;
-    else if (config->cpu >= 0)
+    guest->cpu_count = enough ? config->vcpus : 1;
+    if (config->cpu >= 0 && guest->cpus[0] != config->cpu)
         console_printf("adept: %s: cpu=%d is not up with VMX: it runs on cpu=%u\n", config->name, config->cpu,
-                       chosen);
-    load[chosen]++;
-    return chosen;
+                       guest->cpus[0]);
 }
 
 /* Configurations first, so that all are known before one runs. false: no memory for their structures. */
 static bool prepare(void)
 {
-    static unsigned load[PERCPU_MAX];
+    static struct guest_cpus cpus;
     const struct boot_info *info = machine_boot_info();
+    unsigned vcpus = 0;
 
     guest_count = 0;
+    list_cpus(&cpus);
     for (unsigned i = 0; i < info->module_count; i++) {
         struct guest *guest = &guests[i];
 
@@ -195,102 +139,16 @@ static bool prepare(void)
             return false;
         guest->module = i;
         configure(&guest->vm->config, i, info->modules[i].string);
-        guest->cpus[0] = (uint16_t)choose_cpu(&guest->vm->config, load);
-        guest->cpu_count = 1;
-        choose_more_cpus(guest, load);
+        choose_cpus(guest, &cpus);
+        vcpus += guest->cpu_count;
         if (guest->vm->config.memory == GUEST_MEMORY_PRIVATE)
             reserved_for_private += align_up(guest->vm->config.memory_bytes, PAGE_SIZE_2M) + 2 * PAGE_SIZE_2M;
         guest_count = i + 1;
     }
-    if (guest_count > vmx_cpus_on())
+    if (vcpus > vmx_cpus_on())
         console_printf("adept: guests=%u cpus=%u: some guests wait until another has ended\n", guest_count,
                        vmx_cpus_on());
     return true;
-}
-
-static uint64_t deadline_of(const struct guest_config *config)
-{
-    uint64_t now = tsc_read(), deadline = ~UINT64_C(0);
-    uint32_t run_seconds = machine_options()->timeout_s;
-
-    if (config->timeout_ms != 0)
-        deadline = now + tsc_ticks((uint64_t)config->timeout_ms * 1000);
-    if (run_seconds != 0 && now + tsc_ticks((uint64_t)run_seconds * 1000000) < deadline)
-        deadline = now + tsc_ticks((uint64_t)run_seconds * 1000000);
-    return deadline;
-}
-
-static void wait_for_count(const uint32_t *counter, uint32_t wanted)
-{
-    while (__atomic_load_n(counter, __ATOMIC_ACQUIRE) != wanted) {
-        cpu_pause();
-        (void)trace_drain_some();
-    }
-}
-
-/* One vCPU on this CPU, from its start to its end. The report comes from the CPU that has the end in its
- * VMCS. */
-static void run_vcpu(struct guest *guest, unsigned index, struct vmm_cpu *cpu)
-{
-    struct vm *vm = guest->vm;
-    struct vcpu *vcpu = &vm->vcpus[index];
-
-    vcpu_run(vcpu, cpu);
-    if (vcpu == (vm->end.vcpu != NULL ? vm->end.vcpu : &vm->vcpus[0])) {
-        wait_for_count(&vm->vcpus_out, vm->vcpu_count);
-        vm_report(vcpu);
-    }
-    if (vmcs_release(vcpu) != VMX_OK)
-        console_printf("adept: %s: VMCLEAR fails\n", vm->config.name);
-    (void)__atomic_add_fetch(&guest->left, 1, __ATOMIC_RELEASE);
-}
-
-/* The CPU of the first vCPU makes the VM and takes it away again. */
-static bool make_guest(struct guest *guest, const struct guest_config *config)
-{
-    const struct boot_module *module = &machine_boot_info()->modules[guest->module];
-
-    if (guest->cpu_count < config->vcpus) {
-        vm_end_by_guest(guest->vm, false,
-                        "vcpus=%u: only %u CPUs are up with VMX (give it fewer, or the machine more)",
-                        config->vcpus, guest->cpu_count);
-        return false;
-    }
-    if (!vm_create(guest->vm, (uint16_t)(guest->module + 1), config, module->base, module->length))
-        return false;
-    for (unsigned i = 0; i < guest->vm->vcpu_count; i++)
-        guest->vm->vcpus[i].deadline = deadline_of(config);
-    return true;
-}
-
-static void run_guest(struct guest *guest, struct vmm_cpu *cpu)
-{
-    struct guest_config config = guest->vm->config;
-
-    wait_for_count(&guest->arrived, guest->cpu_count - 1);
-    if (!make_guest(guest, &config)) {
-        __atomic_store_n(&guest->stage, GUEST_FAILED, __ATOMIC_RELEASE);
-        return;
-    }
-    __atomic_store_n(&guest->stage, GUEST_RUNS, __ATOMIC_RELEASE);
-    run_vcpu(guest, 0, cpu);
-    wait_for_count(&guest->left, guest->cpu_count);
-    statistics_add_up(guest->vm);
-    vm_destroy(guest->vm);
-}
-
-/* This CPU runs another vCPU than the first. */
-static void help_guest(struct guest *guest, unsigned index, struct vmm_cpu *cpu)
-{
-    uint32_t stage;
-
-    (void)__atomic_add_fetch(&guest->arrived, 1, __ATOMIC_RELEASE);
-    while ((stage = __atomic_load_n(&guest->stage, __ATOMIC_ACQUIRE)) == GUEST_WAITS) {
-        cpu_pause();
-        (void)trace_drain_some();
-    }
-    if (stage == GUEST_RUNS)
-        run_vcpu(guest, index, cpu);
 }
 
 /* The guests in which this CPU has a part, one after the other. */
@@ -298,18 +156,8 @@ static void run_own_guests(struct vmm_cpu *cpu)
 {
     if (cpu == NULL || !cpu->vmx_on)
         return;
-    for (unsigned i = 0; i < guest_count; i++) {
-        struct guest *guest = &guests[i];
-
-        for (unsigned n = 0; n < guest->cpu_count; n++) {
-            if (guest->cpus[n] != cpu->percpu->index)
-                continue;
-            if (n == 0)
-                run_guest(guest, cpu);
-            else
-                help_guest(guest, n, cpu);
-        }
-    }
+    for (unsigned i = 0; i < guest_count; i++)
+        guest_take_part(&guests[i], cpu);
 }
 
 void cpu_serve(void)
