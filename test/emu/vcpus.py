@@ -18,12 +18,15 @@ def same_memory(context, vcpus, cpus, model):
     def test():
         guest = f"{assemble(context, 'vcpus')} name=v vcpus={vcpus} timeout=60"
         run = launch(context, name, timeout=120, GUEST=guest, CPUS=cpus, MODEL=model, CMDLINE="trace=VMCALL")
-        said = ("the same pages", "neighbouring pages", "the same large pages", "holes and ROM", "a dirty log", "done")
+        said = ("the same pages", "neighbouring pages", "the same large pages", "holes and ROM", "tables run out", "a dirty log", "done")
         check(context, name, run, 0, [
             *(rf"^\[v\] vcpus: {text}$" for text in said), r"^adept: guest v: pass \(hypercall END code=0x0\)",
             *(rf"^#\d+ cpu={n} vm=v vcpu={n} t=\d+ VMCALL\(18\) .* call=VCPU_COUNT" for n in range(vcpus)),
             rf"^#\d+ cpu={vcpus - 1} vm=v vcpu={vcpus - 1} .* call=END\(", r"^adept: shootdown: vm=v requests=[1-9]"],
             [r"FAILED", r"vcpu=" + str(vcpus)])
+        tables = int(re.search(r"^adept: isolation: ok vm=v pages=\d+ tables=(\d+)", "\n".join(run.lines), re.MULTILINE).group(1))
+        if tables > 73:
+            raise Failure(f"{tables} tables at its end")
         if run.count(r"^\[v\] vcpus: rights taken away and given back$") != 2:
             raise Failure("rights are to be taken away on two pages")
     return name, test

@@ -23,6 +23,8 @@ CONTENDED equ 0x190000          ; a 4 KiB page
 CONTENDED_LARGE equ 0xa00000    ; a page within a 2 MiB page, which is split
 LOGGED equ 0x1a0000             ; a page for each vCPU
 BITMAP equ 0x1c0000
+HOLES equ 0x2000000
+HOLES_EACH equ 80               ; 2 MiB apart; 16 MiB of RAM give the guest 72 tables
 BITMAP_BYTES equ 16 * 256 / 8
 CHANGES equ 12                  ; of rights, on each of the two pages
 OTHER_CS equ 0x10               ; where the other vCPUs begin: CS:IP with a CS that is not 0
@@ -99,6 +101,7 @@ run:
     mov esi, CONTENDED_LARGE
     call contended
     call holes_and_rom
+    call tables_run_out
     call dirty_log
     barrier
 
@@ -356,6 +359,32 @@ holes_and_rom:
     jnz .next
     barrier
     say "vcpus: holes and ROM", 10
+    ret
+
+; Each hole needs a table of its own, and all together more than the guest may have: the EPT is dropped under the others' feet, and comes back.
+tables_run_out:
+    barrier
+    own_dword SAME_PAGES + 0x800
+    mov esi, ebp
+    shl esi, 21
+    add esi, HOLES
+    mov edx, [count]
+    shl edx, 21
+    mov cx, HOLES_EACH
+.next:
+    mov eax, [fs:esi]
+    check_equal eax, -1, "tables run out: a hole"
+    inc dword [fs:edi]
+    add esi, edx
+    dec cx
+    jnz .next
+    mov eax, [fs:edi]
+    check_equal eax, HOLES_EACH, "tables run out: RAM"
+    barrier
+    mov eax, [dword fs:SAME_PAGES]
+    check_equal eax, [count], "tables run out: what was there before"
+    barrier
+    say "vcpus: tables run out", 10
     ret
 
 ; Each vCPU writes a page of its own; the collection of one has them all, and the next has none of them.
