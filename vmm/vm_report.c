@@ -133,7 +133,10 @@ void vm_report(struct vcpu *vcpu)
         memtype_report(vcpu, vm->config.memtype.gpa[i]);
     host_test_before_audit(vm);
     walk_report(vcpu);
-    if (!isolation_check(vm)) /* our own fault, whatever the guest says of itself */
-        vm->end = (struct vm_end){.verdict = VM_FAILED, .why = "isolation violated: see above"};
+    if (!isolation_check(vm)) { /* our own fault, whatever the guest says of itself */
+        vm->end.verdict = VM_FAILED;
+        vm->end.by_guest = false;
+        (void)format(vm->end.why, sizeof(vm->end.why), "isolation violated: see above");
+    }
     trace_report_end();
 }
