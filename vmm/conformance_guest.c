@@ -66,8 +66,8 @@ static bool create_parts(struct conformance_guest *guest)
     conformance_memory_init(&guest->memory, &vm->ept.caps, guest->tables, phys_to_virt(guest->tables),
                             vm->ram_base, phys_to_virt(vm->ram_base));
     guest->eptp = vm->eptp;
-    vm->vcpu.cpu = vmm_cpu();
-    if (vmcs_setup(&vm->vcpu) != VMX_OK) {
+    vm->vcpus[0].cpu = vmm_cpu();
+    if (vmcs_setup(&vm->vcpus[0]) != VMX_OK) {
         vm_end(vm, VM_FAILED, "its VMCS cannot be set up");
         frame_free_run(guest->tables, CONFORMANCE_TABLES, FRAME_EPT(vm->id));
         return false;
@@ -88,7 +88,7 @@ must_check bool conformance_guest_create(struct conformance_guest *guest)
 
 void conformance_guest_destroy(struct conformance_guest *guest)
 {
-    if (vmcs_release(&guest->vm.vcpu) != VMX_OK)
+    if (vmcs_release(&guest->vm.vcpus[0]) != VMX_OK)
         vm_end(&guest->vm, VM_FAILED, "VMCLEAR fails");
     frame_free_run(guest->tables, CONFORMANCE_TABLES, FRAME_EPT(guest->vm.id));
     vm_destroy(&guest->vm);
@@ -153,7 +153,7 @@ static void take_outcome(struct vcpu *vcpu, uint32_t reason, struct conformance_
 must_check bool conformance_guest_run(struct conformance_guest *guest, const struct conformance_case *test,
                                       struct conformance_outcome *outcome)
 {
-    struct vcpu *vcpu = &guest->vm.vcpu;
+    struct vcpu *vcpu = &guest->vm.vcpus[0];
     uint64_t eptp = conformance_eptp(&guest->memory, test);
     uint32_t reason;
     unsigned events = 0;

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct vm;
+struct vcpu;
 
 struct vmm_cpu {
     struct percpu *percpu;
@@ -17,8 +17,7 @@ struct vmm_cpu {
     struct vmx_capabilities capabilities;
     bool vmx_on;
     struct trace_ring trace;
-    struct vm *vm;        /* the VM that runs here now; NULL when none does */
-    unsigned guests_done; /* how many of its guests have ended */
+    struct vcpu *vcpu; /* that runs here now; NULL when none does */
 };
 
 /* The calling CPU's; NULL before cpu_vmx_on(). */

@@ -9,6 +9,7 @@
 #include "vmm/hypercall_abi.h"
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
+#include "vmm/vm_pause.h"
 
 _Static_assert(DIRTY_SOURCE_BEST == EPT_DIRTY_BEST, "the ABI's numbers are the engine's");
 _Static_assert(DIRTY_SOURCE_PML == EPT_DIRTY_PML, "the ABI's numbers are the engine's");
@@ -104,16 +105,17 @@ static uint32_t harvest(struct vcpu *vcpu, uint32_t *ebx, uint32_t *ecx, uint32_
 
 uint32_t dirty_call(struct vcpu *vcpu, uint32_t number, uint32_t *ebx, uint32_t *ecx, uint32_t edx)
 {
-    switch (number) {
-    case HYPERCALL_DIRTY_START:
-        return start(vcpu, ebx, ecx);
-    case HYPERCALL_DIRTY_COLLECT:
-        return collect(vcpu, ebx, ecx);
-    case HYPERCALL_DIRTY_STOP:
-        return stop(vcpu, ebx);
-    case HYPERCALL_HARVEST_ACCESSED:
+    uint32_t status = HYPERCALL_UNKNOWN;
+
+    if (number == HYPERCALL_HARVEST_ACCESSED)
         return harvest(vcpu, ebx, ecx, edx);
-    default:
-        return HYPERCALL_UNKNOWN;
-    }
+    vm_pause(vcpu->vm);
+    if (number == HYPERCALL_DIRTY_START)
+        status = start(vcpu, ebx, ecx);
+    else if (number == HYPERCALL_DIRTY_COLLECT)
+        status = collect(vcpu, ebx, ecx);
+    else if (number == HYPERCALL_DIRTY_STOP)
+        status = stop(vcpu, ebx);
+    vm_unpause(vcpu->vm);
+    return status;
 }

@@ -29,7 +29,7 @@ static uint64_t writable_end(const struct vm *vm)
     return 0;
 }
 
-static bool take_memory(struct vm_dirty_log *dirty, uint64_t pages, bool pml)
+static bool take_memory(struct vm_dirty_log *dirty, uint64_t pages, unsigned pml_pages)
 {
     uint64_t words = ept_dirty_log_words(pages), bytes = (words + ept_dirty_bitmap_words(pages)) * WORD_BYTES;
 
@@ -37,10 +37,10 @@ static bool take_memory(struct vm_dirty_log *dirty, uint64_t pages, bool pml)
     dirty->memory = frame_alloc_run(FRAME_HOST, dirty->frames, 1);
     if (dirty->memory == FRAME_ALLOC_FAILED)
         return false;
-    dirty->pml_page = 0;
-    if (pml) {
-        dirty->pml_page = frame_alloc(FRAME_HOST);
-        if (dirty->pml_page == FRAME_ALLOC_FAILED) {
+    dirty->pml_pages = 0;
+    if (pml_pages != 0) {
+        dirty->pml_pages = frame_alloc_run(FRAME_HOST, pml_pages, 1);
+        if (dirty->pml_pages == FRAME_ALLOC_FAILED) {
             frame_free_run(dirty->memory, dirty->frames, FRAME_HOST);
             return false;
         }
@@ -50,24 +50,35 @@ static bool take_memory(struct vm_dirty_log *dirty, uint64_t pages, bool pml)
     return true;
 }
 
-static void give_memory_back(struct vm_dirty_log *dirty)
+static void give_memory_back(struct vm_dirty_log *dirty, unsigned pml_pages)
 {
     frame_free_run(dirty->memory, dirty->frames, FRAME_HOST);
-    if (dirty->pml_page != 0)
-        frame_free_run(dirty->pml_page, 1, FRAME_HOST);
+    if (dirty->pml_pages != 0)
+        frame_free_run(dirty->pml_pages, pml_pages, FRAME_HOST);
     memset(dirty, 0, sizeof(*dirty));
 }
 
-static void switch_pml(const struct vm_dirty_log *dirty, bool on)
+void vm_dirty_leave(struct vcpu *vcpu)
 {
-    uint64_t controls = vmcs_read(VMCS_SECONDARY_CONTROLS);
+    if (vcpu->pml_page != 0)
+        vm_dirty_drain(vcpu);
+}
 
-    if (on) {
-        vmcs_write(VMCS_PML_ADDRESS, dirty->pml_page);
+void vm_dirty_join(struct vcpu *vcpu)
+{
+    uint64_t pages = vcpu->vm->dirty.pml_pages;
+    uint64_t wanted = pages != 0 ? pages + vcpu->index * FRAME_SIZE : 0, controls;
+
+    if (wanted == vcpu->pml_page)
+        return;
+    vcpu->pml_page = wanted;
+    controls = vmcs_read(VMCS_SECONDARY_CONTROLS);
+    if (wanted != 0) {
+        vmcs_write(VMCS_PML_ADDRESS, wanted);
         vmcs_write(VMCS_PML_INDEX, PML_INDEX_START);
     }
     vmcs_write(VMCS_SECONDARY_CONTROLS,
-               on ? controls | VMX_ENABLE_PML : controls & ~(uint64_t)VMX_ENABLE_PML);
+               wanted != 0 ? controls | VMX_ENABLE_PML : controls & ~(uint64_t)VMX_ENABLE_PML);
 }
 
 must_check enum ept_status vm_dirty_start(struct vcpu *vcpu, enum ept_dirty_source wanted,
@@ -82,23 +93,22 @@ must_check enum ept_status vm_dirty_start(struct vcpu *vcpu, enum ept_dirty_sour
         return EPT_BUSY;
     if (status != EPT_OK)
         return status;
-    if (!take_memory(dirty, writable_end(vm) / FRAME_SIZE, *used == EPT_DIRTY_PML))
+    if (!take_memory(dirty, writable_end(vm) / FRAME_SIZE, *used == EPT_DIRTY_PML ? vm->vcpu_count : 0))
         return EPT_NO_FRAME_LEFT;
     change = ept_dirty_start(&vm->ept, &dirty->log, *used, granularity, dirty->pages * FRAME_SIZE,
                              phys_to_virt(dirty->memory));
     if (change.status != EPT_OK) {
-        give_memory_back(dirty);
+        give_memory_back(dirty, vm->vcpu_count);
         return change.status;
     }
-    if (*used == EPT_DIRTY_PML)
-        switch_pml(dirty, true);
+    vm_dirty_join(vcpu);
     flush(vm, change.flush);
     return EPT_OK;
 }
 
 void vm_dirty_drain(struct vcpu *vcpu)
 {
-    const uint64_t *log = phys_to_virt(vcpu->vm->dirty.pml_page);
+    const uint64_t *log = phys_to_virt(vcpu->pml_page);
     /* The index of the next entry to fill: 0xffff when the last one, 0, is full. */
     unsigned first = (uint16_t)(vmcs_read(VMCS_PML_INDEX) + 1);
 
@@ -115,8 +125,7 @@ must_check enum ept_status vm_dirty_collect(struct vcpu *vcpu, uint64_t *pages)
 
     if (vm->dirty.pages == 0)
         return EPT_BUSY;
-    if (vm->dirty.pml_page != 0)
-        vm_dirty_drain(vcpu);
+    vm_dirty_leave(vcpu); /* the others have, when they parked */
     memset(vm->dirty.bitmap, 0, ept_dirty_bitmap_words(vm->dirty.pages) * WORD_BYTES);
     collected = ept_dirty_collect(&vm->ept, vm->dirty.bitmap);
     flush(vm, collected.flush);
@@ -132,10 +141,9 @@ must_check enum ept_status vm_dirty_stop(struct vcpu *vcpu, uint64_t *merged)
 
     if (change.status != EPT_OK)
         return change.status;
-    if (vm->dirty.pml_page != 0)
-        switch_pml(&vm->dirty, false);
     flush(vm, change.flush);
-    give_memory_back(&vm->dirty);
+    give_memory_back(&vm->dirty, vm->vcpu_count);
+    vm_dirty_join(vcpu);
     if (!vm_merge(vm, 0, end, merged))
         vm_end(vm, VM_FAILED, "INVEPT fails after the dirty log");
     return EPT_OK;
@@ -146,5 +154,5 @@ void vm_dirty_release(struct vm *vm)
     if (vm->dirty.pages == 0)
         return;
     vm->ept.dirty = NULL; /* the EPT goes too: nothing in it needs to be put right */
-    give_memory_back(&vm->dirty);
+    give_memory_back(&vm->dirty, vm->vcpu_count);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A VM's dirty log: memory for the engine's log of ept/dirty.h, and the processor's page-modification log
- * (PML) that feeds it. SDM vol. 3, "Page-Modification Logging". The functions with a vCPU act on the calling
- * CPU, which runs it and has its VMCS current; a VM has one vCPU, so its log is the only one.
+ * (PML) that feeds it: a page of it for each vCPU, which only the vCPU's own CPU can read out, for the index
+ * is in the VMCS. So a vCPU empties its page whenever it parks, and the one that starts, collects or stops
+ * the log does so while all others are parked (vmm/vm_pause.h). SDM vol. 3, "Page-Modification Logging". The
+ * functions with a vCPU act on the calling CPU, which runs it and has its VMCS current.
  */
 #ifndef VMM_DIRTY_LOG_H
 #define VMM_DIRTY_LOG_H
@@ -19,27 +21,34 @@ struct vm_dirty_log {
     uint64_t pages; /* that it covers, from guest-physical 0: to the end of the last memory that can be
                        written. 0: none runs */
     uint64_t memory,
-        frames;        /* host-physical: the engine's words, and behind them the bitmap of a collection */
-    uint64_t *bitmap;  /* ept_dirty_bitmap_words(pages) */
-    uint64_t pml_page; /* host-physical; 0: PML is not in use */
+        frames;         /* host-physical: the engine's words, and behind them the bitmap of a collection */
+    uint64_t *bitmap;   /* ept_dirty_bitmap_words(pages) */
+    uint64_t pml_pages; /* host-physical, a page for each vCPU; 0: PML is not in use */
 };
 
 /*
- * Starts it. wanted: EPT_DIRTY_BEST or a source; granularity: level 1 or 2. *used: the source it is.
- * EPT_UNSUPPORTED, EPT_BUSY (one runs already), EPT_NO_FRAME_LEFT.
+ * Starts it, the VM being paused. wanted: EPT_DIRTY_BEST or a source; granularity: level 1 or 2. *used: the
+ * source it is. EPT_UNSUPPORTED, EPT_BUSY (one runs already), EPT_NO_FRAME_LEFT.
  */
 must_check enum ept_status vm_dirty_start(struct vcpu *vcpu, enum ept_dirty_source wanted,
                                           unsigned granularity, enum ept_dirty_source *used);
 
-/* Collects into vm->dirty.bitmap, valid until the next collection; *pages: how many bits are set. EPT_BUSY:
- * none runs. */
+/* Collects into vm->dirty.bitmap, valid until the pause ends; *pages: how many bits are set. EPT_BUSY: none
+ * runs.
+ */
 must_check enum ept_status vm_dirty_collect(struct vcpu *vcpu, uint64_t *pages);
 
-/* Stops it, and merges what it has split; *merged: large pages that are whole again. EPT_BUSY: none runs. */
+/* Stops it, the VM being paused, and merges what it has split; *merged: large pages that are whole again.
+ * EPT_BUSY: none runs. */
 must_check enum ept_status vm_dirty_stop(struct vcpu *vcpu, uint64_t *merged);
 
 /* Moves what the processor has put into its page-modification log into the engine's log. PML is in use. */
 void vm_dirty_drain(struct vcpu *vcpu);
+
+/* Before a vCPU parks: its page-modification log is emptied. After it: PML is switched as the VM now wants
+ * it. */
+void vm_dirty_leave(struct vcpu *vcpu);
+void vm_dirty_join(struct vcpu *vcpu);
 
 /* Gives the memory of a log back that still runs when the VM has ended. Any CPU, none runs the VM. */
 void vm_dirty_release(struct vm *vm);

@@ -11,6 +11,8 @@
 #include "vmm/exit.h"
 #include "vmm/guest_memory.h"
 #include "vmm/guest_state.h"
+#include "vmm/interrupts.h"
+#include "vmm/vm_devices.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
@@ -153,7 +155,9 @@ static enum exit_action write_cr3(struct vcpu *vcpu, uint64_t value)
     if ((cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA) && !load_pdptes(vcpu, value))
         return exit_inject_gp(vcpu);
     vmcs_write(VMCS_GUEST_CR3, value);
-    if (!keep_mappings && !flush_linear(vcpu))
+    /* MOV to CR3 leaves global pages' translations as they are. */
+    if (!keep_mappings && vcpu->vpid != 0 &&
+        invvpid_not_global(vmx_shared_capabilities()->ept_vpid, vcpu->vpid) != VMX_OK)
         return flush_failed(vcpu);
     return EXIT_ACTION_ADVANCE;
 }
@@ -189,8 +193,10 @@ static enum exit_action write_cr8(struct vcpu *vcpu, uint64_t value)
 {
     if (value & ~UINT64_C(0xf))
         return exit_inject_gp(vcpu);
+    vm_lock_devices(vcpu->vm);
     lapic_set_cr8(&vcpu->vm->pc.lapic, (uint8_t)value);
-    vcpu->interrupts.look = true;
+    vm_unlock_devices(vcpu->vm);
+    interrupts_look(vcpu);
     return EXIT_ACTION_ADVANCE;
 }
 

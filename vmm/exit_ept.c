@@ -16,6 +16,7 @@
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
 #include "vmm/vm_tables.h"
+#include "vmm/vm_pause.h"
 #include "vmm/vmcs.h"
 
 #define PAGE_MASK UINT64_C(0xfff)
@@ -33,10 +34,12 @@ static enum exit_action end_guest(struct vcpu *vcpu)
 static bool is_stuck(struct vcpu *vcpu, uint64_t guest_physical_address)
 {
     struct no_progress *last = &vcpu->no_progress;
-    bool consecutive = vcpu->exit_count == last->exit_count + 1;
+    /* What another vCPU has changed in between may be why it faults again. */
+    bool consecutive = vcpu->exit_count == last->exit_count + 1 && vcpu->caught_up == last->caught_up;
     uint64_t rip;
 
     last->exit_count = vcpu->exit_count;
+    last->caught_up = vcpu->caught_up;
     if (likely(!consecutive || guest_physical_address != last->guest_physical_address)) {
         last->guest_physical_address = guest_physical_address;
         last->count = 1;
@@ -115,7 +118,8 @@ static enum exit_action end_denied(struct vcpu *vcpu, const char *what, uint64_t
  * hole. */
 static uint64_t bus_page(struct vcpu *vcpu, const struct ept_region *region, uint64_t guest_physical_address)
 {
-    uint64_t physical = vcpu->vm->bus_pages + vcpu->step.page_count * PAGE_SIZE;
+    uint64_t number = vcpu->index * STEP_PAGES_MAX + vcpu->step.page_count;
+    uint64_t physical = vcpu->vm->bus_pages + number * PAGE_SIZE;
     void *page = phys_to_virt(physical);
 
     if (region == NULL || region->kind == EPT_REGION_HOLE || region->rights == 0)
@@ -231,36 +235,65 @@ static enum exit_action denied(struct vcpu *vcpu, const struct ept_fault_result 
     return ignore_denied(vcpu, fault, guest_physical_address);
 }
 
+/* What the engine made of the fault is settled: the rest of the exit. */
+static enum exit_action finish_violation(struct vcpu *vcpu, const struct ept_fault_result *fault,
+                                         uint64_t guest_physical_address, uint64_t qualification)
+{
+    vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
+    vcpu->last_fault.level = fault->repaired_level;
+    vcpu->last_fault.detail = (uint32_t)(qualification & EPT_RIGHTS);
+    if (unlikely(is_stuck(vcpu, guest_physical_address)))
+        return end_stuck(vcpu, guest_physical_address);
+    if (unlikely(!vm_flush(vcpu->vm, fault->flush)))
+        return flush_failed(vcpu);
+    if (likely(ept_fault_resolved(fault->kind))) {
+        set_result(vcpu, fault);
+    } else {
+        enum exit_action action = denied(vcpu, fault, guest_physical_address, qualification);
+
+        if (action == EXIT_ACTION_STOP)
+            return action;
+    }
+    return exit_ept_resume(vcpu, qualification);
+}
+
+/*
+ * What is more than a page to map is done with the other vCPUs parked: dropping the EPT; a page that stands
+ * in for a hole, which step_finish() takes away before they go on. The map may have changed while this vCPU
+ * waited for its turn, so the engine is asked again.
+ */
+static enum exit_action violation_alone(struct vcpu *vcpu, enum ept_flush due,
+                                        uint64_t guest_physical_address, uint64_t qualification)
+{
+    unsigned access = (unsigned)(qualification & EPT_RIGHTS);
+    struct vm *vm = vcpu->vm;
+    struct ept_fault_result fault;
+    enum exit_action action;
+
+    vm_pause(vm);
+    fault = ept_fault(&vm->ept, guest_physical_address, access);
+    if (fault.kind == EPT_FAULT_NO_FRAME)
+        fault = with_frames(vcpu, guest_physical_address, access, fault, ept_fault);
+    fault.flush = ept_flush_both(fault.flush, due);
+    action = finish_violation(vcpu, &fault, guest_physical_address, qualification);
+    vm_unpause(vm);
+    return action;
+}
+
 enum exit_action exit_ept_violation(struct vcpu *vcpu)
 {
     uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
     uint64_t guest_physical_address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
-    unsigned access = (unsigned)(qualification & EPT_RIGHTS);
     struct ept_fault_result fault;
 
     if (unlikely(vcpu->vm->walk_check.armed))
         walk_check_exit(vcpu);
     if (unlikely(mmio_applies(vcpu->vm, guest_physical_address, qualification)))
         return exit_mmio(vcpu, guest_physical_address, qualification);
-    fault = ept_fault(&vcpu->vm->ept, guest_physical_address, access);
-    if (unlikely(fault.kind == EPT_FAULT_NO_FRAME))
-        fault = with_frames(vcpu, guest_physical_address, access, fault, ept_fault);
-    vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
-    vcpu->last_fault.level = fault.repaired_level;
-    vcpu->last_fault.detail = access;
-    if (unlikely(is_stuck(vcpu, guest_physical_address)))
-        return end_stuck(vcpu, guest_physical_address);
-    if (unlikely(!vm_flush(vcpu->vm, fault.flush)))
-        return flush_failed(vcpu);
-    if (likely(ept_fault_resolved(fault.kind))) {
-        set_result(vcpu, &fault);
-    } else {
-        enum exit_action action = denied(vcpu, &fault, guest_physical_address, qualification);
-
-        if (action == EXIT_ACTION_STOP)
-            return action;
-    }
-    return exit_ept_resume(vcpu, qualification);
+    fault = ept_fault(&vcpu->vm->ept, guest_physical_address, (unsigned)(qualification & EPT_RIGHTS));
+    if (unlikely(!ept_fault_resolved(fault.kind)))
+        return violation_alone(vcpu, fault.flush, guest_physical_address, qualification);
+    return finish_violation(vcpu, &fault, guest_physical_address, qualification);
 }
 
 enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
@@ -272,8 +305,11 @@ enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
     if (unlikely(vcpu->vm->walk_check.armed))
         walk_check_exit(vcpu);
     fault = ept_repair(&vcpu->vm->ept, guest_physical_address, 0);
-    if (fault.kind == EPT_FAULT_NO_FRAME)
+    if (fault.kind == EPT_FAULT_NO_FRAME) {
+        vm_pause(vcpu->vm);
         fault = with_frames(vcpu, guest_physical_address, 0, fault, ept_repair);
+        vm_unpause(vcpu->vm);
+    }
     vcpu->last_fault.reason = EXIT_EPT_MISCONFIG;
     vcpu->last_fault.level = misconfig.count > 0 ? misconfig.entries[0].level : 0;
     vcpu->last_fault.detail = misconfig.count > 0 ? ept_misconfig_plant_kind(&misconfig.entries[0]) : 0;

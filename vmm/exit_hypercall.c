@@ -13,6 +13,7 @@
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
 #include "vmm/vm_tables.h"
+#include "vmm/vm_pause.h"
 
 #define PUT_STRING_MAX 4096
 
@@ -39,6 +40,17 @@ struct call {
     bool set_ebx, set_ecx, set_edx;
 };
 
+static void put_characters(struct vcpu *vcpu, const char *characters, uint32_t count)
+{
+    struct vm *vm = vcpu->vm;
+
+    spinlock_lock(&vm->device_lock);
+    for (uint32_t i = 0; i < count; i++)
+        if (guest_line_put(&vm->hypercall_line, characters[i]))
+            guest_output_line(vcpu, &vm->hypercall_line);
+    spinlock_unlock(&vm->device_lock);
+}
+
 static uint32_t put_string(struct vcpu *vcpu, const struct call *call)
 {
     char piece[128];
@@ -51,9 +63,7 @@ static uint32_t put_string(struct vcpu *vcpu, const struct call *call)
 
         if (guest_memory_read(vcpu->vm, (uint64_t)call->ebx + done, piece, size) != size)
             return HYPERCALL_BAD_ADDRESS;
-        for (uint32_t i = 0; i < size; i++)
-            if (guest_line_put(&vcpu->vm->hypercall_line, piece[i]))
-                guest_output_line(vcpu, &vcpu->vm->hypercall_line);
+        put_characters(vcpu, piece, size);
         done += size;
     }
     return HYPERCALL_OK;
@@ -61,8 +71,9 @@ static uint32_t put_string(struct vcpu *vcpu, const struct call *call)
 
 static uint32_t put_character(struct vcpu *vcpu, const struct call *call)
 {
-    if (guest_line_put(&vcpu->vm->hypercall_line, (char)call->ebx))
-        guest_output_line(vcpu, &vcpu->vm->hypercall_line);
+    char character = (char)call->ebx;
+
+    put_characters(vcpu, &character, 1);
     return HYPERCALL_OK;
 }
 
@@ -123,14 +134,12 @@ static uint32_t query_mapping(const struct vcpu *vcpu, struct call *call)
     return HYPERCALL_OK;
 }
 
-static uint32_t set_rights(struct vcpu *vcpu, const struct call *call)
+static uint32_t set_rights_alone(struct vcpu *vcpu, const struct call *call)
 {
     uint64_t at = call->ebx, end = at + call->ecx;
     struct ept_change change;
     uint64_t merged;
 
-    if (call->edx & ~(uint32_t)EPT_RIGHTS)
-        return HYPERCALL_BAD_ARGUMENT;
     while (at < end) { /* its own RAM alone */
         const struct ept_region *region = ept_region_find(&vcpu->vm->regions, at);
 
@@ -145,8 +154,30 @@ static uint32_t set_rights(struct vcpu *vcpu, const struct call *call)
     return status_of(change.status);
 }
 
+static uint32_t set_rights(struct vcpu *vcpu, const struct call *call)
+{
+    uint32_t status;
+
+    if (call->edx & ~(uint32_t)EPT_RIGHTS)
+        return HYPERCALL_BAD_ARGUMENT;
+    vm_pause(vcpu->vm);
+    status = set_rights_alone(vcpu, call);
+    vm_unpause(vcpu->vm);
+    return status;
+}
+
+static uint32_t start_vcpu(struct vcpu *vcpu, const struct call *call)
+{
+    if (!vcpu_start(vcpu->vm, call->ebx, (uint16_t)(call->ecx >> 16), (uint16_t)call->ecx))
+        return HYPERCALL_BAD_ARGUMENT;
+    return HYPERCALL_OK;
+}
+
+/* What the processor uses is told from flags that all vCPUs set: one alone can be compared. */
 static uint32_t walk_prepare(struct vcpu *vcpu, const struct call *call)
 {
+    if (vcpu->vm->vcpu_count > 1)
+        return HYPERCALL_UNSUPPORTED;
     if (call->ecx > WALK_ACCESS_FETCH)
         return HYPERCALL_BAD_ARGUMENT;
     if (!walk_check_prepare(vcpu, (uint64_t)call->edx << 32 | call->ebx, (enum guest_access)call->ecx))
@@ -218,6 +249,12 @@ static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
         return walk_prepare(vcpu, call);
     case HYPERCALL_WALK_CHECK:
         return walk_finish(vcpu, call);
+    case HYPERCALL_START_VCPU:
+        return start_vcpu(vcpu, call);
+    case HYPERCALL_VCPU_COUNT:
+        call->ecx = vcpu->index;
+        call->set_ecx = true;
+        return answer(call, vcpu->vm->vcpu_count);
     case HYPERCALL_DIRTY_START:
     case HYPERCALL_DIRTY_COLLECT:
     case HYPERCALL_DIRTY_STOP:
@@ -245,5 +282,5 @@ enum exit_action exit_vmcall(struct vcpu *vcpu)
         gpr[GPR_RCX] = call.ecx;
     if (call.set_edx)
         gpr[GPR_RDX] = call.edx;
-    return vcpu->vm->end.verdict == VM_RUNNING ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;
+    return vm_has_ended(vcpu->vm) ? EXIT_ACTION_STOP : EXIT_ACTION_ADVANCE;
 }

@@ -20,7 +20,8 @@ enum exit_action exit_undefined_instruction(struct vcpu *vcpu)
 /* The vCPU sleeps before the next entry (interrupts_wait()), RIP behind the HLT already. */
 enum exit_action exit_hlt(struct vcpu *vcpu)
 {
-    if (!(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF)) {
+    /* No interrupt goes to a further vCPU: it stays where it is until the VM ends. */
+    if (vcpu->index == 0 && !(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF)) {
         vm_end(vcpu->vm, VM_FAILED, "HLT with interrupts disabled");
         vcpu->result.code = RESULT_ENDED;
         return EXIT_ACTION_STOP;
@@ -65,19 +66,30 @@ enum exit_action exit_pause(struct vcpu *vcpu)
     return EXIT_ACTION_ADVANCE;
 }
 
+/* The exit qualification is the linear address. INVVPID refuses one that is not canonical; then all of this
+ * vCPU's goes. */
 enum exit_action exit_invlpg(struct vcpu *vcpu)
 {
-    return exit_invpcid(vcpu);
+    uint64_t address = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    bool canonical = (uint64_t)((int64_t)(address << 16) >> 16) == address;
+
+    if (!canonical)
+        return exit_invpcid(vcpu);
+    if (vcpu->vpid != 0 &&
+        invvpid_address(vmx_shared_capabilities()->ept_vpid, vcpu->vpid, address) != VMX_OK) {
+        vm_end(vcpu->vm, VM_FAILED, "INVLPG cannot be emulated: INVVPID fails");
+        return EXIT_ACTION_STOP;
+    }
+    return EXIT_ACTION_ADVANCE;
 }
 
-/* Exits only together with INVLPG. Both invalidate at least what they name, never less: everything of this
- * vCPU's. */
+/* Exits only together with INVLPG. Whatever it names, everything of this vCPU's goes: never less. */
 enum exit_action exit_invpcid(struct vcpu *vcpu)
 {
     if (vcpu->vpid == 0) /* without VPIDs every entry and exit flushes linear mappings by itself */
         return EXIT_ACTION_ADVANCE;
     if (invvpid_context(vmx_shared_capabilities()->ept_vpid, vcpu->vpid) != VMX_OK) {
-        vm_end(vcpu->vm, VM_FAILED, "INVLPG cannot be emulated: INVVPID fails");
+        vm_end(vcpu->vm, VM_FAILED, "INVPCID cannot be emulated: INVVPID fails");
         return EXIT_ACTION_STOP;
     }
     return EXIT_ACTION_ADVANCE;

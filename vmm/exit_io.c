@@ -9,6 +9,8 @@
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
 #include "vmm/guest_memory.h"
+#include "vmm/interrupts.h"
+#include "vmm/vm_devices.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
@@ -29,15 +31,19 @@ static void set_result(struct vcpu *vcpu, const char *device)
 {
     vcpu->result.code = device != NULL ? RESULT_DEVICE : RESULT_NO_DEVICE;
     vcpu->result.device = device;
-    vcpu->interrupts.look |= device != NULL;
+    if (device != NULL)
+        interrupts_look(vcpu);
 }
 
 static uint32_t port_read(struct vcpu *vcpu, uint16_t port, unsigned size)
 {
     struct vm *vm = vcpu->vm;
     const char *device;
-    uint32_t value = bus_port_read(&vm->pc.bus, port, size, guest_time_now(&vm->time, tsc_read()), &device);
+    uint32_t value;
 
+    vm_lock_devices(vm);
+    value = bus_port_read(&vm->pc.bus, port, size, guest_time_now(&vm->time, tsc_read()), &device);
+    vm_unlock_devices(vm);
     set_result(vcpu, device);
     return value;
 }
@@ -47,7 +53,9 @@ static void port_write(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t
     struct vm *vm = vcpu->vm;
     const char *device;
 
+    vm_lock_devices(vm);
     bus_port_write(&vm->pc.bus, port, size, value, guest_time_now(&vm->time, tsc_read()), &device);
+    vm_unlock_devices(vm);
     set_result(vcpu, device);
 }
 
@@ -99,7 +107,7 @@ static bool string_element(struct vcpu *vcpu, const struct guest_paging *paging,
         inject_page_fault(vcpu, fault_address, error_code);
         return false;
     }
-    return vcpu->vm->end.verdict == VM_RUNNING;
+    return !vm_has_ended(vcpu->vm);
 }
 
 static enum exit_action string_io(struct vcpu *vcpu, struct string_io *io)
@@ -114,7 +122,7 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *io)
         if (io->repeat && (*counter & mask) == 0)
             return EXIT_ACTION_ADVANCE;
         if (!string_element(vcpu, &paging, io))
-            return vcpu->vm->end.verdict == VM_RUNNING ? EXIT_ACTION_RESUME : EXIT_ACTION_STOP;
+            return vm_has_ended(vcpu->vm) ? EXIT_ACTION_STOP : EXIT_ACTION_RESUME;
         set_low(index, io->address_size, *index + (uint64_t)io->step);
         io->linear_address += (uint64_t)io->step;
         if (!io->repeat)
@@ -169,5 +177,5 @@ enum exit_action exit_io(struct vcpu *vcpu)
         set_low(rax, size, port_read(vcpu, port, size));
     else
         port_write(vcpu, port, size, (uint32_t)*rax);
-    return vcpu->vm->end.verdict == VM_RUNNING ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;
+    return vm_has_ended(vcpu->vm) ? EXIT_ACTION_STOP : EXIT_ACTION_ADVANCE;
 }

@@ -13,7 +13,10 @@
 #include "vmm/exit.h"
 #include "vmm/guest_cpuid.h"
 #include "vmm/vm.h"
+#include "vmm/interrupts.h"
+#include "vmm/vm_devices.h"
 #include "vmm/vm_flush.h"
+#include "vmm/vm_pause.h"
 #include "vmm/vm_tables.h"
 #include "vmm/vmcs.h"
 
@@ -88,8 +91,10 @@ static bool write_tsc(struct vm *vm, uint64_t value)
     if (vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_PRIMARY, VMX_USE_TSC_OFFSETTING))
         return false;
     vmcs_write(VMCS_TSC_OFFSET, value - tsc);
+    vm_lock_devices(vm);
     lapic_set_tsc(&vm->pc.lapic, value, guest_time_now(&vm->time, tsc));
     bus_device_accessed(&vm->pc.bus, &vm->pc.lapic);
+    vm_unlock_devices(vm);
     return true;
 }
 
@@ -97,13 +102,27 @@ static bool write_tsc(struct vm *vm, uint64_t value)
 static bool write_apic(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
     struct vm *vm = vcpu->vm;
+    bool written;
 
-    vcpu->interrupts.look = true;
-    return pc_write_apic_msr(&vm->pc, msr, value, guest_time_now(&vm->time, tsc_read()));
+    vm_lock_devices(vm);
+    written = pc_write_apic_msr(&vm->pc, msr, value, guest_time_now(&vm->time, tsc_read()));
+    vm_unlock_devices(vm);
+    interrupts_look(vcpu);
+    return written;
+}
+
+static bool read_apic(struct vm *vm, uint32_t msr, uint64_t *value)
+{
+    bool there;
+
+    vm_lock_devices(vm);
+    there = lapic_read_msr(&vm->pc.lapic, msr, value, guest_time_now(&vm->time, tsc_read()));
+    vm_unlock_devices(vm);
+    return there;
 }
 
 /* Types that the guest's MTRRs give its memory become types of its EPT. */
-static bool write_mtrr(struct vm *vm, uint32_t msr, uint64_t value)
+static bool write_mtrr_alone(struct vm *vm, uint32_t msr, uint64_t value)
 {
     const struct ept_region *last = &vm->regions.regions[vm->regions.count - 1];
     uint64_t merged;
@@ -124,6 +143,17 @@ static bool write_mtrr(struct vm *vm, uint32_t msr, uint64_t value)
     return false;
 }
 
+/* The other vCPUs are kept out of the engine: the types are a part of the memory map. */
+static bool write_mtrr(struct vm *vm, uint32_t msr, uint64_t value)
+{
+    bool written;
+
+    vm_pause(vm);
+    written = write_mtrr_alone(vm, msr, value);
+    vm_unpause(vm);
+    return written;
+}
+
 /* Those that the bitmap passes through never come here. */
 static bool read_msr(struct vm *vm, uint32_t msr, uint64_t *value)
 {
@@ -138,7 +168,7 @@ static bool read_msr(struct vm *vm, uint32_t msr, uint64_t *value)
         return true;
     default:
         if (lapic_has_msr(msr))
-            return lapic_read_msr(&vm->pc.lapic, msr, value, guest_time_now(&vm->time, tsc_read()));
+            return read_apic(vm, msr, value);
         return guest_mtrr_read(&vm->guest_mtrr, msr, value);
     }
 }
@@ -184,5 +214,5 @@ enum exit_action exit_wrmsr(struct vcpu *vcpu)
 
     if (!write_msr(vcpu, (uint32_t)gpr[GPR_RCX], (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX]))
         return exit_inject_gp(vcpu);
-    return vcpu->vm->end.verdict == VM_RUNNING ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;
+    return !vm_has_ended(vcpu->vm) ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;
 }

@@ -8,7 +8,7 @@
 
 enum exit_action exit_pml_full(struct vcpu *vcpu)
 {
-    if (vcpu->vm->dirty.pml_page == 0)
+    if (vcpu->pml_page == 0)
         return exit_unexpected(vcpu);
     vm_dirty_drain(vcpu);
     vcpu->result.code = RESULT_LOG_DRAINED;

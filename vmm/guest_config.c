@@ -67,6 +67,18 @@ static void handle_cpu(void *target, struct option_span value, struct option_pro
                        CPU_MAX);
 }
 
+static void handle_vcpus(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct guest_config *config = target;
+    uint64_t count;
+
+    if (option_number(value, &count) && count >= 1 && count <= GUEST_VCPUS_MAX)
+        config->vcpus = (unsigned)count;
+    else
+        option_problem(problems, "vcpus: '%.*s' is not in 1..%u", option_span_arguments(value),
+                       GUEST_VCPUS_MAX);
+}
+
 static void handle_load(void *target, struct option_span value, struct option_problems *problems)
 {
     struct guest_config *config = target;
@@ -217,6 +229,7 @@ static const struct option_handler handlers[] = {
     {"load", handle_load},       {"entry", handle_entry},     {"memory", handle_memory_kind},
     {"trace", handle_trace},     {"dump", handle_dump},       {"policy", handle_policy},
     {"timeout", handle_timeout}, {"memtype", handle_memtype}, {"tables", handle_tables},
+    {"vcpus", handle_vcpus},
 };
 
 void guest_config_init(struct guest_config *config, unsigned index)
@@ -224,6 +237,7 @@ void guest_config_init(struct guest_config *config, unsigned index)
     *config = (struct guest_config){
         .memory_bytes = GUEST_MEMORY_DEFAULT,
         .cpu = -1,
+        .vcpus = 1,
         .load = 0x7c00,
         .entry_ip = 0x7c00,
     };

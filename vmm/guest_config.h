@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A guest as its module string describes it. Pure. For example
- *     /boot/hello.bin name=a mem=16M cpu=1 load=0x7c00 entry=0000:7c00 memory=private trace=all,-IO
+ *     /boot/hello.bin name=a mem=16M cpu=1 vcpus=2 load=0x7c00 entry=0000:7c00 memory=private trace=all,-IO
  * policy=rom:end timeout=5
  */
 #ifndef VMM_GUEST_CONFIG_H
@@ -26,6 +26,7 @@ enum guest_memory { GUEST_MEMORY_PRIVATE, GUEST_MEMORY_IDENTITY };
  * a report. */
 enum guest_policy { GUEST_POLICY_IGNORE, GUEST_POLICY_END };
 
+#define GUEST_VCPUS_MAX   64
 #define GUEST_MEMTYPE_MAX 8
 
 /* The guest-physical addresses of memtype=. */
@@ -40,7 +41,9 @@ struct guest_config {
     uint64_t
         memory_bytes; /* a multiple of 4 KiB, at least GUEST_MEMORY_MIN; the caller checks the upper limit */
     int cpu;          /* index of the CPU it wants, -1: any */
-    uint64_t load;    /* guest-physical address of the module; the caller checks that it fits */
+    unsigned
+        vcpus; /* 1..GUEST_VCPUS_MAX, each on a CPU of its own; the caller checks that there are so many */
+    uint64_t load; /* guest-physical address of the module; the caller checks that it fits */
     uint16_t entry_cs, entry_ip;
     enum guest_memory memory;
     struct trace_filter trace; /* valid if trace_given */

@@ -91,6 +91,13 @@ static void reset_control_registers(void)
     vmcs_write(VMCS_CR4_GUEST_HOST_MASK, guest_cr4_host_bits());
 }
 
+void guest_state_start(struct vcpu *vcpu, uint16_t cs, uint16_t ip)
+{
+    write_segment(VMCS_GUEST_CS_SELECTOR, cs, RIGHTS_REAL_CODE);
+    vmcs_write(VMCS_GUEST_RIP, ip);
+    vcpu->registers.gpr[GPR_RBX] = vcpu->index;
+}
+
 void guest_state_reset(struct vcpu *vcpu)
 {
     const struct guest_config *config = &vcpu->vm->config;

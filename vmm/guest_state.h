@@ -19,4 +19,8 @@ uint64_t guest_cr4_allowed(void);
  */
 void guest_state_reset(struct vcpu *vcpu);
 
+/* After guest_state_reset(): another start, at CS:IP, with the vCPU's index in EBX. The vCPU's VMCS is
+ * current. */
+void guest_state_start(struct vcpu *vcpu, uint16_t cs, uint16_t ip);
+
 #endif

@@ -7,28 +7,22 @@
 #include "vmm/guests.h"
 #include "arch/x86/memory.h"
 #include "arch/x86/spinlock.h"
-#include "arch/x86/tsc.h"
 #include "drivers/console.h"
 #include "vmm/conformance.h"
 #include "vmm/cpu.h"
 #include "vmm/exit_reason.h"
 #include "vmm/frame.h"
+#include "vmm/guest_cpus.h"
+#include "vmm/guest_run.h"
 #include "vmm/machine.h"
 #include "vmm/panic.h"
 #include "vmm/preflight.h"
 #include "vmm/statistics.h"
 #include "vmm/vm.h"
-#include "vmm/vm_report.h"
-#include "vmm/vmcs.h"
+#include "vmm/vpid.h"
 #include "vmm/workaround.h"
 
-struct guest {
-    struct vm *vm;
-    unsigned module;
-    unsigned cpu; /* index */
-};
-
-/* Written by the boot CPU before `go`; then each CPU reads its own guests. */
+/* Written by the boot CPU before `go`. */
 static struct guest guests[BOOT_MODULE_MAX];
 static unsigned guest_count;
 static uint64_t reserved_for_private; /* bytes that an identity guest leaves to the others */
@@ -111,45 +105,34 @@ static void configure(struct guest_config *config, unsigned index, const char *s
     print_problems(config->name, &config->problems);
 }
 
-/* The CPU with the fewest guests among those with VMX on, the lowest of them. */
-static unsigned least_loaded_cpu(const unsigned *load)
+static void list_cpus(struct guest_cpus *all)
 {
-    unsigned best = 0;
-
-    for (unsigned i = 0; i < vmm_cpu_count(); i++) {
-        const struct vmm_cpu *cpu = vmm_cpu_at(i), *leader = vmm_cpu_at(best);
-
-        if (cpu == NULL || !cpu->vmx_on)
-            continue;
-        if (leader == NULL || !leader->vmx_on || load[i] < load[best])
-            best = i;
-    }
-    return best;
+    all->count = vmm_cpu_count();
+    for (unsigned i = 0; i < all->count; i++)
+        all->usable[i] = vmm_cpu_at(i) != NULL && vmm_cpu_at(i)->vmx_on;
 }
 
-static unsigned choose_cpu(const struct guest_config *config, unsigned *load)
+static void choose_cpus(struct guest *guest, struct guest_cpus *all)
 {
-    const struct vmm_cpu *wanted = config->cpu >= 0 ? vmm_cpu_at((unsigned)config->cpu) : NULL;
-    unsigned chosen = machine_options()->guests == GUESTS_SEQUENTIAL
-                          ? least_loaded_cpu((unsigned[PERCPU_MAX]){0})
-                          : least_loaded_cpu(load);
+    const struct guest_config *config = &guest->vm->config;
+    bool sequential = machine_options()->guests == GUESTS_SEQUENTIAL;
+    bool enough = guest_cpus_choose(all, config->cpu, sequential, config->vcpus, guest->cpus);
 
-    if (wanted != NULL && wanted->vmx_on)
-        chosen = (unsigned)config->cpu;
-    else if (config->cpu >= 0)
+    guest->cpu_count = enough ? config->vcpus : 1;
+    if (config->cpu >= 0 && guest->cpus[0] != config->cpu)
         console_printf("adept: %s: cpu=%d is not up with VMX: it runs on cpu=%u\n", config->name, config->cpu,
-                       chosen);
-    load[chosen]++;
-    return chosen;
+                       guest->cpus[0]);
 }
 
 /* Configurations first, so that all are known before one runs. false: no memory for their structures. */
 static bool prepare(void)
 {
-    static unsigned load[PERCPU_MAX];
+    static struct guest_cpus cpus;
     const struct boot_info *info = machine_boot_info();
+    unsigned vcpus = 0;
 
     guest_count = 0;
+    list_cpus(&cpus);
     for (unsigned i = 0; i < info->module_count; i++) {
         struct guest *guest = &guests[i];
 
@@ -158,53 +141,25 @@ static bool prepare(void)
             return false;
         guest->module = i;
         configure(&guest->vm->config, i, info->modules[i].string);
-        guest->cpu = choose_cpu(&guest->vm->config, load);
+        choose_cpus(guest, &cpus);
+        vcpus += guest->cpu_count;
         if (guest->vm->config.memory == GUEST_MEMORY_PRIVATE)
             reserved_for_private += align_up(guest->vm->config.memory_bytes, PAGE_SIZE_2M) + 2 * PAGE_SIZE_2M;
         guest_count = i + 1;
     }
-    if (guest_count > vmx_cpus_on())
+    if (vcpus > vmx_cpus_on())
         console_printf("adept: guests=%u cpus=%u: some guests wait until another has ended\n", guest_count,
                        vmx_cpus_on());
     return true;
 }
 
-static uint64_t deadline_of(const struct guest_config *config)
-{
-    uint64_t now = tsc_read(), deadline = ~UINT64_C(0);
-    uint32_t run_seconds = machine_options()->timeout_s;
-
-    if (config->timeout_ms != 0)
-        deadline = now + tsc_ticks((uint64_t)config->timeout_ms * 1000);
-    if (run_seconds != 0 && now + tsc_ticks((uint64_t)run_seconds * 1000000) < deadline)
-        deadline = now + tsc_ticks((uint64_t)run_seconds * 1000000);
-    return deadline;
-}
-
-static void run_guest(struct guest *guest, struct vmm_cpu *cpu)
-{
-    const struct boot_module *module = &machine_boot_info()->modules[guest->module];
-    struct vm *vm = guest->vm;
-    struct guest_config config = vm->config;
-
-    if (!vm_create(vm, (uint16_t)(guest->module + 1), &config, module->base, module->length))
-        return;
-    vm->vcpu.deadline = deadline_of(&config);
-    vcpu_run(&vm->vcpu, cpu);
-    vm_report(&vm->vcpu);
-    if (vmcs_release(&vm->vcpu) != VMX_OK)
-        console_printf("adept: %s: VMCLEAR fails\n", config.name);
-    vm_destroy(vm);
-}
-
-/* This CPU's guests, one after the other. */
+/* The guests in which this CPU has a part, one after the other. */
 static void run_own_guests(struct vmm_cpu *cpu)
 {
-    if (cpu == NULL)
+    if (cpu == NULL || !cpu->vmx_on)
         return;
     for (unsigned i = 0; i < guest_count; i++)
-        if (guests[i].cpu == cpu->percpu->index && cpu->vmx_on)
-            run_guest(&guests[i], cpu);
+        guest_take_part(&guests[i], cpu);
 }
 
 void cpu_serve(void)
@@ -271,6 +226,7 @@ int guests_run(void)
         result = refuse("memory for the guests' structures is missing (give the machine more memory)");
     else {
         console_set_cpu_index(trace_console_writer);
+        vpid_prepare();
         if (machine_mtrrs_differ())
             console_printf("adept: mtrr: they differ between CPUs: guests' memory is uncached (UC)\n");
         __atomic_store_n(&cpus_busy, percpu_count() - 1, __ATOMIC_RELEASE);

@@ -13,6 +13,7 @@
 #include "drivers/console.h"
 #include "ept/map.h"
 #include "vmm/frame.h"
+#include "vmm/invalidation_test.h"
 #include "vmm/machine.h"
 #include "vmm/panic.h"
 #include "vmm/vm.h"
@@ -173,6 +174,8 @@ void host_test_run(void)
         interrupt_to_self();
     if (cmdline_has_test(options, "host-sleep"))
         sleep_a_while();
+    if (cmdline_has_test(options, "invalidate"))
+        invalidation_test();
     if (cmdline_has_test(options, "host-absent-msr"))
         absent_msr();
     if (cmdline_has_test(options, "host-exception"))

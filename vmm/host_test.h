@@ -2,7 +2,8 @@
 /*
  * What test= on the command line makes the host do to itself, so that its own safety nets are seen to hold.
  * Words that are looked at elsewhere: ap-mute and x2apic (vmm/start_cpus.c), vmx-off (vmm/cpu.c),
- * ept-wrong-root (vmm/vm.c), conformance-wrong, -flag, -stray and -processor (vmm/conformance.c).
+ * ept-wrong-root (vmm/vm.c), vpid-few and vpid-none (vmm/vpid.c), forced-exits (vmm/vmcs.c), conformance-wrong,
+ * -flag, -stray and -processor (vmm/conformance.c).
  */
 #ifndef VMM_HOST_TEST_H
 #define VMM_HOST_TEST_H
@@ -11,7 +12,7 @@ struct vm;
 
 /*
  * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi, guest-interrupt,
- * host-sleep and host-absent-msr return; host-exception (#PF), host-exception-ap (the same on cpu=1 while
+ * host-sleep, invalidate and host-absent-msr return; host-exception (#PF), host-exception-ap (the same on cpu=1 while
  * this CPU prints), host-write-text, host-execute-data, host-undefined (#UD), host-stack-overflow and
  * host-panic end the machine.
  */

@@ -148,6 +148,17 @@
  */
 #define HYPERCALL_HARVEST_ACCESSED 0x41440023
 
+/*
+ * START_VCPU: starts another vCPU of this guest (`vcpus=` in its module string). EBX = its index, from 1; ECX = CS << 16 | IP, where it
+ *     begins in real mode. All its registers are 0 but EBX = its index and DL = 80h. Returns at once. HYPERCALL_BAD_ARGUMENT: there is no
+ *     such vCPU, or it was started before.
+ * VCPU_COUNT: EBX = how many vCPUs this guest has, ECX = the index of the calling one.
+ * The first vCPU, index 0, starts with the guest. Each vCPU runs on a processor of its own. The guest ends when one of them ends it. SET_RIGHTS and
+ * the calls on dirty logs hold the others back for their time. WALK_PREPARE is HYPERCALL_UNSUPPORTED in a guest of several vCPUs.
+ */
+#define HYPERCALL_START_VCPU 0x41440030
+#define HYPERCALL_VCPU_COUNT 0x41440031
+
 /* Ports. */
 #define PORT_COM1 0x3f8        /* a 16550A: its lines appear as "[name] text" */
 #define PORT_DEBUG_BOCHS 0xe9  /* a byte is a character; reads give 0xe9 */

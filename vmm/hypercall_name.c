@@ -38,6 +38,10 @@ const char *hypercall_name(uint32_t number)
         return "DIRTY_STOP";
     case HYPERCALL_HARVEST_ACCESSED:
         return "HARVEST_ACCESSED";
+    case HYPERCALL_START_VCPU:
+        return "START_VCPU";
+    case HYPERCALL_VCPU_COUNT:
+        return "VCPU_COUNT";
     default:
         return "unknown";
     }

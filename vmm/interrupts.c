@@ -7,7 +7,8 @@
 #include "drivers/console.h"
 #include "vmm/cpu.h"
 #include "vmm/inject.h"
-#include "vmm/vm.h"
+#include "vmm/shootdown.h"
+#include "vmm/vm_devices.h"
 #include "vmm/vmcs.h"
 
 #define BLOCKING_STI_MOV_SS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
@@ -62,14 +63,16 @@ static uint64_t blocking_now(struct vcpu *vcpu)
 
 void interrupts_deliver(struct vcpu *vcpu)
 {
-    struct pc *pc = &vcpu->vm->pc;
+    struct vm *vm = vcpu->vm;
+    struct pc *pc = &vm->pc;
     bool free = (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID) == 0;
     uint64_t blocking;
     uint32_t windows = 0;
 
     if (vcpu->step.active) /* its one instruction first: the look stays due */
         return;
-    vcpu->interrupts.look = false;
+    __atomic_store_n(&vcpu->interrupts.look, false, __ATOMIC_RELAXED);
+    vm_lock_devices(vm);
     blocking = blocking_now(vcpu);
     if (pc_nmi_pending(pc) && virtual_nmis()) {
         if (free && takes_nmi(blocking)) {
@@ -86,6 +89,7 @@ void interrupts_deliver(struct vcpu *vcpu)
         if (pc_interrupt_pending(pc))
             windows |= VMX_INTERRUPT_WINDOW_EXITING;
     }
+    vm_unlock_devices(vm);
     set_windows(vcpu, windows);
 }
 
@@ -121,11 +125,17 @@ void interrupts_wake(struct vcpu *vcpu)
         vm_end(vm, VM_FAILED, "timeout");
         return;
     }
+    if (vcpu->index != 0) {
+        vcpu->interrupts.wake = vcpu->deadline;
+        return;
+    }
+    vm_lock_devices(vm);
     now = guest_time_now(&vm->time, tsc);
     read_console(vcpu, now);
     pc_run(&vm->pc, now);
-    vcpu->interrupts.look = true;
+    interrupts_look(vcpu);
     set_next_wake(vcpu, tsc);
+    vm_unlock_devices(vm);
 }
 
 void interrupts_set_timer(struct vcpu *vcpu, uint64_t now)
@@ -142,12 +152,23 @@ void interrupts_set_timer(struct vcpu *vcpu, uint64_t now)
     }
 }
 
-/* Whether the guest, which has RFLAGS.IF set, is to go on. */
-static bool is_woken(const struct vcpu *vcpu)
-{
-    const struct pc *pc = &vcpu->vm->pc;
+enum sleep { SLEEP_ON, SLEEP_OVER, SLEEP_FOR_EVER };
 
-    return pc_interrupt_pending(pc) || (pc_nmi_pending(pc) && virtual_nmis());
+/* Whether the guest, which has RFLAGS.IF set, is to go on. All interrupts are the first vCPU's. */
+static enum sleep look_up(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    enum sleep sleep = SLEEP_ON;
+
+    if (vcpu->index != 0)
+        return SLEEP_ON;
+    vm_lock_devices(vm);
+    if (pc_interrupt_pending(&vm->pc) || (pc_nmi_pending(&vm->pc) && virtual_nmis()))
+        sleep = SLEEP_OVER;
+    else if (!pc_can_interrupt(&vm->pc) && vm->vcpu_count == 1)
+        sleep = SLEEP_FOR_EVER;
+    vm_unlock_devices(vm);
+    return sleep;
 }
 
 static void sleep_until(uint64_t tsc)
@@ -163,20 +184,37 @@ static void sleep_until(uint64_t tsc)
     cpu_sleep(tsc - now < UINT64_MAX / 1000 ? microseconds : CPU_SLEEP_MAX_US);
 }
 
+/* While the CPU sleeps it counts as parked: another vCPU that wants the VM for itself need not wake it. */
+static void sleep(struct vcpu *vcpu)
+{
+    bool several = vcpu->vm->vcpu_count > 1;
+
+    if (several)
+        shootdown_step_aside(vcpu);
+    sleep_until(vcpu->interrupts.wake);
+    if (several)
+        shootdown_come_back(vcpu);
+}
+
 void interrupts_wait(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
 
-    while (vcpu->interrupts.halted && vm->end.verdict == VM_RUNNING) {
+    while (vcpu->interrupts.halted && !vm_has_ended(vm)) {
         if (tsc_read() >= vcpu->interrupts.wake)
             interrupts_wake(vcpu);
-        if (is_woken(vcpu)) {
+        switch (look_up(vcpu)) {
+        case SLEEP_OVER:
             vcpu->interrupts.halted = false;
-            vcpu->interrupts.look = true;
-        } else if (!pc_can_interrupt(&vm->pc)) {
+            interrupts_look(vcpu);
+            break;
+        case SLEEP_FOR_EVER:
             vm_end(vm, VM_FAILED, "HLT: no device is there to wake it");
-        } else if (vm->end.verdict == VM_RUNNING && !trace_drain_some()) {
-            sleep_until(vcpu->interrupts.wake);
+            break;
+        case SLEEP_ON:
+            if (!vm_has_ended(vm) && !trace_drain_some())
+                sleep(vcpu);
+            break;
         }
     }
 }

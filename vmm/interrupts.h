@@ -8,7 +8,14 @@
 #ifndef VMM_INTERRUPTS_H
 #define VMM_INTERRUPTS_H
 
-#include "vmm/vcpu.h"
+#include "vmm/vm.h"
+
+/* A device was accessed, on whichever of the VM's vCPUs: the first, to which all interrupts go, is to look.
+ */
+static inline void interrupts_look(struct vcpu *vcpu)
+{
+    __atomic_store_n(&vcpu->vm->vcpus[0].interrupts.look, true, __ATOMIC_RELAXED);
+}
 
 /*
  * The guest's devices may have something for its processor (vcpu->interrupts.look): injects at most one event

@@ -4,7 +4,8 @@
 #include "arch/x86/memory.h"
 #include "arch/x86/tsc.h"
 #include "vmm/inject.h"
-#include "vmm/vm.h"
+#include "vmm/interrupts.h"
+#include "vmm/vm_devices.h"
 #include "vmm/vmcs.h"
 
 /* The VMCS's fields of one kind follow each other in the order ES, CS, SS, DS, FS, GS, two apart. */
@@ -103,7 +104,7 @@ static bool accessed(struct mmio *mmio, const char *name)
     if (name == NULL)
         return false;
     mmio->vcpu->result.device = name;
-    mmio->vcpu->interrupts.look = true;
+    interrupts_look(mmio->vcpu);
     return true;
 }
 
@@ -118,6 +119,7 @@ static enum emulate_status read_page(struct mmio *mmio, uint64_t guest_physical,
         guest_memory_read(vm, guest_physical, value, size) == size)
         return EMULATE_DONE;
     *value = 0;
+    vm_lock_devices(vm);
     for (unsigned done = 0, part; done < size; done += part) {
         const char *who;
 
@@ -128,6 +130,7 @@ static enum emulate_status read_page(struct mmio *mmio, uint64_t guest_physical,
         if (name == NULL)
             name = who;
     }
+    vm_unlock_devices(vm);
     return accessed(mmio, name) ? EMULATE_DONE : nobody(mmio, guest_physical, false);
 }
 
@@ -140,6 +143,7 @@ static enum emulate_status write_page(struct mmio *mmio, uint64_t guest_physical
     if (guest_physical != mmio->guest_physical_address &&
         guest_memory_write(vm, guest_physical, &value, size) == size)
         return EMULATE_DONE;
+    vm_lock_devices(vm);
     for (unsigned done = 0, part; done < size; done += part) {
         const char *who;
 
@@ -149,6 +153,7 @@ static enum emulate_status write_page(struct mmio *mmio, uint64_t guest_physical
         if (name == NULL)
             name = who;
     }
+    vm_unlock_devices(vm);
     return accessed(mmio, name) ? EMULATE_DONE : nobody(mmio, guest_physical, true);
 }
 

@@ -5,7 +5,11 @@
 
 struct vm;
 
-/* Prints one line a reason: count, total and mean ticks in the host. Any CPU, after the VM has ended. */
+/* Adds its vCPUs' figures up in the VM, which outlives them. Once, when all have left it. */
+void statistics_add_up(struct vm *vm);
+
+/* Prints one line a reason: count, total and mean ticks in the host; of several vCPUs also what their
+ * shootdowns cost. Any CPU, after the VM has ended. */
 void statistics_print(const struct vm *vm);
 
 #endif

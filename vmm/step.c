@@ -7,6 +7,7 @@
 #include "vmm/inject.h"
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
+#include "vmm/vm_pause.h"
 #include "vmm/vmcs.h"
 
 #define PAGE_MASK        UINT64_C(0xfff)
@@ -56,6 +57,8 @@ must_check bool step_over(struct vcpu *vcpu, uint64_t guest_physical_address, ui
     step->pages[step->page_count++] = page;
     if (!step->active && !delivering)
         set_trap(vcpu);
+    if (!step->active)
+        vm_pause(vcpu->vm); /* to the step's end; the caller has it already, so this waits for nobody */
     step->active = true;
     return true;
 }
@@ -82,5 +85,7 @@ void step_finish(struct vcpu *vcpu, bool trapped)
             vmcs_write(VMCS_GUEST_RFLAGS, rflags & ~RFLAGS_TF);
     }
     step->page_count = 0;
+    if (step->active)
+        vm_unpause(vcpu->vm);
     step->active = step->trapping = false;
 }

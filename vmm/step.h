@@ -4,7 +4,8 @@
  * hole reads as all ones, a write to ROM goes nowhere, and a fetch from no-execute memory goes ahead under
  * the policy "ignore". No decoder: the instruction runs on the processor, over a page set up for it, and
  * RFLAGS.TF brings it back. Known limit: an instruction so run that stores the flags (PUSHF, INT, an
- * exception's delivery) stores TF as set.
+ * exception's delivery) stores TF as set. The VM's other vCPUs are parked from the first page of a step until
+ * the last one is gone (vmm/vm_pause.h), so none of them sees such a page.
  */
 #ifndef VMM_STEP_H
 #define VMM_STEP_H
@@ -34,7 +35,7 @@ struct step {
 /*
  * Maps the 4 KiB page at `guest_physical_address` to `host_physical` with these EPT rights and memory type
  * for one instruction. false: too many pages for one instruction, or no table frame. The vCPU's CPU, in an
- * EPT-violation handler.
+ * EPT-violation handler, the VM paused.
  */
 must_check bool step_over(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t host_physical,
                           unsigned rights, enum memory_type type);

@@ -60,8 +60,8 @@ struct trace_record {
     uint8_t text_length; /* TRACE_TEXT */
     uint16_t vm;         /* its id */
     uint16_t cpu;
-    uint16_t reserved;
-    uint64_t sequence; /* the exit's number in its VM, from 1 */
+    uint16_t vcpu;     /* its index + 1 in a VM of several, else 0 */
+    uint64_t sequence; /* the exit's number in its vCPU, from 1 */
     uint64_t tsc;
     uint32_t lost; /* exits whose records did not fit just before this one */
     uint32_t reserved2;

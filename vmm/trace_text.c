@@ -191,8 +191,11 @@ size_t trace_text(const struct trace_record *record, const char *vm_name, uint64
 
     if (size == 0)
         return 0;
-    add(&line, "#%llu cpu=%u vm=%s t=%llu %s(%u)", (unsigned long long)record->sequence, record->cpu, vm_name,
-        (unsigned long long)(record->tsc - vm_start), exit_reason_name(exit->reason), exit->reason);
+    add(&line, "#%llu cpu=%u vm=%s", (unsigned long long)record->sequence, record->cpu, vm_name);
+    if (record->vcpu != 0)
+        add(&line, " vcpu=%u", record->vcpu - 1u);
+    add(&line, " t=%llu %s(%u)", (unsigned long long)(record->tsc - vm_start), exit_reason_name(exit->reason),
+        exit->reason);
     add_place(&line, exit);
     add_details(&line, exit);
     add_result(&line, exit);

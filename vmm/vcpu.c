@@ -6,6 +6,7 @@
 #include "arch/x86/invept.h"
 #include "arch/x86/memory.h"
 #include "arch/x86/msr.h"
+#include "arch/x86/spinlock.h"
 #include "arch/x86/tsc.h"
 #include "vmm/cpu.h"
 #include "vmm/entry_report.h"
@@ -16,26 +17,30 @@
 #include "vmm/interrupts.h"
 #include "vmm/vm.h"
 #include "vmm/vm_devices.h"
+#include "vmm/guest_state.h"
+#include "vmm/shootdown.h"
+#include "vmm/vm_pause.h"
 #include "vmm/vmcs.h"
+#include "vmm/vpid.h"
 
-must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm)
+must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
 {
-    uint64_t caps = vmx_shared_capabilities()->ept_vpid;
-    bool vpid_usable = (caps & VPID_CAP_INVVPID) &&
-                       (caps & (VPID_CAP_INVVPID_SINGLE_CONTEXT | VPID_CAP_INVVPID_ALL_CONTEXTS)) &&
-                       !vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_SECONDARY, VMX_ENABLE_VPID);
-
     memset(vcpu, 0, sizeof(*vcpu));
     vcpu->vm = vm;
+    vcpu->index = index;
+    vcpu->start.state = index == 0 ? VCPU_STARTED : VCPU_WAITS;
     vcpu->trace = vm->config.trace;
-    vcpu->vpid = vpid_usable ? vm->id : 0; /* ids start at 1: VPID 0 is the host's */
     vcpu->deadline = ~UINT64_C(0);
     vcpu->vmcs_physical = frame_alloc(FRAME_HOST);
-    return vcpu->vmcs_physical != FRAME_ALLOC_FAILED;
+    if (vcpu->vmcs_physical == FRAME_ALLOC_FAILED)
+        return false;
+    vcpu->vpid = vpid_take();
+    return true;
 }
 
 void vcpu_destroy(struct vcpu *vcpu)
 {
+    vpid_give_back(vcpu->vpid);
     frame_free_run(vcpu->vmcs_physical, 1, FRAME_HOST);
 }
 
@@ -108,24 +113,77 @@ static void between_exits(struct vcpu *vcpu)
     interrupts_set_timer(vcpu, now);
 }
 
-void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
+/* All but the first: until the guest starts it. false: the VM has ended before. */
+static bool wait_for_start(struct vcpu *vcpu)
 {
-    vcpu->started = tsc_read();
-    vm_devices_start(vcpu->vm, vcpu->started);
-    trace_name_vm(vcpu->vm->id, vcpu->vm->config.name, vcpu->started);
-    if (!load(vcpu, cpu))
-        return;
-    entry_test(vcpu);
-    (void)entry_report(vcpu->vm->config.name); /* the processor has the last word */
-    vcpu->ran = true;
-    cpu->vm = vcpu->vm;
-    while (vcpu->vm->end.verdict == VM_RUNNING) {
-        uint64_t outcome = vmx_enter(&vcpu->registers);
-        enum exit_action action =
-            likely(outcome == VMX_ENTER_EXITED) ? exit_dispatch(vcpu) : exit_entry_failed(vcpu, outcome);
+    while (__atomic_load_n(&vcpu->start.state, __ATOMIC_ACQUIRE) != VCPU_STARTED) {
+        if (vm_has_ended(vcpu->vm))
+            return false;
+        cpu_pause();
+        (void)trace_drain_some();
+    }
+    if (vcpu->index != 0)
+        guest_state_start(vcpu, vcpu->start.cs, vcpu->start.ip);
+    return true;
+}
 
+must_check bool vcpu_start(struct vm *vm, uint32_t index, uint16_t cs, uint16_t ip)
+{
+    uint32_t waits = VCPU_WAITS;
+    struct vcpu_start *start;
+
+    if (index >= vm->vcpu_count)
+        return false;
+    start = &vm->vcpus[index].start;
+    if (!__atomic_compare_exchange_n(&start->state, &waits, VCPU_START_CLAIMED, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_RELAXED))
+        return false;
+    start->cs = cs;
+    start->ip = ip;
+    __atomic_store_n(&start->state, VCPU_STARTED, __ATOMIC_RELEASE);
+    return true;
+}
+
+static void run(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    const bool several = vm->vcpu_count > 1;
+
+    vcpu->ran = true;
+    while (!vm_has_ended(vm)) {
+        enum exit_action action;
+        uint64_t outcome;
+
+        if (several && !shootdown_enter(&vm->sync, &vcpu->sync) && !shootdown_catch_up(vcpu))
+            break;
+        outcome = vmx_enter(&vcpu->registers);
+        if (several)
+            shootdown_leave(&vcpu->sync);
+        action = likely(outcome == VMX_ENTER_EXITED) ? exit_dispatch(vcpu) : exit_entry_failed(vcpu, outcome);
         if (action != EXIT_ACTION_STOP)
             between_exits(vcpu);
     }
-    cpu->vm = NULL;
+}
+
+void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
+{
+    struct vm *vm = vcpu->vm;
+
+    if (vcpu->index == 0) {
+        uint64_t started = tsc_read();
+
+        vm_devices_start(vm, started);
+        trace_name_vm(vm->id, vm->config.name, started);
+    }
+    cpu->vcpu = vcpu;
+    if (load(vcpu, cpu) && wait_for_start(vcpu)) {
+        entry_test(vcpu);
+        (void)entry_report(vm->config.name); /* the processor has the last word */
+        run(vcpu);
+    }
+    vm_unpause_all(vm);
+    shootdown_park(&vcpu->sync);
+    trace_publish(&cpu->trace);
+    cpu->vcpu = NULL;
+    (void)__atomic_add_fetch(&vm->vcpus_out, 1, __ATOMIC_RELEASE);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A virtual processor. It belongs to one VM and runs on one CPU; only that CPU touches it while it runs, so
- * nothing in here is locked.
+ * nothing in here is locked. `sync` and `start` are how the VM's other vCPUs reach it.
  */
 #ifndef VMM_VCPU_H
 #define VMM_VCPU_H
@@ -11,6 +11,7 @@
 #include "ept/misconfig.h"
 #include "vmm/exit_reason.h"
 #include "vmm/mmio_code.h"
+#include "vmm/shootdown_state.h"
 #include "vmm/step.h"
 #include "vmm/trace.h"
 #include <stdbool.h>
@@ -40,6 +41,7 @@ struct no_progress {
     uint64_t guest_physical_address;
     uint64_t rip;
     uint64_t exit_count; /* of the fault before */
+    uint64_t caught_up;  /* the vCPU's, at the fault before */
     uint32_t count;
 };
 
@@ -55,12 +57,25 @@ struct vcpu_interrupts {
     uint8_t timer_rate;    /* it counts once every 2^rate TSC ticks */
 };
 
+/* How another vCPU starts this one. */
+enum vcpu_start_state { VCPU_WAITS, VCPU_START_CLAIMED, VCPU_STARTED };
+
+struct vcpu_start {
+    uint32_t state; /* enum vcpu_start_state, atomic */
+    uint16_t cs, ip;
+};
+
 struct vcpu {
     struct vmx_registers registers; /* first: the stub's structure */
     struct vm *vm;
+    unsigned index;      /* in its VM; 0 starts with it, the others when the guest says so */
     struct vmm_cpu *cpu; /* where it runs */
     uint64_t vmcs_physical;
-    uint16_t vpid; /* 0: VPIDs are not used */
+    uint16_t vpid;     /* 0: it has none */
+    uint64_t pml_page; /* the page-modification log that its VMCS has on, host-physical; 0: none */
+    struct shootdown_vcpu sync;
+    struct vcpu_start start;
+    uint64_t caught_up; /* how often it has invalidated, or waited, because of another vCPU */
 
     /* This exit. */
     uint32_t exit_reason; /* the basic exit reason */
@@ -74,7 +89,6 @@ struct vcpu {
     uint64_t xcr0;
     uint64_t kernel_gs_base, star, lstar, cstar, fmask, tsc_aux;
 
-    uint64_t started;  /* TSC at its first entry */
     uint64_t deadline; /* TSC after which it is ended, ~0: never */
     struct vcpu_interrupts interrupts;
     struct step step;
@@ -88,13 +102,22 @@ struct vcpu {
     bool entry_failed; /* the last VM entry did, and the report says why */
 };
 
-/* Makes the vCPU of `vm`: allocates its VMCS. Any CPU, before it runs. false: no memory. */
-must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm);
+/* Makes a vCPU of `vm`: allocates its VMCS and its VPID. Any CPU, before it runs. false: no memory. */
+must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index);
 
-/* Gives its frames back; it must not be loaded on a CPU. */
+/* Gives its frames and its VPID back; it must not be loaded on a CPU. */
 void vcpu_destroy(struct vcpu *vcpu);
 
-/* Runs the vCPU on the calling CPU, in VMX root operation, until its VM has ended (vm->end says how). */
+/*
+ * Runs the vCPU on the calling CPU, in VMX root operation, until its VM has ended (vm->end says how). All but
+ * the first wait for vcpu_start() before. Its VMCS is still current when this returns.
+ */
 void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu);
+
+/*
+ * Starts the vCPU `index` of the VM in real mode at CS:IP, with its index in EBX. Any vCPU's CPU. false:
+ * there is no such vCPU, or it was started before.
+ */
+must_check bool vcpu_start(struct vm *vm, uint32_t index, uint16_t cs, uint16_t ip);
 
 #endif

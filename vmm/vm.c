@@ -26,11 +26,16 @@
 static void set_end(struct vm *vm, enum vm_verdict verdict, bool by_guest, const char *text,
                     va_list arguments)
 {
-    if (vm->end.verdict != VM_RUNNING)
+    struct vcpu *self = vmm_cpu()->vcpu;
+
+    if (__atomic_exchange_n(&vm->end.claimed, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     (void)format_v(vm->end.why, sizeof(vm->end.why), text, arguments);
     vm->end.by_guest = by_guest;
-    vm->end.verdict = verdict;
+    vm->end.vcpu = self != NULL && self->vm == vm ? self : NULL;
+    __atomic_store_n(&vm->end.verdict, verdict, __ATOMIC_RELEASE);
+    if (vm->vcpu_count > 1)
+        shootdown_nudge(vm);
 }
 
 void vm_end(struct vm *vm, enum vm_verdict verdict, const char *format, ...)
@@ -148,6 +153,37 @@ static bool create_bitmap(struct vm *vm)
     return true;
 }
 
+static uint64_t vcpu_frames(const struct vm *vm)
+{
+    return (vm->config.vcpus * sizeof(struct vcpu) + PAGE_SIZE - 1) / PAGE_SIZE;
+}
+
+static void destroy_vcpus(struct vm *vm)
+{
+    while (vm->vcpu_count > 0)
+        vcpu_destroy(&vm->vcpus[--vm->vcpu_count]);
+    frame_free_run(virt_to_phys(vm->vcpus), vcpu_frames(vm), FRAME_HOST);
+    vm->vcpus = NULL;
+}
+
+static bool create_vcpus(struct vm *vm)
+{
+    uint64_t physical = frame_alloc_run(FRAME_HOST, vcpu_frames(vm), 1);
+
+    if (physical == FRAME_ALLOC_FAILED)
+        return false;
+    vm->vcpus = phys_to_virt(physical);
+    vm->sync.generation = 1; /* none has seen it: each catches up before its first entry */
+    for (unsigned i = 0; i < vm->config.vcpus; i++) {
+        if (!vcpu_create(&vm->vcpus[i], vm, i)) {
+            destroy_vcpus(vm);
+            return false;
+        }
+        vm->vcpu_count = i + 1;
+    }
+    return true;
+}
+
 /* What is missing, NULL if nothing: then all parts are there. Else those made before are gone again. */
 static const char *create_parts(struct vm *vm)
 {
@@ -170,7 +206,7 @@ static const char *create_parts(struct vm *vm)
         vm_memory_destroy(vm);
         return "memory for its MSR bitmap is missing";
     }
-    if (!vcpu_create(&vm->vcpu, vm)) {
+    if (!create_vcpus(vm)) {
         frame_free_run(vm->msr_bitmap, 1, FRAME_HOST);
         destroy_ept(vm);
         vm_memory_destroy(vm);
@@ -205,9 +241,9 @@ must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config 
 
 void vm_destroy(struct vm *vm)
 {
-    vcpu_destroy(&vm->vcpu);
-    frame_free_run(vm->msr_bitmap, 1, FRAME_HOST);
     vm_dirty_release(vm);
+    destroy_vcpus(vm);
+    frame_free_run(vm->msr_bitmap, 1, FRAME_HOST);
     destroy_ept(vm);
     vm_memory_destroy(vm);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A virtual machine: its configuration, its memory map, the EPT that caches the map, one vCPU, its devices,
+/* A virtual machine: its configuration, its memory map, the EPT that caches the map, its vCPUs, its devices,
  * and how it ended. */
 #ifndef VMM_VM_H
 #define VMM_VM_H
 
 #include "arch/x86/compiler.h"
+#include "arch/x86/spinlock.h"
 #include "ept/map.h"
 #include "ept/region.h"
 #include "vmm/devices/pc.h"
@@ -14,6 +15,7 @@
 #include "vmm/guest_line.h"
 #include "vmm/guest_mtrr.h"
 #include "vmm/guest_time.h"
+#include "vmm/shootdown.h"
 #include "vmm/table_pool.h"
 #include "vmm/vcpu.h"
 #include "vmm/walk_check.h"
@@ -26,16 +28,25 @@
 enum vm_verdict { VM_RUNNING, VM_PASSED, VM_FAILED };
 
 struct vm_end {
-    enum vm_verdict verdict;
-    bool by_guest; /* the guest ended itself in an orderly way: no crash report */
+    uint32_t claimed;        /* atomic: somebody writes the rest, or has */
+    enum vm_verdict verdict; /* atomic, written last */
+    bool by_guest;           /* the guest ended itself in an orderly way: no crash report */
+    struct vcpu *vcpu;       /* that was running on the CPU that ended it; NULL: none */
     char why[VM_WHY_LENGTH];
 };
 
 struct vm {
-    uint16_t id; /* from 1: the number in its frames' owner tags and its vCPU's VPID */
+    uint16_t id; /* from 1: the number in its frames' owner tags */
     struct guest_config config;
-    struct vcpu vcpu;
     struct vm_end end;
+
+    /* Its vCPUs, each on a CPU of its own. Once it has ended their statistics are added up here. */
+    struct vcpu *vcpus;
+    unsigned vcpu_count;
+    uint32_t vcpus_out; /* atomic: that will not enter the guest any more */
+    struct shootdown_vm sync;
+    struct shootdown_statistics shootdown_statistics;
+    struct exit_statistics statistics[EXIT_REASON_COUNT];
 
     /* Memory: the list is the truth, the EPT its cache. */
     struct ept_region regions_storage[VM_REGIONS_MAX];
@@ -51,23 +62,31 @@ struct vm {
     uint64_t ram_base, ram_frames; /* private: host-physical start of its RAM, one run */
     uint64_t rom_base;             /* private: host-physical start of its ROM */
     uint64_t text_base;            /* private: the same of its VGA text memory */
-    uint64_t bus_pages; /* STEP_PAGES_MAX frames that stand for a hole, or take a ROM's discarded write,
-                           during one instruction */
+    uint64_t bus_pages; /* STEP_PAGES_MAX frames a vCPU that stand for a hole, or take a ROM's discarded
+                           write, during one instruction */
     uint64_t msr_bitmap;
     bool has_console;      /* what is typed at the console goes to this guest */
     int console_character; /* one that its devices had no room for, -1: none */
     struct walk_check walk_check;
 
-    /* Devices. */
+    /* Devices: one vCPU at a time. */
+    struct spinlock device_lock;
     struct pc pc;
     struct test_memory test_memory; /* in it with test=mmio-device */
     struct guest_time time;         /* what they take for the time; from its first entry on */
     struct guest_line output_lines[PC_OUTPUTS], hypercall_line;
 };
 
+/* Any CPU. */
+static inline bool vm_has_ended(const struct vm *vm)
+{
+    return __atomic_load_n(&vm->end.verdict, __ATOMIC_ACQUIRE) != VM_RUNNING;
+}
+
 /*
- * Ends the VM: the run loop stops at the next chance. Later calls change nothing, the first reason stands.
- * The CPU that runs it. `format` gives the `why` of the line "adept: guest NAME: pass (why)".
+ * Ends the VM: the run loops of its vCPUs stop at the next chance. Later calls change nothing, the first
+ * reason stands. A CPU that runs one of its vCPUs, or any while none is run. `format` gives the `why` of the
+ * line "adept: guest NAME: pass (why)".
  */
 void vm_end(struct vm *vm, enum vm_verdict verdict, const char *format, ...) printf_like(3, 4);
 

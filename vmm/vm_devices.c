@@ -6,6 +6,7 @@
 #include "arch/x86/memory.h"
 #include "arch/x86/tsc.h"
 #include "drivers/console.h"
+#include "vmm/cpu.h"
 #include "vmm/guest_output.h"
 #include "vmm/hypercall_abi.h"
 #include "vmm/machine.h"
@@ -18,7 +19,7 @@ static void output(void *context, unsigned way, uint8_t byte)
     struct vm *vm = context;
 
     if (guest_line_put(&vm->output_lines[way], (char)byte))
-        guest_output_line(&vm->vcpu, &vm->output_lines[way]);
+        guest_output_line(vmm_cpu()->vcpu, &vm->output_lines[way]);
 }
 
 static void end(void *context, enum pc_end how, unsigned detail)

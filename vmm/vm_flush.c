@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Carrying out EPT flush requests. */
 #include "vmm/vm_flush.h"
-#include "arch/x86/invept.h"
 #include "ept/zap.h"
-#include "vmm/cpu.h"
+#include "vmm/shootdown.h"
 #include "vmm/vm.h"
+#include "vmm/vm_pause.h"
 
 must_check bool vm_flush(struct vm *vm, enum ept_flush flush)
 {
     if (flush == EPT_FLUSH_NONE)
         return true;
-    if (invept_context(vmx_shared_capabilities()->ept_vpid, vm->eptp) != VMX_OK)
+    if (!shootdown(vm))
         return false;
-    (void)ept_reclaim(&vm->ept); /* tables that were unlinked: no CPU can walk them any more */
+    if (vm_is_alone(vm))
+        (void)ept_reclaim(&vm->ept); /* tables that were unlinked: no CPU can walk them any more */
     return true;
 }
 

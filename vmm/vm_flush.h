@@ -10,14 +10,16 @@
 struct vm;
 
 /*
- * Invalidates what CPUs may have cached of this VM's EPT, as told. A VM has one vCPU, so the calling CPU,
- * which runs it, is the only one. false: the processor refused INVEPT.
+ * Invalidates what CPUs may have cached of this VM's EPT, as told, on all that run it (vmm/shootdown.h), and
+ * gives the frames of retired tables back if no other CPU can be in the engine. false: the processor refused
+ * INVEPT.
  */
 must_check bool vm_flush(struct vm *vm, enum ept_flush flush);
 
 /*
  * Drops everything that the VM's EPT caches, for when it has no table frame left and no cold table: the next
- * faults fill it again from the memory map. On the CPU that runs the VM. false: the processor refused INVEPT.
+ * faults fill it again from the memory map. In an exit handler of one of its vCPUs, the others paused
+ * (vmm/vm_pause.h). false: the processor refused INVEPT.
  */
 must_check bool vm_drop_ept(struct vm *vm);
 

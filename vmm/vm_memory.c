@@ -146,13 +146,18 @@ static bool create_identity(struct vm *vm)
                       EPT_READ | EPT_WRITE);
 }
 
+static uint64_t bus_page_count(const struct vm *vm)
+{
+    return (uint64_t)vm->config.vcpus * STEP_PAGES_MAX;
+}
+
 must_check bool vm_memory_create(struct vm *vm, const struct ept_caps *caps)
 {
     bool created;
 
     ept_region_list_init(&vm->regions, vm->regions_storage, VM_REGIONS_MAX, caps);
     vm->ram_frames = vm->ram_base = vm->rom_base = vm->text_base = 0;
-    vm->bus_pages = frame_alloc_run(FRAME_GUEST(vm->id), STEP_PAGES_MAX, 1);
+    vm->bus_pages = frame_alloc_run(FRAME_GUEST(vm->id), bus_page_count(vm), 1);
     if (vm->bus_pages == FRAME_ALLOC_FAILED) {
         vm->bus_pages = 0;
         return false;
@@ -186,7 +191,7 @@ void vm_memory_destroy(struct vm *vm)
             give_back(vm, vm->ram_base, vm->ram_frames);
     }
     if (vm->bus_pages != 0)
-        give_back(vm, vm->bus_pages, STEP_PAGES_MAX);
+        give_back(vm, vm->bus_pages, bus_page_count(vm));
     vm->bus_pages = vm->text_base = vm->rom_base = vm->ram_base = vm->ram_frames = 0;
 }
 

@@ -104,8 +104,10 @@ static void print_crash(struct vcpu *vcpu)
 {
     const struct vm *vm = vcpu->vm;
 
-    console_printf("adept: report: vm=%s cpu=%u ended: %s\n", vm->config.name, vcpu->cpu->percpu->index,
-                   vm->end.why);
+    console_printf("adept: report: vm=%s cpu=%u", vm->config.name, vcpu->cpu->percpu->index);
+    if (vm->vcpu_count > 1)
+        console_printf(" vcpu=%u", vcpu->index);
+    console_printf(" ended: %s\n", vm->end.why);
     if (vcpu->entry_failed && entry_report(vm->config.name) == 0)
         console_printf("adept: entry-check: vm=%s no rule of the manual is broken\n", vm->config.name);
     print_registers(vcpu);
@@ -141,7 +143,10 @@ void vm_report(struct vcpu *vcpu)
         console_printf("adept: tables: vm=%s limit=%llu taken_back=%llu dropped=%llu\n", vm->config.name,
                        (unsigned long long)vm->tables.limit, (unsigned long long)vm->tables.taken_back,
                        (unsigned long long)vm->tables.dropped);
-    if (!isolation_check(vm)) /* our own fault, whatever the guest says of itself */
-        vm->end = (struct vm_end){.verdict = VM_FAILED, .why = "isolation violated: see above"};
+    if (!isolation_check(vm)) { /* our own fault, whatever the guest says of itself */
+        vm->end.verdict = VM_FAILED;
+        vm->end.by_guest = false;
+        (void)format(vm->end.why, sizeof(vm->end.why), "isolation violated: see above");
+    }
     trace_report_end();
 }

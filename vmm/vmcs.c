@@ -13,6 +13,7 @@
 #include "vmm/guest_cpuid.h"
 #include "vmm/guest_state.h"
 #include "vmm/inject.h"
+#include "vmm/machine.h"
 #include "vmm/panic.h"
 #include "vmm/vm.h"
 
@@ -32,6 +33,8 @@ static uint32_t choose(enum vmx_control_word word)
     uint32_t wanted =
         vmx_controls_with_use(word, VMX_USE_REQUIRED) | vmx_controls_with_use(word, VMX_USE_WISHED);
 
+    if (cmdline_has_test(machine_options(), "forced-exits")) /* as some hypervisors below force them */
+        wanted |= vmx_controls_with_use(word, VMX_USE_HANDLED);
     return vmx_control_adjust(vmx, word, wanted);
 }
 

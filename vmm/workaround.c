@@ -11,10 +11,10 @@
 /* Type, family, model and stepping of CPUID leaf 1; the rest of EAX is reserved. */
 #define SIGNATURE_MASK 0x0fff3fffu
 
-#define CPUID_7_EDX_ARCH_CAPABILITIES (1u << 29)
+#define CPUID_7_EDX_ARCH_CAPABILITIES    (1u << 29)
 #define ARCH_CAPABILITIES_PSCHANGE_MC_NO (UINT64_C(1) << 6)
-#define SIGNATURE_AVOTON_FAMILY 6
-#define SIGNATURE_AVOTON_MODEL  0x4d
+#define SIGNATURE_AVOTON_FAMILY          6
+#define SIGNATURE_AVOTON_MODEL           0x4d
 
 static bool under_hypervisor(void)
 {
@@ -56,20 +56,22 @@ static bool below_is_kvm(void)
 }
 
 /*
- * Intel's "Machine Check Error Avoidance on Page Size Change": family 6 from Nehalem to Comet Lake, Atoms excepted, unless
- * IA32_ARCH_CAPABILITIES says PSCHANGE_MC_NO. A hypervisor below sees to it by itself.
+ * Intel's "Machine Check Error Avoidance on Page Size Change": family 6 from Nehalem to Comet Lake, Atoms
+ * excepted, unless IA32_ARCH_CAPABILITIES says PSCHANGE_MC_NO. A hypervisor below sees to it by itself.
  */
 static bool has_itlb_multihit(void)
 {
-    static const uint8_t models[] = {0x1a, 0x1e, 0x1f, 0x2e, 0x25, 0x2c, 0x2f, 0x2a, 0x2d, 0x3a, 0x3e, 0x3c, 0x3f, 0x45,
-                                     0x46, 0x3d, 0x47, 0x4f, 0x56, 0x4e, 0x5e, 0x55, 0x66, 0x8e, 0x9e, 0xa5, 0xa6};
+    static const uint8_t models[] = {0x1a, 0x1e, 0x1f, 0x2e, 0x25, 0x2c, 0x2f, 0x2a, 0x2d,
+                                     0x3a, 0x3e, 0x3c, 0x3f, 0x45, 0x46, 0x3d, 0x47, 0x4f,
+                                     0x56, 0x4e, 0x5e, 0x55, 0x66, 0x8e, 0x9e, 0xa5, 0xa6};
     struct cpuid_version version = cpuid_version();
     uint64_t capabilities;
 
     if (under_hypervisor() || version.family != 6)
         return false;
     if (cpuid_highest() >= 7 && (cpuid(7, 0).edx & CPUID_7_EDX_ARCH_CAPABILITIES) &&
-        msr_read_safe(MSR_IA32_ARCH_CAPABILITIES, &capabilities) && (capabilities & ARCH_CAPABILITIES_PSCHANGE_MC_NO))
+        msr_read_safe(MSR_IA32_ARCH_CAPABILITIES, &capabilities) &&
+        (capabilities & ARCH_CAPABILITIES_PSCHANGE_MC_NO))
         return false;
     for (size_t i = 0; i < array_count(models); i++)
         if (models[i] == version.model)
@@ -89,9 +91,10 @@ static const struct {
     [WORKAROUND_NO_ACCESSED_DIRTY] = {"no-accessed-dirty",
                                       "EPT accessed and dirty flags do not work on this processor",
                                       accessed_dirty_is_broken},
-    [WORKAROUND_ITLB_MULTIHIT] = {"itlb-multihit",
-                                  "large EPT pages are not executable on this processor, and split at the first fetch",
-                                  has_itlb_multihit},
+    [WORKAROUND_ITLB_MULTIHIT] =
+        {"itlb-multihit",
+         "large EPT pages are not executable on this processor, and split at the first fetch",
+         has_itlb_multihit},
     [WORKAROUND_CR0_PG_EXITS] = {"cr0-pg-exits", "KVM below: switching paging on is emulated", below_is_kvm},
 };
 

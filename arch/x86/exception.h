@@ -28,7 +28,7 @@
 #define VECTOR_MC  18
 /* Interrupts are off in the host but in cpu_sleep(). */
 #define VECTOR_FIRST_INTERRUPT 32
-#define VECTOR_WAKE            0xf0
+#define VECTOR_WAKE            0xf1
 #define VECTOR_SPURIOUS        0xff
 
 /* As exception_entry.asm pushes it, lowest address first. */

@@ -24,4 +24,10 @@ must_check enum vmx_status invept_all(uint64_t ept_vpid_cap);
  * missing). */
 must_check enum vmx_status invvpid_context(uint64_t ept_vpid_cap, uint16_t vpid);
 
+/* Of these, those for one canonical linear address; those but the global pages'; those of every VPID but 0.
+ */
+must_check enum vmx_status invvpid_address(uint64_t ept_vpid_cap, uint16_t vpid, uint64_t linear_address);
+must_check enum vmx_status invvpid_not_global(uint64_t ept_vpid_cap, uint16_t vpid);
+must_check enum vmx_status invvpid_all(uint64_t ept_vpid_cap);
+
 #endif

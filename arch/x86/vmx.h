@@ -8,6 +8,7 @@
 #define ARCH_X86_VMX_H
 
 #include "arch/x86/compiler.h"
+#include "arch/x86/invept_type.h"
 #include "arch/x86/vmx_fields.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,15 +18,6 @@ enum vmx_status {
     VMX_FAIL_INVALID = 1, /* RFLAGS.CF: there is no current VMCS, or the operand is no good */
     VMX_FAIL_VALID = 2,   /* RFLAGS.ZF: the current VMCS holds a VM-instruction error number */
     VMX_FAULT = 3, /* the instruction raised an exception (VMXON outside of what the firmware allows) */
-};
-
-/* INVEPT and INVVPID types. SDM vol. 3, "INVEPT", "INVVPID". */
-enum invept_type { INVEPT_SINGLE_CONTEXT = 1, INVEPT_ALL_CONTEXTS = 2 };
-enum invvpid_type {
-    INVVPID_INDIVIDUAL_ADDRESS = 0,
-    INVVPID_SINGLE_CONTEXT = 1,
-    INVVPID_ALL_CONTEXTS = 2,
-    INVVPID_RETAINING_GLOBALS = 3,
 };
 
 /* The outcome is in CF and ZF; reads as a branch-free sum: 0, 1 or 2. */

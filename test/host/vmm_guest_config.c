@@ -193,6 +193,16 @@ static void absurd_values_keep_the_default(void **state)
     assert_int_equal(config.cpu, -1);
     parse_cleanly("cpu=255");
     assert_int_equal(config.cpu, 255);
+    assert_int_equal(config.vcpus, 1);
+    parse_cleanly("vcpus=4");
+    assert_int_equal(config.vcpus, 4);
+    parse_cleanly("vcpus=64");
+    assert_int_equal(config.vcpus, GUEST_VCPUS_MAX);
+    problem("vcpus=0", "vcpus: '0' is not in 1..64");
+    problem("vcpus=65", "vcpus: '65' is not in 1..64");
+    problem("vcpus=", "vcpus: '' is not in 1..64");
+    problem("vcpus=all", "vcpus: 'all' is not in 1..64");
+    assert_int_equal(config.vcpus, 1);
     problem("cpu=256", "cpu: '256' is neither 'any' nor 0..255");
     problem("memory=shared", "memory: 'shared' is not private|identity");
     problem("load=here", "load: 'here' is no address (like 0x7c00)");

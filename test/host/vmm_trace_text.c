@@ -49,6 +49,11 @@ static void ept_violation_as_in_the_readme(void **state)
            "#17 cpu=0 vm=tour t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e gpa=0xb8000 gla=0xb8000 qual=0x182 "
            "access=W page=--- -> map 4K WB (214)");
     record.exit.has_address = 1;
+    record.vcpu = 3; /* its index + 1, in a VM of several */
+    record.cpu = 5;
+    expect(&record, "#17 cpu=5 vm=tour vcpu=2 t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e gpa=0xb8000 qual=0x182 "
+                    "access=W page=--- -> map 4K WB (214)");
+    record.vcpu = record.cpu = 0;
     record.exit.result.level = 2;
     record.exit.result.type = MEMORY_TYPE_UC;
     expect(&record, "#17 cpu=0 vm=tour t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e gpa=0xb8000 qual=0x182 "

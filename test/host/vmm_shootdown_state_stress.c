@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The steps of vmm/shootdown_state.h with threads for CPUs. A number stands for the EPT, and each thread's
+ * copy of it for what its CPU has cached: while in the guest it uses the copy alone. Once a change has been
+ * promised to be seen, no thread may use an older copy. Kicks get lost, as NMIs may. What is changed in a
+ * pause is no atomic, so ThreadSanitizer sees whether any other thread can be in the host meanwhile.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include "vmm/shootdown_state.h"
+
+#define CPUS        4u
+#define ROUNDS      30000u
+#define GUEST_TURNS 64u /* the preemption timer */
+
+struct cpu {
+    struct shootdown_vcpu sync;
+    unsigned index;
+    uint64_t random, cached, stale_uses, torn_maps, entries, catch_ups;
+    uint32_t kicked;
+};
+
+static struct shootdown_vm vm;
+static struct cpu cpus[CPUS];
+static uint64_t translation, promised;
+static uint64_t map[2]; /* not atomic: equal, but for the one who is alone */
+
+static uint64_t next(struct cpu *cpu)
+{
+    cpu->random ^= cpu->random << 13;
+    cpu->random ^= cpu->random >> 7;
+    cpu->random ^= cpu->random << 17;
+    return cpu->random >> 8;
+}
+
+static void kick(struct cpu *self, struct cpu *other)
+{
+    if (next(self) % 4 != 0)
+        __atomic_store_n(&other->kicked, 1, __ATOMIC_RELAXED);
+}
+
+/* As shootdown_catch_up() of vmm/shootdown.c. */
+static void catch_up(struct cpu *self)
+{
+    uint64_t generation;
+
+    do {
+        if (shootdown_paused_for_other(&vm, self->index)) {
+            shootdown_park(&self->sync);
+            do {
+                while (shootdown_paused_for_other(&vm, self->index))
+                    sched_yield();
+            } while (!shootdown_unpark(&vm, &self->sync, self->index));
+        }
+        generation = shootdown_generation(&vm);
+        if (shootdown_paused_for_other(&vm, self->index))
+            continue;
+        self->cached = __atomic_load_n(&translation, __ATOMIC_SEQ_CST); /* INVEPT, and the next walk */
+        self->catch_ups++;
+        shootdown_seen(&self->sync, generation);
+    } while (!shootdown_enter(&vm, &self->sync));
+}
+
+static void guest(struct cpu *self)
+{
+    for (unsigned turn = 0; turn < GUEST_TURNS && !__atomic_load_n(&self->kicked, __ATOMIC_RELAXED); turn++) {
+        uint64_t due = __atomic_load_n(&promised, __ATOMIC_SEQ_CST);
+
+        if (self->cached < due)
+            self->stale_uses++;
+        if (turn % 8 == 7)
+            sched_yield();
+    }
+    shootdown_leave(&self->sync);
+    __atomic_store_n(&self->kicked, 0, __ATOMIC_RELAXED);
+}
+
+static void change(struct cpu *self)
+{
+    uint64_t value = __atomic_add_fetch(&translation, 1, __ATOMIC_SEQ_CST), before;
+    uint64_t generation = shootdown_raise(&vm);
+
+    for (unsigned i = 0; i < CPUS; i++) {
+        while (i != self->index && !shootdown_passed(&cpus[i].sync, generation)) {
+            kick(self, &cpus[i]);
+            sched_yield();
+        }
+    }
+    before = __atomic_load_n(&promised, __ATOMIC_SEQ_CST);
+    while (before < value && !__atomic_compare_exchange_n(&promised, &before, value, false, __ATOMIC_SEQ_CST,
+                                                          __ATOMIC_SEQ_CST)) {
+    }
+}
+
+/* As vm_pause() and vm_unpause() of vmm/vm_pause.c. */
+static void alone(struct cpu *self)
+{
+    shootdown_park(&self->sync);
+    while (!shootdown_try_own(&vm, self->index))
+        sched_yield();
+    shootdown_leave(&self->sync);
+    (void)shootdown_raise(&vm);
+    for (unsigned i = 0; i < CPUS; i++) {
+        while (i != self->index && !shootdown_is_parked(&cpus[i].sync)) {
+            kick(self, &cpus[i]);
+            sched_yield();
+        }
+    }
+    map[0]++;
+    sched_yield();
+    map[1]++;
+    shootdown_disown(&vm);
+}
+
+static void *run(void *argument)
+{
+    struct cpu *self = argument;
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        if (!shootdown_enter(&vm, &self->sync))
+            catch_up(self);
+        self->entries++;
+        guest(self);
+        if (map[0] != map[1])
+            self->torn_maps++;
+        if (next(self) % 8 == 0)
+            change(self);
+        if (next(self) % 16 == 0)
+            alone(self);
+    }
+    shootdown_park(&self->sync);
+    return NULL;
+}
+
+static void test_all_at_once(void **state)
+{
+    pthread_t threads[CPUS];
+    uint64_t catch_ups = 0, requests = vm.generation;
+
+    (void)state;
+    vm.generation = 1;
+    for (unsigned i = 0; i < CPUS; i++)
+        cpus[i] = (struct cpu){.index = i, .random = 0x9e3779b97f4a7c15u * (i + 1)};
+    for (unsigned i = 0; i < CPUS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run, &cpus[i]), 0);
+    for (unsigned i = 0; i < CPUS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (unsigned i = 0; i < CPUS; i++) {
+        assert_int_equal(cpus[i].stale_uses, 0);
+        assert_int_equal(cpus[i].torn_maps, 0);
+        assert_int_equal(cpus[i].entries, ROUNDS);
+        catch_ups += cpus[i].catch_ups;
+    }
+    /* Something was to be caught up with; and several requests were often answered by one invalidation. */
+    requests = vm.generation - requests;
+    assert_true(requests > CPUS * ROUNDS / 16);
+    assert_true(catch_ups > 0 && catch_ups < (CPUS - 1) * requests);
+    assert_int_equal(map[0], map[1]);
+}
+
+/* Nothing has happened: the entry is a store and a comparison, and nobody invalidates. */
+static void test_nothing_to_do(void **state)
+{
+    struct shootdown_vm quiet = {.generation = 7};
+    struct shootdown_vcpu vcpu = {.place = VCPU_HOST, .seen = 7};
+
+    (void)state;
+    assert_true(shootdown_enter(&quiet, &vcpu));
+    assert_int_equal(vcpu.place, VCPU_GUEST);
+    assert_true(shootdown_passed(&vcpu, 7));
+    assert_false(
+        shootdown_passed(&vcpu, 8)); /* in the guest, and has not invalidated since: it is waited for */
+    shootdown_leave(&vcpu);
+    assert_true(shootdown_passed(&vcpu, 8)); /* outside: it is not */
+    assert_int_equal(shootdown_raise(&quiet), 8);
+    assert_false(shootdown_enter(&quiet, &vcpu));
+    assert_int_equal(vcpu.place, VCPU_HOST);
+    shootdown_seen(&vcpu, 8);
+    assert_true(shootdown_enter(&quiet, &vcpu));
+    assert_true(shootdown_passed(&vcpu, 8));
+}
+
+/* A pause belongs to one, who is not held back by it. */
+static void test_owner(void **state)
+{
+    struct shootdown_vm paused = {.generation = 1};
+    struct shootdown_vcpu vcpu = {.place = VCPU_PARKED};
+
+    (void)state;
+    assert_true(shootdown_try_own(&paused, 2));
+    assert_false(shootdown_try_own(&paused, 0));
+    assert_false(shootdown_paused_for_other(&paused, 2));
+    assert_true(shootdown_paused_for_other(&paused, 0));
+    assert_false(shootdown_unpark(&paused, &vcpu, 0));
+    assert_true(shootdown_is_parked(&vcpu));
+    shootdown_disown(&paused);
+    assert_true(shootdown_unpark(&paused, &vcpu, 0));
+    assert_false(shootdown_is_parked(&vcpu));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_to_do),
+        cmocka_unit_test(test_owner),
+        cmocka_unit_test(test_all_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
