@@ -5,6 +5,7 @@
  * its end.
  */
 #include "vmm/guests.h"
+#include "arch/x86/apic.h"
 #include "arch/x86/memory.h"
 #include "arch/x86/spinlock.h"
 #include "drivers/console.h"
@@ -226,6 +227,7 @@ int guests_run(void)
         result = refuse("memory for the guests' structures is missing (give the machine more memory)");
     else {
         console_set_cpu_index(trace_console_writer);
+        (void)apic_timer_khz(); /* measured now, not while a guest sleeps */
         vpid_prepare();
         if (machine_mtrrs_differ())
             console_printf("adept: mtrr: they differ between CPUs: guests' memory is uncached (UC)\n");

@@ -105,7 +105,8 @@ static void between_exits(struct vcpu *vcpu)
         interrupts_wait(vcpu);
         now = tsc_read();
     }
-    if (unlikely(vcpu->interrupts.look))
+    /* What waited for the end of blocking by STI or MOV SS need not wait until the guest has gone on. */
+    if (unlikely(vcpu->interrupts.look || (vcpu->interrupts.windows != 0 && vcpu->interrupts.advanced)))
         interrupts_deliver(vcpu);
     vcpu->interrupts.advanced = false;
     if (trace_pending(&vcpu->cpu->trace))
