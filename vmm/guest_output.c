@@ -13,7 +13,7 @@ void guest_output_line(struct vcpu *vcpu, struct guest_line *line)
 void guest_output_flush(struct vcpu *vcpu)
 {
     struct guest_line *const lines[] = {&vcpu->vm->uart_line, &vcpu->vm->debug_line,
-                                        &vcpu->vm->hypercall_line};
+                                        &vcpu->vm->hypercall_line, &vcpu->vm->bios_line};
 
     for (unsigned i = 0; i < array_count(lines); i++)
         if (lines[i]->length > 0)

@@ -141,6 +141,31 @@ static unsigned choose_cpu(const struct guest_config *config, unsigned *load)
     return chosen;
 }
 
+/* A module for a guest must follow it: what comes first may be somebody else's. */
+static bool belongs_to_guest(const char *string)
+{
+    char owner[GUEST_NAME_MAX];
+
+    if (!guest_config_owner(string, owner))
+        return false;
+    for (unsigned i = 0; i < guest_count; i++)
+        if (strcmp(guests[i].vm->config.name, owner) == 0 &&
+            guests[i].vm->config.boot == GUEST_BOOT_MULTIBOOT)
+            return true;
+    console_printf("adept: module: '%.64s': no guest '%s' with boot=multiboot is before it: not used\n",
+                   string, owner);
+    return true;
+}
+
+/* Bytes that a private guest takes beside the machine's own: RAM, and a copy of its drive. */
+static uint64_t private_bytes(const struct guest_config *config, const struct boot_module *module)
+{
+    uint64_t drive =
+        config->boot == GUEST_BOOT_FLAT || config->boot == GUEST_BOOT_MULTIBOOT ? 0 : module->length;
+
+    return align_up(config->memory_bytes, PAGE_SIZE_2M) + align_up(drive, PAGE_SIZE) + 2 * PAGE_SIZE_2M;
+}
+
 /* Configurations first, so that all are known before one runs. false: no memory for their structures. */
 static bool prepare(void)
 {
@@ -149,17 +174,19 @@ static bool prepare(void)
 
     guest_count = 0;
     for (unsigned i = 0; i < info->module_count; i++) {
-        struct guest *guest = &guests[i];
+        struct guest *guest = &guests[guest_count];
 
+        if (belongs_to_guest(info->modules[i].string))
+            continue;
         guest->vm = allocate_vm();
         if (guest->vm == NULL)
             return false;
         guest->module = i;
-        configure(&guest->vm->config, i, info->modules[i].string);
+        configure(&guest->vm->config, guest_count, info->modules[i].string);
         guest->cpu = choose_cpu(&guest->vm->config, load);
         if (guest->vm->config.memory == GUEST_MEMORY_PRIVATE)
-            reserved_for_private += align_up(guest->vm->config.memory_bytes, PAGE_SIZE_2M) + 2 * PAGE_SIZE_2M;
-        guest_count = i + 1;
+            reserved_for_private += private_bytes(&guest->vm->config, &info->modules[i]);
+        guest_count++;
     }
     if (guest_count > vmx_cpus_on())
         console_printf("adept: guests=%u cpus=%u: some guests wait until another has ended\n", guest_count,
@@ -181,11 +208,10 @@ static uint64_t deadline_of(const struct guest_config *config)
 
 static void run_guest(struct guest *guest, struct vmm_cpu *cpu)
 {
-    const struct boot_module *module = &machine_boot_info()->modules[guest->module];
     struct vm *vm = guest->vm;
     struct guest_config config = vm->config;
 
-    if (!vm_create(vm, (uint16_t)(guest->module + 1), &config, module->base, module->length))
+    if (!vm_create(vm, (uint16_t)(guest->module + 1), &config, guest->module))
         return;
     vm->vcpu.deadline = deadline_of(&config);
     vcpu_run(&vm->vcpu, cpu);
@@ -265,6 +291,8 @@ int guests_run(void)
         result = refuse("a guest is missing (add a `module2 FILE` line to the GRUB menu entry)");
     else if (!prepare())
         result = refuse("memory for the guests' structures is missing (give the machine more memory)");
+    else if (guest_count == 0)
+        result = refuse("a guest is missing: every module says for= (see above)");
     else {
         console_set_cpu_index(trace_console_writer);
         if (machine_mtrrs_differ())

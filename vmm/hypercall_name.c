@@ -5,6 +5,8 @@
 
 const char *hypercall_name(uint32_t number)
 {
+    if (number >= HYPERCALL_BIOS && number <= HYPERCALL_BIOS_LAST)
+        return "BIOS";
     switch (number) {
     case HYPERCALL_VERSION:
         return "VERSION";
@@ -38,6 +40,8 @@ const char *hypercall_name(uint32_t number)
         return "DIRTY_STOP";
     case HYPERCALL_HARVEST_ACCESSED:
         return "HARVEST_ACCESSED";
+    case HYPERCALL_BIOS_RESET:
+        return "BIOS_RESET";
     default:
         return "unknown";
     }

@@ -7,10 +7,12 @@
 #include "arch/x86/compiler.h"
 #include "ept/map.h"
 #include "ept/region.h"
+#include "vmm/bios.h"
 #include "vmm/devices/uart.h"
 #include "vmm/dirty_log.h"
 #include "vmm/guest_config.h"
 #include "vmm/guest_line.h"
+#include "vmm/guest_state.h"
 #include "vmm/table_pool.h"
 #include "vmm/vcpu.h"
 #include "vmm/walk_check.h"
@@ -49,10 +51,16 @@ struct vm {
                            during one instruction */
     uint64_t msr_bitmap;
     struct walk_check walk_check;
+    struct guest_start start; /* how it is entered first */
+
+    /* Its BIOS, if it has one, and the drive's sectors: frames of its own, not in its memory map. */
+    struct bios bios;
+    bool has_bios;
+    uint64_t disk_base, disk_frames;
 
     /* Devices. */
     struct guest_uart uart;
-    struct guest_line uart_line, debug_line, hypercall_line;
+    struct guest_line uart_line, debug_line, hypercall_line, bios_line;
 };
 
 /*
@@ -65,12 +73,11 @@ void vm_end(struct vm *vm, enum vm_verdict verdict, const char *format, ...) pri
 void vm_end_by_guest(struct vm *vm, bool passed, const char *format, ...) printf_like(3, 4);
 
 /*
- * Makes a VM from its configuration and module: memory, EPT, VMCS, devices. On failure everything is given
- * back, vm->end says what is missing, and false is returned. Any CPU; others may make or run VMs at the same
- * time.
+ * Makes a VM from its configuration and the boot loader's module number `module`: memory, EPT, VMCS, devices,
+ * the program. On failure everything is given back, vm->end says what is missing, and false is returned. Any
+ * CPU; others may make or run VMs at the same time.
  */
-must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config,
-                          uint64_t module_physical, uint64_t module_length);
+must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config, unsigned module);
 
 /* Gives all memory of an ended VM back. Any CPU, none runs it. */
 void vm_destroy(struct vm *vm);
