@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""Every boot=, the BIOS behind them, and images that are no good."""
+import os
+import subprocess
+
+from exits import assemble
+from guests import boot_sector
+from harness import Failure, check, emulator_test, launch
+
+
+def command(context, *words):
+    """Runs a program that makes a part of a test."""
+    done = subprocess.run(words, cwd=context.root, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failure(f"{' '.join(words)}: {(done.stderr or done.stdout).strip().splitlines()[0]}")
+
+
+def write(context, name, content):
+    path = os.path.join(context.logs, name)
+    with open(path, "wb") as output:
+        output.write(content)
+    return path
+
+
+def nasm(context, source, target, *options):
+    """Assembles test/emu/guests/SOURCE to TARGET among the logs; gives its path."""
+    path = os.path.join(context.logs, target)
+    command(context, "nasm", "-w+all", "-Werror", "-Iguests/", f"-I{context.build}/gen/", *options,
+            f"test/emu/guests/{source}", "-o", path)
+    return path
+
+
+def bios(context):
+    """Every function that is there, and one of each family that is not: told once."""
+
+    def test():
+        run = launch(context, "bios", GUEST=f"{assemble(context, 'bios')} name=bios", CMDLINE="trace=VMCALL")
+        check(context, "bios", run, 0, [
+            r"^\[bios\] tty$", r"^\[bios\] a string$", r"^\[bios\] by INT 14h$",
+            r"^\[bios\] bios: no such function: int=0x13 ax=0x0501$",
+            r"^#\d+ .* VMCALL\(18\) .* call=BIOS int=0x13 ax=0x0501 -> no such BIOS function",
+            r"^#\d+ .* call=BIOS int=0x12 ax=0x[0-9a-f]+ -> emulated", r"^\[bios\] bios: booted again, all is well$",
+            r"^adept: guest bios: pass"])
+        if run.count(r"no such function: int=0x15 ax=0x01") != 1:
+            raise Failure("a missing function was called twice and is told not once")
+    return "bios", test
+
+
+def ends(context, name, code, why, **variables):
+    """A boot sector whose end the BIOS explains."""
+
+    def test():
+        path = boot_sector(context, name, code)
+        run = launch(context, name, GUEST=f"{path} name=guest timeout=10", CMDLINE="trace=none", **variables)
+        check(context, name, run, 1, [rf"^adept: guest guest: fail \({why}\)"])
+    return name, test
+
+
+ARGUMENTS = "root=hd0 verbose"
+FIRST, SECOND = "for=kernel first one=1 boot=nonsense", "second for=kernel"     # behind the file's name, which tools/run puts first
+
+
+def multiboot(context, kind):
+    """The kernel of test/emu/guests/multiboot.asm, which checks all that it is told."""
+    name = f"multiboot-{kind}"
+
+    def test():
+        file = f"{name}.bin" if kind == "address-fields" else f"{name}.elf"
+        strings = [f"-DEXPECTED_ARGUMENTS='{file} {ARGUMENTS}'", f"-DEXPECTED_FIRST='{name}.first {FIRST}'",
+                   f"-DEXPECTED_SECOND='{name}.second {SECOND}'"]
+        if kind == "address-fields":
+            path = nasm(context, "multiboot.asm", file, "-f", "bin", "-DADDRESS_FIELDS", *strings)
+        else:
+            made = nasm(context, "multiboot.asm", f"{name}.o", "-f", kind, *strings)
+            path = os.path.join(context.logs, file)
+            command(context, "ld", "-m", {"elf32": "elf_i386", "elf64": "elf_x86_64"}[kind], "-n", "-Ttext=0x100000", "-e", "start",
+                    "-o", path, made)
+        first = write(context, f"{name}.first", b"1" * 5000)
+        second = write(context, f"{name}.second", b"222")
+        run = launch(context, name, CMDLINE="trace=none", GUEST=f"{path} name=kernel boot=multiboot -- {ARGUMENTS};"
+                     f"{first} {FIRST}; {second} {SECOND}")
+        check(context, name, run, 0, [r"^\[kernel\] multiboot: state and information are right$", r"^adept: guest kernel: pass"],
+              forbid=[r"^adept: guest (?!kernel)", r"^adept: (?!module:).*nonsense"])
+    return name, test
+
+
+def bad_images(context):
+    """One clear line for each image that cannot be started; the guest beside it runs on."""
+
+    def test():
+        short = write(context, "bad-short.img", b"\0" * 100)
+        odd = write(context, "bad-odd.img", b"\0" * (200 * 1024))
+        blank = write(context, "bad-blank.img", b"\0" * (1440 * 1024))
+        huge = write(context, "bad-elf", b"\x02\xb0\xad\x1b" + bytes(4) + (-0x1badb002 & 0xffffffff).to_bytes(4, "little") + bytes(64))
+        guests = [f"{odd} name=odd boot=floppy", f"{blank} name=blank boot=floppy", f"{short} name=short boot=disk",
+                  f"{blank} name=noboot boot=disk", f"{blank} name=noheader boot=multiboot", f"{huge} name=noelf boot=multiboot",
+                  f"{blank} name=identity boot=floppy memory=identity", f"{short} name=empty boot=cdrom timeout=1",
+                  f"{short} for=nobody", "hello"]
+        run = launch(context, "bad-images", CMDLINE="trace=none", GUEST="; ".join(guests))
+        check(context, "bad-images", run, 1, [
+            r"^adept: guest odd: fail \(boot=floppy: 204800 bytes are no diskette \(160K 180K .* 2880K\)\)",
+            r"^adept: guest blank: fail \(boot=floppy: its first sector does not end with 55h AAh: nothing to boot\)",
+            r"^adept: guest short: fail \(boot=disk: 100 bytes are less than a sector\)",
+            r"^adept: guest noboot: fail \(boot=disk: its first sector does not end with 55h AAh: nothing to boot\)",
+            r"^adept: guest noheader: fail \(boot=multiboot: no multiboot header is in its first 8 KiB\)",
+            r"^adept: guest noelf: fail \(boot=multiboot: it is no ELF file, and its header has no address fields\)",
+            r"^adept: guest identity: fail \(boot=floppy needs memory=private\)",
+            r"^adept: empty: boot: 'cdrom' is not sector",
+            r"^adept: module: .*: no guest 'nobody' with boot=multiboot is before it: not used",
+            r"^adept: guest hello: pass"], ran=False, forbid=[r"^adept: panic", r"isolation: VIOLATION"])
+    return "bad-images", test
+
+
+def tests(context):
+    yield bios(context)
+    # ud2; int 0x18; mov ah, 0 + int 0x16
+    yield ends(context, "bios-exception", bytes([0x0f, 0x0b]),
+               r"BIOS: exception without a handler: INT 06h \(#UD\) at 0000:7c00")
+    yield ends(context, "bios-nothing-to-boot", bytes([0xcd, 0x18]), r"BIOS: nothing to boot: INT 18h .* at 0000:7c02")
+    yield ends(context, "bios-key-wait", bytes([0xb4, 0x00, 0xcd, 0x16]), "HLT: no device is there to wake it")
+    yield ends(context, "bios-reset", bytes([0xea, 0xf0, 0xff, 0x00, 0xf0]), "reset by the reset vector")
+    for kind in ("elf32", "elf64", "address-fields"):
+        yield multiboot(context, kind)
+    yield bad_images(context)
