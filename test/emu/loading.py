@@ -84,6 +84,80 @@ def multiboot(context, kind):
     return name, test
 
 
+# KiB, and the type that INT 13h AH=08h gives.
+FLOPPIES = {160: 1, 180: 1, 320: 1, 360: 1, 720: 3, 1200: 2, 1440: 4, 2880: 5}
+
+
+def floppy(context, kib):
+    """A FAT12 diskette made by mtools: its boot sector reads a program from it, and that a text."""
+    name = f"floppy-{kib}"
+
+    def test():
+        text = ("floppy: read through INT 13h\n" + "0123456789abcdef" * 1000).encode()
+        boot = nasm(context, "floppy_boot.asm", f"{name}.boot", "-f", "bin")
+        program = nasm(context, "floppy_program.asm", f"{name}.program", "-f", "bin", f"-DTEXT_LENGTH={len(text)}",
+                       f"-DTEXT_SUM={sum(text)}", f"-DFLOPPY_TYPE={FLOPPIES[kib]}")
+        image = os.path.join(context.logs, f"{name}.img")
+        if os.path.exists(image):
+            os.remove(image)
+        command(context, "mformat", "-C", "-i", image, "-f", str(kib), "-B", boot, "::")
+        # A file of another size lies between, so that the program is not where the first cluster is.
+        command(context, "mcopy", "-i", image, write(context, f"{name}.other", b"x" * 3000), "::OTHER.TXT")
+        command(context, "mcopy", "-i", image, program, "::PROGRAM.BIN")
+        command(context, "mcopy", "-i", image, write(context, f"{name}.text", text), "::TEXT.TXT")
+        with open(image, "r+b") as disk:
+            disk.seek(kib * 1024 - 512)
+            disk.write(b"LAST")
+        run = launch(context, name, GUEST=f"{image} name=dos boot=floppy timeout=20", CMDLINE="trace=none")
+        check(context, name, run, 0, [r"^\[dos\] floppy: read through INT 13h$", r"^\[dos\] floppy: all is well$",
+                                      r"^adept: guest dos: pass"])
+    return name, test
+
+
+def disk(context):
+    def test():
+        image = nasm(context, "disk.asm", "disk.img", "-f", "bin")
+        run = launch(context, "disk", GUEST=f"{image} name=disk boot=disk timeout=10", CMDLINE="trace=none")
+        check(context, "disk", run, 0, [r"^\[disk\] disk: booted from its partition$", r"^adept: guest disk: pass"])
+    return "disk", test
+
+
+GRUB_COMMANDS = """serial --unit=0 --speed=115200
+terminal_input serial
+terminal_output serial
+echo "grub: on serial"
+ls
+lsmmap
+echo "grub: done"
+outb 0xf4 0
+"""
+
+
+def grub_disk(context, name, commands, modules):
+    """A disk with nothing but GRUB, as grub-install would write it: boot sector, then the rest, from the second sector on."""
+    configuration = write(context, f"{name}.cfg", commands.encode())
+    core = os.path.join(context.logs, f"{name}.core")
+    command(context, "grub-mkstandalone", "-O", "i386-pc", "-o", core, f"--install-modules={modules}", f"--modules={modules}",
+            "--fonts=", "--locales=", "--themes=", f"boot/grub/grub.cfg={configuration}")
+    with open("/usr/lib/grub/i386-pc/boot.img", "rb") as boot, open(core, "rb") as rest:
+        return write(context, f"{name}.img", boot.read() + rest.read())
+
+
+def grub(context):
+    """GRUB, whose boot sector, loader and disk code nobody here wrote, runs commands from its configuration."""
+
+    def test():
+        image = grub_disk(context, "grub", GRUB_COMMANDS, "biosdisk part_msdos serial terminal ls lsmmap echo iorw normal memdisk tar")
+        run = launch(context, "grub", GUEST=f"{image} name=grub boot=disk timeout=60", CMDLINE="trace=none")
+        check(context, "grub", run, 0, [
+            r"^\[grub\] GRUB loading", r"^\[grub\] .*grub: on serial$", r"^\[grub\] \(memdisk\) \(hd0\)",
+            r"^\[grub\] base_addr = 0x0, length = 0x9fc00, available RAM$",
+            r"^\[grub\] base_addr = 0x9fc00, length = 0x400, reserved RAM$",
+            r"^\[grub\] base_addr = 0x100000, length = 0xf00000, available RAM$",
+            r"^\[grub\] grub: done$", r"^adept: guest grub: pass"])
+    return "grub", test
+
+
 def bad_images(context):
     """One clear line for each image that cannot be started; the guest beside it runs on."""
 
@@ -121,4 +195,8 @@ def tests(context):
     yield ends(context, "bios-reset", bytes([0xea, 0xf0, 0xff, 0x00, 0xf0]), "reset by the reset vector")
     for kind in ("elf32", "elf64", "address-fields"):
         yield multiboot(context, kind)
+    for kib in FLOPPIES:
+        yield floppy(context, kib)
+    yield disk(context)
+    yield grub(context)
     yield bad_images(context)
