@@ -66,6 +66,7 @@ struct bios {
     uint64_t time_us;            /* guest time of this call, from the VM's start */
     uint64_t ticks_counted;      /* of 1/18.2 s since the start, that are in the BDA's count */
     uint64_t wait_until_us;      /* INT 15h AH=86h; 0: none is under way */
+    uint32_t wait_caller;        /* CS:IP of who waits */
     uint8_t disk_status;         /* of the last INT 13h */
     bool missing;                /* this call asked for what is not there: for the trace */
     bool missing_first;          /* and it is the first time: for the console */

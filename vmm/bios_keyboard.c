@@ -48,10 +48,10 @@ static bool old_key(uint16_t *key)
 {
     uint8_t character = (uint8_t)*key;
 
-    if (*key >= EXTENDED_ONLY && character != SCAN_PREFIX)
-        return false;
     if (*key >> 8 == SCAN_PREFIX) /* Enter and / of the keypad */
         *key = (uint16_t)((character == '/' ? 0x3500 : 0x1c00) | character);
+    else if (*key >= EXTENDED_ONLY)
+        return false;
     else if (character == SCAN_PREFIX || (character == 0xf0 && *key != 0xf0))
         *key &= 0xff00;
     return true;

@@ -128,8 +128,12 @@ static enum bios_outcome a20(struct bios *bios, struct bios_registers *r)
 /* AH=86h: CX:DX microseconds. The stub asks again and again until they have passed. */
 static enum bios_outcome wait(struct bios *bios, struct bios_registers *r)
 {
-    if (bios->wait_until_us == 0)
+    uint32_t caller = (uint32_t)r->cs << 16 | r->ip;
+
+    /* Another caller's wait, which was never called for again, is over. */
+    if (bios->wait_until_us == 0 || bios->wait_caller != caller)
         bios->wait_until_us = bios->time_us + ((uint64_t)(uint16_t)r->ecx << 16 | (uint16_t)r->edx) + 1;
+    bios->wait_caller = caller;
     if (bios->time_us < bios->wait_until_us)
         return BIOS_AGAIN;
     bios->wait_until_us = 0;

@@ -11,6 +11,7 @@
 #define CRTC_PORT        0x3d4u
 #define CURSOR_SHAPE     0x0607u
 #define PAGE_COUNT       8u
+#define VIDEO_SIZE       0x8000u
 #define COLUMNS_MAX      132u
 #define ROWS_MAX         60u
 
@@ -36,7 +37,8 @@ void bios_video_screen(struct bios *bios, struct video_screen *screen)
 
 static uint32_t cell(const struct video_screen *screen, unsigned page, unsigned column, unsigned row)
 {
-    return VIDEO_MEMORY + ((page * screen->page_size + (row * screen->columns + column) * 2) & 0x7fff);
+    return VIDEO_MEMORY +
+           ((page * screen->page_size + (row * screen->columns + column) * 2) & (VIDEO_SIZE - 2));
 }
 
 static uint16_t cursor(struct bios *bios, unsigned page)
@@ -54,7 +56,10 @@ static void move_row(struct bios *bios, uint32_t to, uint32_t from, unsigned wid
                      uint8_t attribute)
 {
     uint8_t cells[COLUMNS_MAX * 2];
+    uint32_t end = VIDEO_MEMORY + VIDEO_SIZE, room = end - (from > to ? from : to);
 
+    if (width > room / 2) /* the data area is spoilt: no row reaches behind the memory of the screen */
+        width = room / 2;
     for (unsigned i = 0; i < width; i++) {
         cells[i * 2] = ' ';
         cells[i * 2 + 1] = attribute;
