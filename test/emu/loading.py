@@ -5,7 +5,7 @@ import subprocess
 
 from exits import assemble
 from guests import boot_sector
-from harness import Failure, check, emulator_test, launch
+from harness import VARIABLES, Failure, check, launch
 
 
 def command(context, *words):
@@ -185,7 +185,33 @@ def bad_images(context):
     return "bad-images", test
 
 
+def readme_lines(context):
+    """The commands of README's "Run your own guest", as they stand there, one guest each."""
+
+    def test():
+        with open(os.path.join(context.root, "README.md"), encoding="utf-8") as readme:
+            commands = readme.read().split("## Run your own guest")[1].split("```")[1]
+        directory = os.path.join(context.logs, "readme-lines")
+        os.makedirs(directory, exist_ok=True)
+        script = write(context, "readme-lines.sh", (
+            'set -e\nmake() { [ "$1" = run ] && shift && ADEPT/tools/run EMU=bochs CPUS=1 CMDLINE=trace=none TIMEOUT=60 "$@"; }\n'.replace(
+                "ADEPT", context.root) + commands).encode())
+        environment = {key: value for key, value in os.environ.items() if key not in VARIABLES}
+        done = subprocess.run(["bash", script], cwd=directory, env={**environment, "BUILD": context.build, "TMPDIR": context.logs},
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        with open(context.log("readme-lines"), "wb") as log:
+            log.write(done.stdout + done.stderr)
+        lines = context.read_log("readme-lines").replace("\r", "").split("\n")
+        kinds = commands.count("make run ")
+        if done.returncode != 0 or kinds != 5:
+            raise Failure(f"{kinds} guests, exit status {done.returncode}: {lines[-2]}")
+        if sum(": pass (" in line for line in lines) != kinds or sum(line.endswith("] A") for line in lines) != kinds:
+            raise Failure("not every guest says A and passes")
+    return "readme-lines", test
+
+
 def tests(context):
+    yield readme_lines(context)
     yield bios(context)
     # ud2; int 0x18; mov ah, 0 + int 0x16
     yield ends(context, "bios-exception", bytes([0x0f, 0x0b]),
