@@ -53,14 +53,23 @@ static bool write_linear(void *context, uint32_t linear, const void *buffer, siz
                               &error_code) == GUEST_PAGING_OK;
 }
 
+/* Only a program that has all memory anyhow moves blocks by physical address: no task of a guest's own system
+ * that runs under paging. */
+static bool owns_memory(void *context)
+{
+    return !(((struct call *)context)->paging.cr0 & CR0_PG);
+}
+
 static bool read_physical(void *context, uint64_t address, void *buffer, size_t length)
 {
-    return guest_memory_read(((struct call *)context)->vcpu->vm, address, buffer, length) == length;
+    return owns_memory(context) &&
+           guest_memory_read(((struct call *)context)->vcpu->vm, address, buffer, length) == length;
 }
 
 static bool write_physical(void *context, uint64_t address, const void *buffer, size_t length)
 {
-    return guest_memory_write(((struct call *)context)->vcpu->vm, address, buffer, length) == length;
+    return owns_memory(context) &&
+           guest_memory_write(((struct call *)context)->vcpu->vm, address, buffer, length) == length;
 }
 
 static void put(void *context, char character)

@@ -14,6 +14,7 @@
 #define VIDEO_SIZE       0x8000u
 #define COLUMNS_MAX      132u
 #define ROWS_MAX         60u
+#define STRING_MAX       4096u /* characters of one AH=13h: more than a screen, and no exit is long */
 
 #define BELL            7
 #define BACKSPACE       8
@@ -154,6 +155,8 @@ static void write_string(struct bios *bios, struct bios_registers *r)
     uint32_t from = r->es_base + (uint16_t)r->ebp;
     uint8_t mode = (uint8_t)r->eax;
 
+    if (count > STRING_MAX)
+        count = STRING_MAX;
     set_cursor(bios, page, r->edx & 0xff, bios_high(r->edx));
     for (unsigned i = 0; i < count; i++) {
         uint8_t character = bios_read8(bios, from++);
