@@ -190,7 +190,7 @@ PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/pag
 	arch/x86/vmx_capabilities_merge.c \
 	drivers/*.c \
 	vmm/cmdline.c vmm/guest_config.c vmm/guest_line.c vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c \
-	vmm/exit_reason.c vmm/frame_pool.c vmm/hypercall_name.c vmm/devices/*.c \
+	vmm/exit_reason.c vmm/frame_pool.c vmm/guest_time.c vmm/hypercall_name.c vmm/devices/*.c \
 	vmm/guest_disk.c vmm/guest_memory_map.c vmm/guest_multiboot.c vmm/guest_multiboot_information.c \
 	$(filter-out vmm/bios_call.c vmm/bios_rom.c,$(wildcard vmm/bios*.c))))
 

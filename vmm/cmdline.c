@@ -19,7 +19,7 @@ static void handle_dump(void *target, struct option_span value, struct option_pr
 {
     struct cmdline_options *options = target;
 
-    guest_config_dump(&options->dump_ept, &options->dump_vmcs, value, problems);
+    guest_config_dump(&options->dump_ept, &options->dump_vmcs, &options->dump_screen, value, problems);
 }
 
 static void handle_memtype(void *target, struct option_span value, struct option_problems *problems)

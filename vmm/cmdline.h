@@ -39,7 +39,7 @@ struct cmdline_console {
 struct cmdline_options {
     struct trace_filter trace; /* default all */
     bool trace_given;
-    bool dump_ept, dump_vmcs;
+    bool dump_ept, dump_vmcs, dump_screen;
     struct guest_memtype memtype; /* of every guest */
     enum cmdline_on_end on_end;
     struct cmdline_console console;

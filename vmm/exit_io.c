@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The I/O-instruction exit: IN, OUT and their string forms, and which device answers at which port.
+ * The I/O-instruction exit: IN, OUT and their string forms. Which device answers at which port is the bus's
+ * affair.
  * SDM vol. 3, "Exit Qualification for I/O Instructions".
  */
 #include "arch/x86/control_registers.h"
-#include "vmm/devices/debug_port.h"
-#include "vmm/devices/uart.h"
+#include "arch/x86/tsc.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
 #include "vmm/guest_memory.h"
-#include "vmm/guest_output.h"
-#include "vmm/hypercall_abi.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
@@ -26,58 +24,30 @@
  * size. */
 #define INFORMATION_ADDRESS_SIZE(information) (((information) >> 7) & 7)
 
-static uint32_t port_read8(struct vcpu *vcpu, uint16_t port)
+/* What the trace says of an access. */
+static void set_result(struct vcpu *vcpu, const char *device)
 {
-    if (port >= PORT_COM1 && port < PORT_COM1 + 8) {
-        vcpu->result.code = RESULT_UART;
-        return guest_uart_read(&vcpu->vm->uart, port - PORT_COM1);
-    }
-    if (debug_port_has(port)) {
-        vcpu->result.code = RESULT_DEBUG_PORT;
-        return debug_port_read(port);
-    }
-    vcpu->result.code = RESULT_NO_DEVICE;
-    return 0xff;
+    vcpu->result.code = device != NULL ? RESULT_DEVICE : RESULT_NO_DEVICE;
+    vcpu->result.device = device;
 }
 
-static void port_write8(struct vcpu *vcpu, uint16_t port, uint8_t value)
-{
-    struct vm *vm = vcpu->vm;
-
-    if (port >= PORT_COM1 && port < PORT_COM1 + 8) {
-        vcpu->result.code = RESULT_UART;
-        if (guest_uart_write(&vm->uart, port - PORT_COM1, value, &vm->uart_line))
-            guest_output_line(vcpu, &vm->uart_line);
-        return;
-    }
-    if (debug_port_has(port)) {
-        vcpu->result.code = RESULT_DEBUG_PORT;
-        if (debug_port_write(port, value, &vm->debug_line))
-            guest_output_line(vcpu, &vm->debug_line);
-        return;
-    }
-    if (port == PORT_END) {
-        vcpu->result.code = RESULT_END_PORT;
-        vm_end_by_guest(vm, value == 0, "port 0xf4 value=%#x", value);
-        return;
-    }
-    vcpu->result.code = RESULT_NO_DEVICE;
-}
-
-/* A wider access reaches the ports one byte each, as on an 8-bit bus. */
 static uint32_t port_read(struct vcpu *vcpu, uint16_t port, unsigned size)
 {
-    uint32_t value = 0;
+    struct vm *vm = vcpu->vm;
+    const char *device;
+    uint32_t value = bus_port_read(&vm->pc.bus, port, size, guest_time_now(&vm->time, tsc_read()), &device);
 
-    for (unsigned i = 0; i < size; i++)
-        value |= port_read8(vcpu, (uint16_t)(port + i)) << (8 * i);
+    set_result(vcpu, device);
     return value;
 }
 
 static void port_write(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t value)
 {
-    for (unsigned i = 0; i < size; i++)
-        port_write8(vcpu, (uint16_t)(port + i), (uint8_t)(value >> (8 * i)));
+    struct vm *vm = vcpu->vm;
+    const char *device;
+
+    bus_port_write(&vm->pc.bus, port, size, value, guest_time_now(&vm->time, tsc_read()), &device);
+    set_result(vcpu, device);
 }
 
 /* Writes the low `size` bytes of a register; as everywhere, a 32-bit result clears the upper half. */
@@ -169,6 +139,22 @@ static unsigned string_address_size(void)
     return rights & (1u << 14) ? 4 : 2;
 }
 
+/* Out of line, so that the plain forms save no registers for it. */
+static __attribute__((noinline)) enum exit_action string_instruction(struct vcpu *vcpu,
+                                                                     uint64_t qualification)
+{
+    unsigned size = (qualification & 7) + 1;
+    struct string_io io = {.port = (uint16_t)(qualification >> 16),
+                           .size = size,
+                           .address_size = string_address_size(),
+                           .in = qualification & QUALIFICATION_IN,
+                           .repeat = qualification & QUALIFICATION_REP};
+
+    io.linear_address = vmcs_read(VMCS_GUEST_LINEAR_ADDRESS);
+    io.step = vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_DF ? -(int64_t)size : (int64_t)size;
+    return string_io(vcpu, &io);
+}
+
 enum exit_action exit_io(struct vcpu *vcpu)
 {
     uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
@@ -176,15 +162,8 @@ enum exit_action exit_io(struct vcpu *vcpu)
     unsigned size = (qualification & 7) + 1;
     uint64_t *rax = &vcpu->registers.gpr[GPR_RAX];
 
-    if (qualification & QUALIFICATION_STRING) {
-        struct string_io io = {.port = port, .size = size, .in = qualification & QUALIFICATION_IN};
-
-        io.repeat = qualification & QUALIFICATION_REP;
-        io.address_size = string_address_size();
-        io.linear_address = vmcs_read(VMCS_GUEST_LINEAR_ADDRESS);
-        io.step = vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_DF ? -(int64_t)size : (int64_t)size;
-        return string_io(vcpu, &io);
-    }
+    if (qualification & QUALIFICATION_STRING)
+        return string_instruction(vcpu, qualification);
     if (qualification & QUALIFICATION_IN)
         set_low(rax, size, port_read(vcpu, port, size));
     else

@@ -132,7 +132,7 @@ static void handle_dump(void *target, struct option_span value, struct option_pr
 {
     struct guest_config *config = target;
 
-    guest_config_dump(&config->dump_ept, &config->dump_vmcs, value, problems);
+    guest_config_dump(&config->dump_ept, &config->dump_vmcs, &config->dump_screen, value, problems);
 }
 
 static void handle_memtype(void *target, struct option_span value, struct option_problems *problems)
@@ -157,15 +157,16 @@ static void handle_timeout(void *target, struct option_span value, struct option
                        option_span_arguments(value), UINT32_MAX / 1000);
 }
 
-void guest_config_dump(bool *ept, bool *vmcs, struct option_span value, struct option_problems *problems)
+void guest_config_dump(bool *ept, bool *vmcs, bool *screen, struct option_span value,
+                       struct option_problems *problems)
 {
+    bool *const dumps[] = {ept, vmcs, screen};
     struct option_span item;
     unsigned index;
 
     while (option_next_item(&value, &item)) {
-        if (!option_choose(item, "dump", "ept|vmcs", &index, problems))
-            continue;
-        *(index == 0 ? ept : vmcs) = true;
+        if (option_choose(item, "dump", "ept|vmcs|screen", &index, problems))
+            *dumps[index] = true;
     }
 }
 

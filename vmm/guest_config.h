@@ -62,7 +62,7 @@ struct guest_config {
     enum guest_memory memory;
     struct trace_filter trace; /* valid if trace_given */
     bool trace_given;
-    bool dump_ept, dump_vmcs;
+    bool dump_ept, dump_vmcs, dump_screen;
     struct guest_memtype memtype;  /* addresses whose memory type is explained at its end */
     enum guest_policy policy_hole; /* access to a hole */
     enum guest_policy policy_rom;  /* write to ROM */
@@ -80,8 +80,9 @@ void guest_config_init(struct guest_config *config, unsigned index);
 void guest_config_policy(struct guest_config *config, struct option_span value,
                          struct option_problems *problems);
 
-/* Sets *ept and *vmcs to true where the list of `dump=` has `ept` and `vmcs`. */
-void guest_config_dump(bool *ept, bool *vmcs, struct option_span value, struct option_problems *problems);
+/* Sets *ept, *vmcs and *screen to true where the list of `dump=` has `ept`, `vmcs` and `screen`. */
+void guest_config_dump(bool *ept, bool *vmcs, bool *screen, struct option_span value,
+                       struct option_problems *problems);
 
 /* Appends the addresses of a list like 0xb8000,1M; what is none, or too much, adds a line to *problems. */
 void guest_config_memtype(struct guest_memtype *memtype, struct option_span value,

@@ -21,7 +21,8 @@ static uint32_t show(char character, char shown[SHOWN_MAX])
     return SHOWN_MAX;
 }
 
-bool guest_line_put(struct guest_line *line, char character)
+/* Everything but a plain character of a line that goes on. */
+static __attribute__((noinline)) bool put_other(struct guest_line *line, char character)
 {
     char shown[SHOWN_MAX];
     uint32_t count = 0;
@@ -45,6 +46,15 @@ bool guest_line_put(struct guest_line *line, char character)
     for (uint32_t i = 0; i < count; i++) {
         line->text[line->length++] = shown[i];
     }
+    line->text[line->length] = '\0';
+    return false;
+}
+
+bool guest_line_put(struct guest_line *line, char character)
+{
+    if (character < 0x20 || character > 0x7e || line->complete || line->length == GUEST_LINE_MAX)
+        return put_other(line, character);
+    line->text[line->length++] = character;
     line->text[line->length] = '\0';
     return false;
 }

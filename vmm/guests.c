@@ -99,6 +99,7 @@ static void configure(struct guest_config *config, unsigned index, const char *s
         memset(config->trace.reasons, 0, sizeof(config->trace.reasons));
     config->dump_ept |= options->dump_ept;
     config->dump_vmcs |= options->dump_vmcs;
+    config->dump_screen |= options->dump_screen;
     for (unsigned i = 0; i < options->memtype.count; i++) {
         if (config->memtype.count < GUEST_MEMTYPE_MAX)
             config->memtype.gpa[config->memtype.count++] = options->memtype.gpa[i];

@@ -159,7 +159,7 @@
 #define BIOS_ANSWER_BREAK 3 /* INT 1Bh, then return */
 
 /* Ports. */
-#define PORT_COM1 0x3f8        /* a 16550's transmit side: its lines appear as "[name] text" */
+#define PORT_COM1 0x3f8        /* a 16550A: its lines appear as "[name] text" */
 #define PORT_DEBUG_BOCHS 0xe9  /* a byte is a character; reads give 0xe9 */
 #define PORT_DEBUG_BIOS 0x402
 #define PORT_END 0xf4          /* a write ends the guest: 0 = pass, other = fail */
@@ -168,7 +168,8 @@
 #define CPUID_HYPERVISOR_LEAF 0x40000000
 
 /* A private guest's memory map below its first MiB, and above. */
-#define GUEST_HOLE_BASE 0xa0000       /* a hole up to GUEST_ROM_BASE: reads give all ones, writes go nowhere */
+#define GUEST_HOLE_BASE 0xa0000       /* a hole up to GUEST_TEXT_BASE: reads give all ones, writes go nowhere */
+#define GUEST_TEXT_BASE 0xb8000       /* the VGA's text memory, up to GUEST_ROM_BASE: a character and its attribute in turn */
 #define GUEST_ROM_BASE 0xc0000        /* ROM up to 1 MiB; "ADEPT ROM" stands at GUEST_ROM_SIGNATURE, the BIOS behind it, all else is 0xff */
 #define GUEST_ROM_SIGNATURE 0xf0000
 

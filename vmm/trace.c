@@ -9,6 +9,7 @@
 #include "vmm/cpu.h"
 #include "vmm/exit_reason.h"
 #include "vmm/frame.h"
+#include "vmm/hypercall_abi.h"
 #include "vmm/trace_text.h"
 
 #define VM_NAMES_MAX 64
@@ -108,8 +109,12 @@ void trace_publish(struct trace_ring *ring)
 /* Ports at which a guest prints text, a character each: their data does not make two exits differ. */
 static bool is_text_port(const struct trace_exit *exit)
 {
-    return exit->reason == EXIT_IO &&
-           (exit->result.code == RESULT_UART || exit->result.code == RESULT_DEBUG_PORT);
+    uint16_t port = (uint16_t)(exit->qualification >> 16);
+
+    if (exit->reason != EXIT_IO || exit->result.code != RESULT_DEVICE)
+        return false;
+    /* COM1 to COM4: 0x3f8, 0x2f8, 0x3e8, 0x2e8 */
+    return (port & 0xfee8) == 0x2e8 || port == PORT_DEBUG_BOCHS || port == PORT_DEBUG_BIOS;
 }
 
 static bool same_exit(const struct trace_record *a, const struct trace_record *b)

@@ -25,10 +25,11 @@ enum trace_result_code {
 };
 
 struct trace_result {
-    uint8_t code;   /* enum trace_result_code */
-    uint8_t level;  /* of the EPT leaf in question: 1 4K, 2 2M, 3 1G */
-    uint8_t type;   /* its memory type */
-    uint8_t vector; /* of an injected exception */
+    uint8_t code;       /* enum trace_result_code */
+    uint8_t level;      /* of the EPT leaf in question: 1 4K, 2 2M, 3 1G */
+    uint8_t type;       /* its memory type */
+    uint8_t vector;     /* of an injected exception */
+    const char *device; /* RESULT_DEVICE: which; a constant */
 };
 
 /* How CS:RIP is written. */
@@ -36,7 +37,7 @@ enum trace_mode { TRACE_MODE_REAL, TRACE_MODE_PROTECTED, TRACE_MODE_LONG };
 
 enum trace_kind { TRACE_EXIT, TRACE_TEXT };
 
-#define TRACE_TEXT_LENGTH 100
+#define TRACE_TEXT_LENGTH 104
 
 struct trace_exit {
     uint64_t qualification, guest_physical_address, guest_linear_address, rip;

@@ -174,7 +174,10 @@ static void add_result(struct line *line, const struct trace_exit *exit)
 {
     const struct trace_result *result = &exit->result;
 
-    add(line, " -> %s", result->code < RESULT_COUNT ? result_texts[result->code] : "?");
+    if (result->code == RESULT_DEVICE)
+        add(line, " -> %s", result->device);
+    else
+        add(line, " -> %s", result->code < RESULT_COUNT ? result_texts[result->code] : "?");
     if (result->code == RESULT_MAP || result->code == RESULT_REPAIR)
         add(line, " %s %s", trace_page_size(result->level), memory_type_name((enum memory_type)result->type));
     if (result->code == RESULT_INJECT || result->code == RESULT_REINJECT)

@@ -12,6 +12,7 @@
 #include "vmm/frame.h"
 #include "vmm/guest_cpuid.h"
 #include "vmm/vm.h"
+#include "vmm/vm_devices.h"
 #include "vmm/vmcs.h"
 
 must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm)
@@ -97,6 +98,7 @@ static void between_exits(struct vcpu *vcpu)
 void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
 {
     vcpu->started = tsc_read();
+    vm_devices_start(vcpu->vm, vcpu->started);
     trace_name_vm(vcpu->vm->id, vcpu->vm->config.name, vcpu->started);
     if (!load(vcpu, cpu))
         return;

@@ -14,6 +14,7 @@
 #include "vmm/guest_load.h"
 #include "vmm/machine.h"
 #include "vmm/panic.h"
+#include "vmm/vm_devices.h"
 #include "vmm/vm_memory.h"
 #include "vmm/workaround.h"
 #include <stdarg.h>
@@ -182,12 +183,12 @@ must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config 
     memset(vm, 0, sizeof(*vm));
     vm->id = id;
     vm->config = copy;
-    guest_uart_reset(&vm->uart);
     missing = create_parts(vm);
     if (missing != NULL) {
         vm_end_by_guest(vm, false, "%s", missing);
         return false;
     }
+    vm_devices_create(vm);
     if (!guest_load(vm, module)) {
         vm_destroy(vm);
         return false;

@@ -8,11 +8,12 @@
 #include "ept/map.h"
 #include "ept/region.h"
 #include "vmm/bios.h"
-#include "vmm/devices/uart.h"
+#include "vmm/devices/pc.h"
 #include "vmm/dirty_log.h"
 #include "vmm/guest_config.h"
 #include "vmm/guest_line.h"
 #include "vmm/guest_state.h"
+#include "vmm/guest_time.h"
 #include "vmm/table_pool.h"
 #include "vmm/vcpu.h"
 #include "vmm/walk_check.h"
@@ -47,6 +48,7 @@ struct vm {
     struct vm_dirty_log dirty;
     uint64_t ram_base, ram_frames; /* private: host-physical start of its RAM, one run */
     uint64_t rom_base;             /* private: host-physical start of its ROM */
+    uint64_t text_base;            /* private: the same of its VGA text memory */
     uint64_t bus_pages; /* STEP_PAGES_MAX frames that stand for a hole, or take a ROM's discarded write,
                            during one instruction */
     uint64_t msr_bitmap;
@@ -59,8 +61,9 @@ struct vm {
     uint64_t disk_base, disk_frames;
 
     /* Devices. */
-    struct guest_uart uart;
-    struct guest_line uart_line, debug_line, hypercall_line, bios_line;
+    struct pc pc;
+    struct guest_time time; /* what they take for the time; from its first entry on */
+    struct guest_line output_lines[PC_OUTPUTS], hypercall_line, bios_line;
 };
 
 /*

@@ -14,6 +14,8 @@
 #define MIB           UINT64_C(0x100000)
 #define ROM_SIZE      (MIB - GUEST_ROM_BASE)
 #define ROM_SIGNATURE "ADEPT ROM"
+#define TEXT_SIZE     ((uint64_t)(GUEST_ROM_BASE - GUEST_TEXT_BASE))
+#define TEXT_BLANK    0x0720u /* light grey on black */
 /* What an identity guest leaves the hypervisor beyond the private guests' memory: tables, VMCSs, later needs.
  */
 #define IDENTITY_RESERVE (16 * MIB)
@@ -37,6 +39,14 @@ static void fill_rom(uint64_t rom)
     memcpy(bytes + (GUEST_ROM_SIGNATURE - GUEST_ROM_BASE), ROM_SIGNATURE, sizeof(ROM_SIGNATURE) - 1);
 }
 
+static void fill_text(uint64_t memory)
+{
+    uint16_t *cells = phys_to_virt(memory);
+
+    for (unsigned i = 0; i < TEXT_SIZE / sizeof(*cells); i++)
+        cells[i] = TEXT_BLANK;
+}
+
 static bool create_private(struct vm *vm)
 {
     frame_owner owner = FRAME_GUEST(vm->id);
@@ -55,9 +65,17 @@ static bool create_private(struct vm *vm)
         vm->rom_base = 0;
         return false;
     }
+    vm->text_base = frame_alloc_run(owner, TEXT_SIZE / FRAME_SIZE, 1);
+    if (vm->text_base == FRAME_ALLOC_FAILED) {
+        vm->text_base = 0;
+        return false;
+    }
     memset(phys_to_virt(vm->ram_base), 0, size);
+    fill_text(vm->text_base);
     fill_rom(vm->rom_base);
     return add_region(vm, 0, GUEST_HOLE_BASE, vm->ram_base, EPT_REGION_RAM,
+                      EPT_READ | EPT_WRITE | EPT_EXECUTE) &&
+           add_region(vm, GUEST_TEXT_BASE, TEXT_SIZE, vm->text_base, EPT_REGION_RAM,
                       EPT_READ | EPT_WRITE | EPT_EXECUTE) &&
            add_region(vm, GUEST_ROM_BASE, ROM_SIZE, vm->rom_base, EPT_REGION_ROM, EPT_READ | EPT_EXECUTE) &&
            add_region(vm, MIB, size - MIB, vm->ram_base + MIB, EPT_REGION_RAM,
@@ -133,7 +151,7 @@ must_check bool vm_memory_create(struct vm *vm, const struct ept_caps *caps)
     bool created;
 
     ept_region_list_init(&vm->regions, vm->regions_storage, VM_REGIONS_MAX, caps);
-    vm->ram_frames = vm->ram_base = vm->rom_base = 0;
+    vm->ram_frames = vm->ram_base = vm->rom_base = vm->text_base = 0;
     vm->bus_pages = frame_alloc_run(FRAME_GUEST(vm->id), STEP_PAGES_MAX, 1);
     if (vm->bus_pages == FRAME_ALLOC_FAILED) {
         vm->bus_pages = 0;
@@ -162,12 +180,14 @@ void vm_memory_destroy(struct vm *vm)
     } else {
         if (vm->rom_base != 0)
             give_back(vm, vm->rom_base, ROM_SIZE / FRAME_SIZE);
+        if (vm->text_base != 0)
+            give_back(vm, vm->text_base, TEXT_SIZE / FRAME_SIZE);
         if (vm->ram_frames != 0)
             give_back(vm, vm->ram_base, vm->ram_frames);
     }
     if (vm->bus_pages != 0)
         give_back(vm, vm->bus_pages, STEP_PAGES_MAX);
-    vm->bus_pages = vm->rom_base = vm->ram_base = vm->ram_frames = 0;
+    vm->bus_pages = vm->text_base = vm->rom_base = vm->ram_base = vm->ram_frames = 0;
 }
 
 must_check bool vm_memory_load(struct vm *vm, uint64_t load, const void *bytes, uint64_t length)

@@ -14,6 +14,7 @@
 #include "vmm/host_test.h"
 #include "vmm/isolation.h"
 #include "vmm/memtype_report.h"
+#include "vmm/screen_report.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs_dump.h"
 #include "vmm/walk_report.h"
@@ -127,6 +128,8 @@ void vm_report(struct vcpu *vcpu)
         vmcs_dump();
     if (vm->config.dump_ept)
         ept_dump_print(vm);
+    if (vm->config.dump_screen)
+        screen_report(vm);
     for (unsigned i = 0; i < vm->config.memtype.count; i++)
         memtype_report(vcpu, vm->config.memtype.gpa[i]);
     host_test_before_audit(vm);

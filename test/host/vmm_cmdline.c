@@ -38,6 +38,7 @@ static void assert_defaults(void)
     assert_false(options.trace_given);
     assert_false(options.dump_ept);
     assert_false(options.dump_vmcs);
+    assert_false(options.dump_screen);
     assert_false(options.walk_given);
     assert_int_equal(options.on_end, ON_END_POWEROFF);
     assert_true(options.console.serial);
@@ -93,6 +94,8 @@ static void every_option(void **state)
     parse_cleanly("ON_END=Reboot trace=none trace=stats");
     assert_int_equal(options.on_end, ON_END_REBOOT);
     assert_true(options.trace.stats_only);
+    parse_cleanly("dump=screen");
+    assert_true(options.dump_screen && !options.dump_ept && !options.dump_vmcs);
     parse_cleanly("dump=vmcs");
     assert_true(options.dump_vmcs && !options.dump_ept);
 }
@@ -155,7 +158,7 @@ static void problems_keep_the_default(void **state)
     problem("on_end=poweroff|halt", "on_end: 'poweroff|halt' is not poweroff|halt|reboot");
     problem("policy=rom:end", "policy: 'rom:end' is not ignore|end");
     problem("guests=some", "guests: 'some' is not parallel|sequential");
-    problem("dump=registers", "dump: 'registers' is not ept|vmcs");
+    problem("dump=registers", "dump: 'registers' is not ept|vmcs|screen");
     problem("trace=FOO", "trace: no exit reason 'FOO'");
     problem("trace", "unknown option 'trace': not of the form name=value");
     assert_defaults();

@@ -65,7 +65,7 @@ static void every_option(void **state)
     (void)state;
     parse_cleanly(
         "/guests/x.bin name=tour mem=64M cpu=2 load=0x8000 entry=0800:0010 memory=identity trace=-IO "
-        "policy=rom:end,nx:end timeout=5 dump=ept memtype=0xb8000,1M");
+        "policy=rom:end,nx:end timeout=5 dump=ept,screen memtype=0xb8000,1M");
     assert_string_equal(config.name, "tour");
     assert_true(config.name_given);
     assert_int_equal(config.memory_bytes, 64 << 20);
@@ -83,6 +83,7 @@ static void every_option(void **state)
     assert_int_equal(config.timeout_ms, 5000);
     assert_true(config.dump_ept);
     assert_false(config.dump_vmcs);
+    assert_true(config.dump_screen);
     assert_int_equal(config.memtype.count, 2);
     assert_int_equal(config.memtype.gpa[0], 0xb8000);
     assert_int_equal(config.memtype.gpa[1], 0x100000);

@@ -86,7 +86,7 @@ static void instructions(void **state)
     (void)state;
     record.exit.qualification = 0x3f80000; /* out, 1 byte, port 0x3f8 */
     record.exit.value = 0x41;
-    record.exit.result.code = RESULT_UART;
+    record.exit.result = (struct trace_result){.code = RESULT_DEVICE, .device = "uart"};
     record.exit.repeats = 10;
     record.exit.ticks = 2000;
     expect(&record, "#17 cpu=0 vm=tour t=123456 IO(30) cs:ip=0000:7c3e port=0x3f8 out size=1 value=0x41 -> "

@@ -2,22 +2,28 @@
 /* The debug ports of the emulators. */
 #include "vmm/devices/debug_port.h"
 
-#include "vmm/hypercall_abi.h"
+#define PORT_BOCHS 0xe9u
+#define PORT_BIOS  0x402u
+#define PRESENT    0xe9u
 
-#define PRESENT   0xe9u
-#define NO_DEVICE 0xffu
-
-bool debug_port_has(uint16_t port)
+static uint32_t read(void *device, uint16_t port, unsigned size, uint64_t now)
 {
-    return port == PORT_DEBUG_BOCHS || port == PORT_DEBUG_BIOS;
+    (void)device, (void)port, (void)size, (void)now;
+    return PRESENT;
 }
 
-uint8_t debug_port_read(uint16_t port)
+static void write(void *device, uint16_t port, unsigned size, uint32_t value, uint64_t now)
 {
-    return debug_port_has(port) ? PRESENT : NO_DEVICE;
+    const struct debug_port *debug = device;
+
+    (void)port, (void)size, (void)now;
+    device_output_put(&debug->output, (uint8_t)value);
 }
 
-bool debug_port_write(uint16_t port, uint8_t value, struct guest_line *out)
+bool debug_port_attach(struct debug_port *debug, struct bus *bus)
 {
-    return debug_port_has(port) && guest_line_put(out, (char)value);
+    const struct device_ports bochs = {"debug port", PORT_BOCHS, PORT_BOCHS, 1, debug, read, write};
+    const struct device_ports bios = {"debug port", PORT_BIOS, PORT_BIOS, 1, debug, read, write};
+
+    return bus_add_ports(bus, &bochs) && bus_add_ports(bus, &bios);
 }

@@ -6,16 +6,13 @@
 #ifndef VMM_DEVICES_DEBUG_PORT_H
 #define VMM_DEVICES_DEBUG_PORT_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "vmm/devices/bus.h"
 
-#include "vmm/guest_line.h"
+struct debug_port {
+    struct device_output output;
+};
 
-/* Whether `port` is one of the two. */
-bool debug_port_has(uint16_t port);
-/* 0xe9 at both, 0xff elsewhere. */
-uint8_t debug_port_read(uint16_t port);
-/* True when `out` became complete by it: show and take it. */
-bool debug_port_write(uint16_t port, uint8_t value, struct guest_line *out);
+/* Adds both ports. false: as bus_add_ports(). */
+must_check bool debug_port_attach(struct debug_port *debug, struct bus *bus);
 
 #endif

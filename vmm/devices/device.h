@@ -30,6 +30,19 @@ static inline void device_line_set(const struct device_line *line, bool level)
         line->set(line->context, line->number, level);
 }
 
+/* Bytes that leave the machine, at a serial line or a debug port. `put` may be NULL: they go nowhere. */
+struct device_output {
+    void (*put)(void *context, unsigned number, uint8_t byte);
+    void *context;
+    unsigned number; /* of the way they took, for a context that serves several */
+};
+
+static inline void device_output_put(const struct device_output *output, uint8_t byte)
+{
+    if (output->put != NULL)
+        output->put(output->context, output->number, byte);
+}
+
 /*
  * Ports first..last. `width` is the widest access in bytes (1, 2, 4) that the device takes as one; the bus
  * splits a wider one into accesses of that width, lowest port first. `port` is absolute.

@@ -253,7 +253,7 @@ PATTERN_RAX equ 0x0123456789abcd00
     kept_over PATTERN_RAX, wbinvd
     kept_over PATTERN_RAX, mov [abs UNTOUCHED], bl              ; EPT violations: RAM,
     kept_over PATTERN_RAX, mov [abs UNTOUCHED + 0x1000], r15
-    kept_over PATTERN_RAX, mov [abs 0xb8000], r8                ; a hole, stepped over,
+    kept_over PATTERN_RAX, mov [abs 0xa8000], r8                ; a hole, stepped over,
     kept_over PATTERN_RAX, mov [abs GUEST_ROM_SIGNATURE], ebp   ; ROM
     cmp dword [GUEST_ROM_SIGNATURE], "ADEP"
     must e, "ROM has changed"

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* Ports, memory and deadlines of a VM's devices. */
+#include "vmm/devices/bus.h"
+
+#define NO_DEVICE_BYTE 0xffu
+
+void bus_init(struct bus *bus)
+{
+    *bus = (struct bus){.page_count = 1, .port_count = 1};
+}
+
+static const struct device_ports *ports_at(const struct bus *bus, uint16_t port)
+{
+    return &bus->ports[bus->range_of[bus->page_of[port >> 8]][port & 0xff]];
+}
+
+bool bus_add_ports(struct bus *bus, const struct device_ports *ports)
+{
+    unsigned new_pages = 0;
+
+    if (bus->port_count == BUS_PORT_RANGES || ports->last < ports->first ||
+        (ports->width != 1 && ports->width != 2 && ports->width != 4))
+        return false;
+    for (unsigned port = ports->first; port <= ports->last; port++)
+        if (ports_at(bus, (uint16_t)port)->read != NULL)
+            return false;
+    for (unsigned page = ports->first >> 8; page <= ports->last >> 8; page++)
+        new_pages += bus->page_of[page] == 0;
+    if (bus->page_count + new_pages > BUS_PORT_PAGES)
+        return false;
+    bus->ports[bus->port_count] = *ports;
+    for (unsigned port = ports->first; port <= ports->last; port++) {
+        if (bus->page_of[port >> 8] == 0)
+            bus->page_of[port >> 8] = bus->page_count++;
+        bus->range_of[bus->page_of[port >> 8]][port & 0xff] = bus->port_count;
+    }
+    bus->port_count++;
+    return true;
+}
+
+bool bus_add_memory(struct bus *bus, const struct device_memory *memory)
+{
+    if (bus->memory_count == BUS_MEMORY_RANGES || memory->size == 0 ||
+        memory->gpa + (memory->size - 1) < memory->gpa)
+        return false;
+    for (unsigned i = 0; i < bus->memory_count; i++) {
+        const struct device_memory *other = &bus->memory[i];
+
+        if (memory->gpa <= other->gpa + (other->size - 1) && other->gpa <= memory->gpa + (memory->size - 1))
+            return false;
+    }
+    bus->memory[bus->memory_count++] = *memory;
+    return true;
+}
+
+void bus_move_memory(struct bus *bus, const struct device_memory *memory)
+{
+    for (unsigned i = 0; i < bus->memory_count; i++) {
+        if (bus->memory[i].device == memory->device) {
+            bus->memory[i].gpa = memory->gpa;
+            bus->memory[i].size = memory->size;
+        }
+    }
+}
+
+bool bus_add_timer(struct bus *bus, const struct device_timer *timer)
+{
+    if (bus->timer_count == BUS_TIMERS)
+        return false;
+    bus->timers[bus->timer_count++] = *timer;
+    return true;
+}
+
+/* How many of the `left` bytes of an access the device at `port` takes at once: a power of two. */
+static unsigned piece(const struct device_ports *ports, uint16_t port, unsigned left)
+{
+    unsigned size = ports->read == NULL ? 1 : ports->width;
+
+    while (size > left || (port != ports->first && size > 1 && port + size - 1 > ports->last))
+        size /= 2;
+    return size;
+}
+
+/* Wider accesses, piece by piece. Out of line, so that one of a byte saves no registers for them. */
+static __attribute__((noinline)) uint32_t read_pieces(struct bus *bus, uint16_t port, unsigned size,
+                                                      uint64_t now, const char **name)
+{
+    uint32_t value = 0;
+
+    for (unsigned done = 0; done < size;) {
+        uint16_t at = (uint16_t)(port + done);
+        const struct device_ports *ports = ports_at(bus, at);
+        unsigned part = piece(ports, at, size - done);
+        uint32_t bits = ports->read != NULL ? ports->read(ports->device, at, part, now) : NO_DEVICE_BYTE;
+
+        if (part < 4)
+            bits &= (UINT32_C(1) << (8 * part)) - 1;
+        value |= bits << (8 * done);
+        if (*name == NULL)
+            *name = ports->name;
+        done += part;
+    }
+    return value;
+}
+
+static __attribute__((noinline)) void write_pieces(struct bus *bus, uint16_t port, unsigned size,
+                                                   uint32_t value, uint64_t now, const char **name)
+{
+    for (unsigned done = 0; done < size;) {
+        uint16_t at = (uint16_t)(port + done);
+        const struct device_ports *ports = ports_at(bus, at);
+        unsigned part = piece(ports, at, size - done);
+        uint32_t bits = value >> (8 * done);
+
+        if (part < 4)
+            bits &= (UINT32_C(1) << (8 * part)) - 1;
+        if (ports->write != NULL)
+            ports->write(ports->device, at, part, bits, now);
+        if (*name == NULL)
+            *name = ports->name;
+        done += part;
+    }
+}
+
+uint32_t bus_port_read(struct bus *bus, uint16_t port, unsigned size, uint64_t now, const char **name)
+{
+    const struct device_ports *ports = ports_at(bus, port);
+
+    *name = ports->name;
+    if (size != 1)
+        return read_pieces(bus, port, size, now, name);
+    return ports->read != NULL ? ports->read(ports->device, port, 1, now) & 0xff : NO_DEVICE_BYTE;
+}
+
+void bus_port_write(struct bus *bus, uint16_t port, unsigned size, uint32_t value, uint64_t now,
+                    const char **name)
+{
+    const struct device_ports *ports = ports_at(bus, port);
+
+    *name = ports->name;
+    if (size != 1)
+        write_pieces(bus, port, size, value, now, name);
+    else if (ports->write != NULL)
+        ports->write(ports->device, port, 1, value & 0xff, now);
+}
+
+/* The device whose range holds the whole of [gpa, gpa + size). */
+static const struct device_memory *memory_at(const struct bus *bus, uint64_t gpa, unsigned size)
+{
+    for (unsigned i = 0; i < bus->memory_count; i++) {
+        const struct device_memory *memory = &bus->memory[i];
+
+        if (gpa - memory->gpa < memory->size && memory->size - (gpa - memory->gpa) >= size)
+            return memory;
+    }
+    return NULL;
+}
+
+bool bus_has_memory(const struct bus *bus, uint64_t gpa)
+{
+    return memory_at(bus, gpa, 1) != NULL;
+}
+
+uint64_t bus_memory_read(struct bus *bus, uint64_t gpa, unsigned size, uint64_t now, const char **name)
+{
+    const struct device_memory *memory = memory_at(bus, gpa, size);
+    uint64_t value = 0;
+
+    if (memory != NULL) {
+        *name = memory->name;
+        value = memory->read(memory->device, gpa - memory->gpa, size, now);
+        return size < 8 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value;
+    }
+    *name = NULL;
+    if (size == 1)
+        return NO_DEVICE_BYTE;
+    for (unsigned i = 0; i < size; i++) {
+        const char *who;
+
+        value |= bus_memory_read(bus, gpa + i, 1, now, &who) << (8 * i);
+        if (*name == NULL)
+            *name = who;
+    }
+    return value;
+}
+
+void bus_memory_write(struct bus *bus, uint64_t gpa, unsigned size, uint64_t value, uint64_t now,
+                      const char **name)
+{
+    const struct device_memory *memory = memory_at(bus, gpa, size);
+
+    if (memory != NULL) {
+        *name = memory->name;
+        memory->write(memory->device, gpa - memory->gpa, size,
+                      size < 8 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value, now);
+        return;
+    }
+    *name = NULL;
+    for (unsigned i = 0; size > 1 && i < size; i++) {
+        const char *who;
+
+        bus_memory_write(bus, gpa + i, 1, (value >> (8 * i)) & 0xff, now, &who);
+        if (*name == NULL)
+            *name = who;
+    }
+}
+
+uint64_t bus_next(const struct bus *bus)
+{
+    uint64_t next = DEVICE_NEVER;
+
+    for (unsigned i = 0; i < bus->timer_count; i++) {
+        uint64_t moment = bus->timers[i].next(bus->timers[i].device);
+
+        if (moment < next)
+            next = moment;
+    }
+    return next;
+}
+
+void bus_run(struct bus *bus, uint64_t now)
+{
+    /* Bounded: a device that wants to be called again at once is not let do so for ever. */
+    for (unsigned round = 0; round <= bus->timer_count && bus_next(bus) <= now; round++)
+        for (unsigned i = 0; i < bus->timer_count; i++)
+            if (bus->timers[i].next(bus->timers[i].device) <= now)
+                bus->timers[i].run(bus->timers[i].device, now);
+}

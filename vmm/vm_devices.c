@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* A VM's PC and the hypervisor. */
+#include "vmm/vm_devices.h"
+#include "arch/x86/cmos_clock.h"
+#include "arch/x86/cpuid.h"
+#include "arch/x86/memory.h"
+#include "arch/x86/tsc.h"
+#include "drivers/console.h"
+#include "vmm/guest_output.h"
+#include "vmm/hypercall_abi.h"
+#include "vmm/panic.h"
+#include "vmm/vm.h"
+
+/* Serial lines and debug ports: whole lines go on. The VM's CPU, in its exit path. */
+static void output(void *context, unsigned way, uint8_t byte)
+{
+    struct vm *vm = context;
+
+    if (guest_line_put(&vm->output_lines[way], (char)byte))
+        guest_output_line(&vm->vcpu, &vm->output_lines[way]);
+}
+
+static void end(void *context, enum pc_end how, unsigned detail)
+{
+    struct vm *vm = context;
+
+    switch (how) {
+    case PC_END_PORT:
+        vm_end_by_guest(vm, detail == 0, "port 0xf4 value=%#x", detail);
+        break;
+    case PC_END_RESET:
+        vm_end_by_guest(vm, false, "guest reset: port %#x", detail);
+        break;
+    case PC_END_POWER_OFF:
+        vm_end_by_guest(vm, true, "power off");
+        break;
+    }
+}
+
+static bool is_ram(const struct ept_region *region)
+{
+    return (region->kind == EPT_REGION_RAM || region->kind == EPT_REGION_IDENTITY) &&
+           region->gpa != GUEST_TEXT_BASE;
+}
+
+/* The RAM of the memory map, pieces that touch as one. Returns the number of entries; what does not fit is
+ * said. */
+static unsigned make_e820(const struct vm *vm, struct e820_entry *map)
+{
+    unsigned count = 0, left_out = 0;
+
+    for (unsigned i = 0; i < vm->regions.count; i++) {
+        const struct ept_region *region = &vm->regions.regions[i];
+
+        if (!is_ram(region))
+            continue;
+        if (count > 0 && map[count - 1].base + map[count - 1].length == region->gpa)
+            map[count - 1].length += region->size;
+        else if (count < FW_CFG_E820_MAX)
+            map[count++] = (struct e820_entry){region->gpa, region->size, E820_RAM};
+        else
+            left_out++;
+    }
+    if (left_out > 0)
+        console_printf("adept: %s: fw_cfg: %u pieces of RAM do not fit into etc/e820\n", vm->config.name,
+                       left_out);
+    return count;
+}
+
+/* The machine's date and time; without a clock, the first day that one without a battery would show. */
+static struct rtc_time time_of_day(void)
+{
+    struct cmos_time time;
+
+    if (!cmos_clock_read(&time))
+        return (struct rtc_time){.year = 2000, .month = 1, .day = 1};
+    return (struct rtc_time){.year = time.year,
+                             .month = time.month,
+                             .day = time.day,
+                             .hour = time.hour,
+                             .minute = time.minute,
+                             .second = time.second};
+}
+
+/* What the CMOS memory says of the RAM: up to the last of the map below 4 GiB, and from 4 GiB on. */
+static struct rtc_config make_rtc_config(const struct e820_entry *map, unsigned count)
+{
+    struct rtc_config config = {.time = time_of_day()};
+
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t end_address = map[i].base + map[i].length;
+
+        if (map[i].base < FOUR_GIB)
+            config.memory_below_4g = end_address < FOUR_GIB ? end_address : FOUR_GIB;
+        if (end_address > FOUR_GIB)
+            config.memory_above_4g = end_address - FOUR_GIB;
+    }
+    return config;
+}
+
+/* The timer counts as the TSC does. */
+static struct lapic_config make_lapic_config(void)
+{
+    return (struct lapic_config){.bsp = true,
+                                 .timer_hz = tsc_khz() * 1000,
+                                 .tsc_hz = tsc_khz() * 1000,
+                                 .physical_address_bits = (uint8_t)cpuid_physical_width(),
+                                 .x2apic = true,
+                                 .tsc_deadline = true};
+}
+
+void vm_devices_start(struct vm *vm, uint64_t tsc)
+{
+    guest_time_start(&vm->time, tsc, tsc_khz());
+    lapic_set_tsc(&vm->pc.lapic, tsc, 0);
+}
+
+void vm_devices_create(struct vm *vm)
+{
+    struct e820_entry map[FW_CFG_E820_MAX];
+    unsigned count = make_e820(vm, map);
+    const struct pc_host host = {.context = vm, .output = output, .end = end};
+    const struct pc_config config = {.ram_bytes = vm->ram_frames * PAGE_SIZE,
+                                     .cpus = 1,
+                                     .map = map,
+                                     .map_count = count,
+                                     .rtc = make_rtc_config(map, count),
+                                     .lapic = make_lapic_config()};
+
+    if (!pc_create(&vm->pc, &host, &config))
+        panic("two virtual devices at one place");
+}
