@@ -2,14 +2,10 @@
 /* The BIOS's beginning, and which service each interrupt is. */
 #include "vmm/bios.h"
 
-/* Equipment: 0 diskette, 1 coprocessor, 5:4 = 2 colour 80 columns, 11:9 serial ports. */
-#define EQUIPMENT_FLOPPY       0x0001u
-#define EQUIPMENT_COPROCESSOR  0x0002u
-#define EQUIPMENT_COLOUR_80    0x0020u
-#define EQUIPMENT_SERIAL_SHIFT 9
-
-#define COM1_PORT         0x3f8u
-#define SERIAL_PORT_COUNT 1u
+/* Equipment: 0 diskette, 1 coprocessor, 5:4 = 2 colour 80 columns; 11:9 serial ports are added later. */
+#define EQUIPMENT_FLOPPY      0x0001u
+#define EQUIPMENT_COPROCESSOR 0x0002u
+#define EQUIPMENT_COLOUR_80   0x0020u
 
 #define VECTOR_FLOPPY_PARAMETERS 0x1eu
 #define VECTOR_FONT_UPPER_8X8    0x1fu
@@ -97,11 +93,9 @@ void bios_start(struct bios *bios)
     bool floppy = bios->has_disk && bios->disk.floppy_type != 0;
 
     set_vectors(bios);
-    bios_write16(bios, BDA_SERIAL_PORTS, COM1_PORT);
     bios_write16(bios, BDA_EBDA_SEGMENT, EBDA_SEGMENT);
     bios_write16(bios, BDA_EQUIPMENT,
-                 (uint16_t)(EQUIPMENT_COPROCESSOR | EQUIPMENT_COLOUR_80 | (floppy ? EQUIPMENT_FLOPPY : 0) |
-                            SERIAL_PORT_COUNT << EQUIPMENT_SERIAL_SHIFT));
+                 (uint16_t)(EQUIPMENT_COPROCESSOR | EQUIPMENT_COLOUR_80 | (floppy ? EQUIPMENT_FLOPPY : 0)));
     bios_write16(bios, BDA_MEMORY_KIB, (uint16_t)guest_memory_map_lower(&bios->map));
     bios_write8(bios, EBDA_SEGMENT << 4, EBDA_KIB);
     for (unsigned i = 0; i < 4; i++) {
@@ -113,6 +107,7 @@ void bios_start(struct bios *bios)
         set_disk_table(bios);
     }
     set_keyboard(bios);
+    bios_start_devices(bios);
     bios_video_start(bios);
 }
 

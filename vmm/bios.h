@@ -46,6 +46,9 @@ struct bios_access {
     /* The same by physical address, for INT 15h AH=87h. */
     bool (*read_physical)(void *context, uint64_t address, void *buffer, size_t length);
     bool (*write_physical)(void *context, uint64_t address, const void *buffer, size_t length);
+    /* A byte-wide port of the guest's devices. */
+    uint8_t (*port_read)(void *context, uint16_t port);
+    void (*port_write)(void *context, uint16_t port, uint8_t value);
     /* A character of teletype output, for the console; '\n' ends a line. */
     void (*put)(void *context, char character);
     /* Ends the guest: it has nothing to go on with. */
@@ -75,6 +78,10 @@ struct bios {
 
 /* Sets the real-mode interrupt vectors, the BIOS data areas and the screen up, as POST leaves them. */
 void bios_start(struct bios *bios);
+
+/* A part of bios_start(): interrupt controllers, timer and clock as a BIOS leaves them, the serial ports, and
+ * the count of ticks from the clock. */
+void bios_start_devices(struct bios *bios);
 
 /* Interrupt `vector` was called. bios->time_us is set by the caller. */
 enum bios_outcome bios_interrupt(struct bios *bios, unsigned vector, struct bios_registers *registers);
@@ -108,6 +115,17 @@ uint32_t bios_read32(struct bios *bios, uint32_t linear);
 void bios_write8(struct bios *bios, uint32_t linear, uint8_t value);
 void bios_write16(struct bios *bios, uint32_t linear, uint16_t value);
 void bios_write32(struct bios *bios, uint32_t linear, uint32_t value);
+
+/* Byte-wide ports. */
+static inline uint8_t bios_in(struct bios *bios, uint16_t port)
+{
+    return bios->access.port_read(bios->access.context, port);
+}
+
+static inline void bios_out(struct bios *bios, uint16_t port, uint8_t value)
+{
+    bios->access.port_write(bios->access.context, port, value);
+}
 
 /* Parts of registers. */
 static inline uint8_t bios_high(uint32_t reg)

@@ -72,10 +72,28 @@ static bool write_physical(void *context, uint64_t address, const void *buffer, 
            guest_memory_write(((struct call *)context)->vcpu->vm, address, buffer, length) == length;
 }
 
+static uint8_t port_read(void *context, uint16_t port)
+{
+    struct vm *vm = ((struct call *)context)->vcpu->vm;
+    const char *device;
+
+    return (uint8_t)bus_port_read(&vm->pc.bus, port, 1, guest_time_now(&vm->time, tsc_read()), &device);
+}
+
+static void port_write(void *context, uint16_t port, uint8_t value)
+{
+    struct vm *vm = ((struct call *)context)->vcpu->vm;
+    const char *device;
+
+    bus_port_write(&vm->pc.bus, port, 1, value, guest_time_now(&vm->time, tsc_read()), &device);
+}
+
 static void put(void *context, char character)
 {
     struct vcpu *vcpu = ((struct call *)context)->vcpu;
 
+    if (vcpu->vm->config.dump_screen) /* it will be seen there */
+        return;
     if (guest_line_put(&vcpu->vm->bios_line, character))
         guest_output_line(vcpu, &vcpu->vm->bios_line);
 }
@@ -174,9 +192,16 @@ must_check enum exit_action bios_call(struct vcpu *vcpu, unsigned vector)
         return EXIT_ACTION_ADVANCE;
     vcpu->result.code = RESULT_EMULATED;
     vcpu->bios_function = (uint16_t)frame.eax;
-    bios->access =
-        (struct bios_access){read_linear, write_linear, read_physical, write_physical, put, end, &call};
-    bios->time_us = (tsc_read() - vcpu->started) * 1000 / tsc_khz();
+    bios->access = (struct bios_access){.read = read_linear,
+                                        .write = write_linear,
+                                        .read_physical = read_physical,
+                                        .write_physical = write_physical,
+                                        .port_read = port_read,
+                                        .port_write = port_write,
+                                        .put = put,
+                                        .end = end,
+                                        .context = &call};
+    bios->time_us = guest_time_now(&vcpu->vm->time, tsc_read()) / 1000;
     load(&registers, vcpu, &frame);
     outcome = bios_interrupt(bios, vector, &registers);
     store(&registers, vcpu, &frame);

@@ -75,6 +75,21 @@ static bool write_memory(void *context, uint32_t linear, const void *buffer, siz
     return guest_memory_write(context, linear, buffer, length) == length;
 }
 
+/* Guest time begins with the first entry. */
+static uint8_t port_read(void *context, uint16_t port)
+{
+    const char *device;
+
+    return (uint8_t)bus_port_read(&((struct vm *)context)->pc.bus, port, 1, 0, &device);
+}
+
+static void port_write(void *context, uint16_t port, uint8_t value)
+{
+    const char *device;
+
+    bus_port_write(&((struct vm *)context)->pc.bus, port, 1, value, 0, &device);
+}
+
 void bios_rom_install(struct vm *vm)
 {
     struct bios *bios = &vm->bios;
@@ -82,7 +97,11 @@ void bios_rom_install(struct vm *vm)
     bios->code_segment = BIOS_SEGMENT;
     guest_memory_map_make(&bios->map, &vm->regions, EBDA_SEGMENT << 4);
     fill_rom(vm);
-    bios->access = (struct bios_access){.read = read_memory, .write = write_memory, .context = vm};
+    bios->access = (struct bios_access){.read = read_memory,
+                                        .write = write_memory,
+                                        .port_read = port_read,
+                                        .port_write = port_write,
+                                        .context = vm};
     bios_start(bios);
     vm->has_bios = true;
 }

@@ -158,6 +158,18 @@ def grub(context):
     return "grub", test
 
 
+def invaders(context):
+    """A game in 32-bit code that draws its invaders into the text memory and takes its time from the 8254."""
+
+    def test():
+        run = launch(context, "grub-invaders", GUEST="/boot/invaders.exec name=invaders boot=multiboot timeout=4",
+                     CMDLINE="trace=none dump=screen")
+        check(context, "grub-invaders", run, 1, [
+            r"^adept: screen: vm=invaders row=\d+ \|.*-\*-(  +-\*-)+$", r"^adept: screen: vm=invaders row=24 \| +/ \\$",
+            r"^adept: guest invaders: fail \(timeout\)"])
+    return "grub-invaders", test
+
+
 def bad_images(context):
     """One clear line for each image that cannot be started; the guest beside it runs on."""
 
@@ -225,4 +237,5 @@ def tests(context):
         yield floppy(context, kib)
     yield disk(context)
     yield grub(context)
+    yield invaders(context)
     yield bad_images(context)

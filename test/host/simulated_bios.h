@@ -14,6 +14,9 @@ struct simulated_bios {
     struct bios bios;
     uint8_t memory[SIMULATED_MEMORY];
     uint8_t drive[SIMULATED_DRIVE * DISK_SECTOR_SIZE];
+    uint8_t ports[0x10000]; /* each keeps what it is given */
+    uint8_t crtc[256];      /* behind 3d4h and 3d5h */
+    uint8_t cmos[128];      /* behind 70h and 71h */
     char printed[512];
     unsigned printed_length;
     const char *ended; /* why, NULL: it has not */
@@ -52,6 +55,23 @@ static inline bool simulated_write(void *context, uint32_t linear, const void *b
     return simulated_write_physical(context, linear, buffer, length);
 }
 
+static inline uint8_t simulated_port_read(void *context, uint16_t port)
+{
+    struct simulated_bios *machine = context;
+
+    return port == 0x71 ? machine->cmos[machine->ports[0x70] & 127] : machine->ports[port];
+}
+
+static inline void simulated_port_write(void *context, uint16_t port, uint8_t value)
+{
+    struct simulated_bios *machine = context;
+
+    if (port == 0x3d5)
+        machine->crtc[machine->ports[0x3d4]] = value;
+    if (port != 0x2ef) /* no scratch register: the fourth serial port is not there */
+        machine->ports[port] = value;
+}
+
 static inline void simulated_put(void *context, char character)
 {
     struct simulated_bios *machine = context;
@@ -76,9 +96,15 @@ static inline void simulated_bios_start(struct simulated_bios *machine)
     struct bios *bios = &machine->bios;
 
     memset(machine, 0, sizeof(*machine));
-    bios->access = (struct bios_access){
-        simulated_read, simulated_write, simulated_read_physical, simulated_write_physical, simulated_put,
-        simulated_end,  machine};
+    bios->access = (struct bios_access){.read = simulated_read,
+                                        .write = simulated_write,
+                                        .read_physical = simulated_read_physical,
+                                        .write_physical = simulated_write_physical,
+                                        .port_read = simulated_port_read,
+                                        .port_write = simulated_port_write,
+                                        .put = simulated_put,
+                                        .end = simulated_end,
+                                        .context = machine};
     bios->code_segment = 0xf000;
     for (unsigned i = 0; i < 256; i++)
         bios->rom.vectors[i] = (uint16_t)(0x1000 + i);
@@ -96,6 +122,10 @@ static inline void simulated_bios_start(struct simulated_bios *machine)
     bios->load = 0x7c00;
     bios->load_length = DISK_SECTOR_SIZE;
     bios->entry_ip = 0x7c00;
+    machine->cmos[4] = 0x12; /* the clock: 12:34:56 */
+    machine->cmos[2] = 0x34;
+    machine->cmos[0] = 0x56;
+    machine->cmos[0x0d] = 0x80;
     bios_start(bios);
 }
 

@@ -51,7 +51,7 @@ static void data_areas(void **state)
     assert_int_equal(word(BDA_MEMORY_KIB), 639);
     assert_int_equal(word(BDA_EBDA_SEGMENT), 0x9fc0);
     assert_int_equal(machine.memory[0x9fc00], 1);
-    assert_int_equal(word(BDA_EQUIPMENT), 0x0222);
+    assert_int_equal(word(BDA_EQUIPMENT), 0x0622);
     assert_int_equal(machine.memory[BDA_DISK_COUNT], 1);
     assert_int_equal(word(BDA_KEYBOARD_HEAD), word(BDA_KEYBOARD_TAIL));
     assert_int_equal(word(BDA_VIDEO_COLUMNS), 80);
@@ -72,8 +72,25 @@ static void a_diskette_is_equipment(void **state)
     memset(machine.memory, 0, sizeof(machine.memory));
     assert_true(guest_disk_floppy(&machine.bios.disk, image, sizeof(image)));
     bios_start(&machine.bios);
-    assert_int_equal(word(BDA_EQUIPMENT), 0x0223);
+    assert_int_equal(word(BDA_EQUIPMENT), 0x0623);
     assert_int_equal(machine.memory[BDA_DISK_COUNT], 0);
+}
+
+static void devices(void **state)
+{
+    (void)state;
+    simulated_bios_start(&machine);
+    assert_int_equal(machine.ports[0x21], 0xb8); /* timer, keyboard, cascade and diskette */
+    assert_int_equal(machine.ports[0xa1], 0xff);
+    assert_int_equal(machine.ports[0x43], 0x36);
+    assert_int_equal(machine.ports[0x3ff], 0); /* scratch registers are as before */
+    assert_int_equal(word(BDA_SERIAL_PORTS), 0x3f8);
+    assert_int_equal(word(BDA_SERIAL_PORTS + 2), 0x2f8);
+    assert_int_equal(word(BDA_SERIAL_PORTS + 4), 0x3e8);
+    assert_int_equal(word(BDA_SERIAL_PORTS + 6), 0);
+    /* 12:34:56 */
+    assert_int_equal(word(BDA_TICKS) | (unsigned)word(BDA_TICKS + 2) << 16, 45296ull * 1193182 / 65536);
+    assert_int_equal(machine.ports[0x70], 0x0d);
 }
 
 static void boots(void **state)
@@ -147,6 +164,7 @@ int main(void)
         cmocka_unit_test(vectors),
         cmocka_unit_test(data_areas),
         cmocka_unit_test(a_diskette_is_equipment),
+        cmocka_unit_test(devices),
         cmocka_unit_test(boots),
         cmocka_unit_test(exceptions),
         cmocka_unit_test(nothing_to_boot),

@@ -31,7 +31,7 @@ static void sizes(void **state)
     (void)state;
     simulated_bios_start(&machine);
     call(0x11, 0xffff0000, 0, 0, 0);
-    assert_int_equal(r.eax, 0xffff0222);
+    assert_int_equal(r.eax, 0xffff0622);
     call(0x12, 0xffff0000, 0, 0, 0);
     assert_int_equal(r.eax, 0xffff027f);
     call(0x15, 0x8800, 0, 0, 0);

@@ -13,6 +13,13 @@
 static struct simulated_bios machine;
 static struct bios_registers r;
 
+/* At midnight. */
+static void start(void)
+{
+    simulated_bios_start(&machine);
+    memset(machine.memory + BDA_TICKS, 0, 4);
+}
+
 static uint32_t ticks(void)
 {
     r = (struct bios_registers){.eax = 0, .flags = 0x0203};
@@ -24,7 +31,7 @@ static uint32_t ticks(void)
 static void counts_guest_time(void **state)
 {
     (void)state;
-    simulated_bios_start(&machine);
+    start();
     assert_int_equal(ticks(), 0);
     machine.bios.time_us = 54924;
     assert_int_equal(ticks(), 0);
@@ -41,7 +48,7 @@ static void counts_guest_time(void **state)
 static void sets(void **state)
 {
     (void)state;
-    simulated_bios_start(&machine);
+    start();
     machine.bios.time_us = 10000000;
     r = (struct bios_registers){.eax = 0x0100, .ecx = 0x0003, .edx = 0x4567};
     (void)simulated_interrupt(&machine, 0x1a, &r);
@@ -55,7 +62,7 @@ static void sets(void **state)
 static void midnight(void **state)
 {
     (void)state;
-    simulated_bios_start(&machine);
+    start();
     r = (struct bios_registers){.eax = 0x0100, .ecx = 0x0018, .edx = 0x00af};
     (void)simulated_interrupt(&machine, 0x1a, &r);
     machine.bios.time_us = 60000;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/bios_video.c and vmm/bios_video_adapter.c: INT 10h. */
+/* vmm/bios_video.c, vmm/bios_video_text.c and vmm/bios_video_adapter.c: INT 10h. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -144,6 +144,28 @@ static void modes(void **state)
     assert_int_equal(machine.memory[VIDEO_MEMORY + 0x1000], 'p');
 }
 
+/* The adapter is told where its cursor is, and which page to show. */
+static void registers_of_the_adapter(void **state)
+{
+    (void)state;
+    simulated_bios_start(&machine);
+    call(0x0200, 0, 0, 0x0305);
+    assert_int_equal(machine.crtc[0x0e] << 8 | machine.crtc[0x0f], 3 * 80 + 5);
+    type("ab");
+    assert_int_equal(machine.crtc[0x0e] << 8 | machine.crtc[0x0f], 3 * 80 + 7);
+    call(0x0200, 0x0100, 0, 0x0101); /* of a page that is not shown */
+    assert_int_equal(machine.crtc[0x0e] << 8 | machine.crtc[0x0f], 3 * 80 + 7);
+    call(0x0501, 0, 0, 0);
+    assert_int_equal(machine.crtc[0x0c] << 8 | machine.crtc[0x0d], 0x800);
+    assert_int_equal(machine.crtc[0x0e] << 8 | machine.crtc[0x0f], 0x800 + 81);
+    call(0x0100, 0, 0x2607, 0);
+    assert_int_equal(machine.crtc[0x0a], 0x26);
+    assert_int_equal(machine.crtc[0x0b], 0x07);
+    call(0x0003, 0, 0, 0);
+    assert_int_equal(machine.crtc[0x0a], 0x06);
+    assert_int_equal(machine.crtc[0x0c] | machine.crtc[0x0d] | machine.crtc[0x0e] | machine.crtc[0x0f], 0);
+}
+
 static void adapter(void **state)
 {
     (void)state;
@@ -186,9 +208,15 @@ static void spoilt_data(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(teletype), cmocka_unit_test(the_last_row_scrolls), cmocka_unit_test(windows_scroll),
-        cmocka_unit_test(strings),  cmocka_unit_test(characters),           cmocka_unit_test(modes),
-        cmocka_unit_test(adapter),  cmocka_unit_test(spoilt_data),
+        cmocka_unit_test(teletype),
+        cmocka_unit_test(the_last_row_scrolls),
+        cmocka_unit_test(windows_scroll),
+        cmocka_unit_test(strings),
+        cmocka_unit_test(characters),
+        cmocka_unit_test(modes),
+        cmocka_unit_test(registers_of_the_adapter),
+        cmocka_unit_test(adapter),
+        cmocka_unit_test(spoilt_data),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,9 +96,13 @@ data_area:
     check_equal ax, 639, "INT 12h"
     int 0x11
     check_equal ax, [0x410], "INT 11h"
-    and ax, 0x0031
-    check_equal ax, 0x0020, "INT 11h: colour, no diskette"
+    mov bx, ax
+    and bx, 0x0031
+    check_equal bx, 0x0020, "INT 11h: colour, no diskette"
+    and ah, 0x0e
     check_equal word [0x400], 0x3f8, "data area: COM1"
+    check_equal word [0x406], 0x2e8, "data area: COM4"
+    check_equal ah, 0x08, "data area: four serial ports"
     check_equal byte [0x475], 1, "data area: disks"
     check_equal word [0x44a], 80, "data area: columns"
     check_equal byte [0x484], 24, "data area: rows"
@@ -150,6 +154,15 @@ video:
     mov ah, 3
     int 0x10
     check_equal dx, 0x1800, "INT 10h AH=13h: the cursor"
+    mov ax, 0xb800              ; what is on the screen
+    mov fs, ax
+    check_equal dword [fs:23 * 160], 0x07200761, "text memory: the string"
+    mov ah, 2
+    mov dx, 0x1702
+    int 0x10
+    mov ah, 8
+    int 0x10
+    check_equal ax, 0x0773, "INT 10h AH=08h"
     mov ax, 0x1130
     mov bh, 6
     push es
@@ -496,9 +509,9 @@ time:
     int 0x1a
     check_equal al, 1, "INT 1Ah AH=00h: a day has passed"
     check_equal cx, 0, "INT 1Ah AH=00h: after midnight"
-    mov ah, 2                   ; the clock, where there is one
+    mov ah, 2                   ; the clock
     int 0x1a
-    jc .no_clock
+    no_carry "INT 1Ah AH=02h"
     cmp ch, 0x24
     check_condition b, "INT 1Ah AH=02h: hours"
     cmp cl, 0x60
@@ -508,7 +521,34 @@ time:
     no_carry "INT 1Ah AH=04h"
     cmp dh, 0x13
     check_condition b, "INT 1Ah AH=04h: month"
-.no_clock:
+    mov ah, 3                   ; 23:59:58
+    mov cx, 0x2359
+    mov dx, 0x5800
+    int 0x1a
+    no_carry "INT 1Ah AH=03h"
+    mov ah, 2
+    int 0x1a
+    no_carry "INT 1Ah AH=02h, set"
+    check_equal cx, 0x2359, "INT 1Ah AH=03h: hours, minutes"
+    check_equal dh, 0x58, "INT 1Ah AH=03h: seconds"
+    mov ah, 5
+    mov cx, 0x2024
+    mov dx, 0x0229
+    int 0x1a
+    no_carry "INT 1Ah AH=05h"
+    mov ah, 4
+    int 0x1a
+    check_equal cx, 0x2024, "INT 1Ah AH=05h: century, year"
+    check_equal dx, 0x0229, "INT 1Ah AH=05h: month, day"
+    mov ah, 6
+    int 0x1a
+    no_carry "INT 1Ah AH=06h"
+    mov ah, 6
+    int 0x1a
+    carry "INT 1Ah AH=06h: an alarm is set already"
+    mov ah, 7
+    int 0x1a
+    no_carry "INT 1Ah AH=07h"
     mov word [0x1c * 4], tick
     mov word [0x1c * 4 + 2], 0
     mov eax, 0x11223344
