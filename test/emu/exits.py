@@ -129,5 +129,5 @@ def tests(context):
     yield emulator_test(context, "guest-beyond-its-memory", status=1, ran=False, GUEST="hello load=0x9fff0000", MEM=256,
                         expect=[r"^adept: guest hello: fail \(its 512 bytes do not fit into its RAM at load=0x9fff0000\)"])
     # Entered above its code it runs through zeroed memory (ADD [BX+SI], AL), wraps at 64 KiB, and comes to its code from below.
-    yield emulator_test(context, "guest-entry", GUEST="hello entry=0000:9000", CMDLINE="trace=EPT_VIOLATION",
+    yield emulator_test(context, "guest-entry", GUEST="hello boot=flat entry=0000:9000", CMDLINE="trace=EPT_VIOLATION",
                         expect=[r"^#1 .* cs:ip=0000:9000 gpa=0x9000 ", r"^adept: guest hello: pass"])
