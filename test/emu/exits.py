@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import threading
 
 from harness import Failure, check, emulator_test, launch
 
@@ -10,10 +11,13 @@ from harness import Failure, check, emulator_test, launch
 def assemble(context, name):
     """Assembles test/emu/guests/NAME.asm; gives the binary's path."""
     path = os.path.join(context.logs, f"guest-{name}.bin")
-    command = ["nasm", "-f", "bin", "-w+all", "-Werror", "-Iguests/", f"-I{context.build}/gen/", f"test/emu/guests/{name}.asm", "-o", path]
+    # Two tests may want the same guest at the same time: neither must see the other's half-written file.
+    made = f"{path}.{threading.get_ident()}"
+    command = ["nasm", "-f", "bin", "-w+all", "-Werror", "-Iguests/", f"-I{context.build}/gen/", f"test/emu/guests/{name}.asm", "-o", made]
     done = subprocess.run(command, cwd=context.root, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Failure(f"test/emu/guests/{name}.asm does not assemble: {done.stderr.strip().splitlines()[0]}")
+    os.replace(made, path)
     return path
 
 
