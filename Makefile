@@ -50,7 +50,7 @@ FUZZCC ?= clang
 
 # --- The hypervisor --------------------------------------------------------------------------------------------------
 C_SOURCES := $(sort $(wildcard boot/*.c arch/x86/*.c ept/*.c vmm/*.c vmm/devices/*.c drivers/*.c))
-ASM_SOURCES := $(sort $(wildcard boot/*.asm arch/x86/*.asm))
+ASM_SOURCES := $(sort $(wildcard boot/*.asm arch/x86/*.asm vmm/*.asm))
 OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(C_SOURCES)) $(basename $(ASM_SOURCES)))
 ifneq ($(words $(OBJECTS)),$(words $(sort $(OBJECTS))))
 $(error a .c and a .asm file share a name: $(foreach f,$(basename $(ASM_SOURCES)),$(filter $f,$(basename $(C_SOURCES)))))
@@ -66,7 +66,7 @@ CFLAGS := -std=c17 -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmo
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
 	-fno-strict-aliasing -fno-common $(WARNINGS) $(TARGET_FLAGS) $(EXTRA_CFLAGS)
 # Relocations are wanted here, and nasm before 2.16.02 does not know that it could warn about them.
-NASMFLAGS := -f elf64 -g -F dwarf -w+all -w-unknown-warning -w-reloc-abs-dword -w-reloc-abs-qword -w-reloc-rel-dword -Werror -I. -I$(BUILD)/gen/
+NASMFLAGS := -f elf64 -g -F dwarf -w+all -w-unknown-warning -w-reloc-abs-dword -w-reloc-abs-qword -w-reloc-rel-dword -Werror -I. -I$(BUILD)/gen/ -I$(BUILD)/bios/
 GUEST_NASMFLAGS := -f bin -w+all -Werror -I. -Iguests/ -I$(BUILD)/gen/
 LDFLAGS := -nostdlib -static -z max-page-size=0x1000 -z noexecstack --no-dynamic-linker --build-id=none
 
@@ -122,6 +122,14 @@ $(BUILD)/obj/%.o: %.asm $(BUILD)/flags | $(GENERATED)
 $(BUILD)/gen/linker.ld: linker.ld boot/layout_abi.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TARGET_FLAGS) -E -P -undef -x c -I. $< -o $@
+
+# The guests' BIOS is a part of the image.
+$(BUILD)/obj/vmm/bios_image.o: $(BUILD)/bios/bios.bin
+$(BUILD)/bios/bios.bin: guests/bios/bios.asm $(BUILD)/flags | $(GENERATED)
+	@mkdir -p $(@D)
+	$(call say,BIOS,$<)
+	$(Q)$(NASM) $(GUEST_NASMFLAGS) -Iguests/bios/ -M -MP -MT $@ -MF $(@:.bin=.d) $<
+	$(Q)$(NASM) $(GUEST_NASMFLAGS) -Iguests/bios/ -l $(@:.bin=.lst) $< -o $@
 
 # Two links: the second adds the symbol table that tools/symbols makes from the first one's symbols.
 $(BUILD)/gen/symbols-empty.asm: tools/symbols
@@ -193,7 +201,9 @@ PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/pag
 	vmm/cmdline.c vmm/conformance_case.c vmm/conformance_confine.c vmm/conformance_judge.c vmm/conformance_memory.c \
 	vmm/conformance_predict.c vmm/decode*.c vmm/emulate*.c vmm/entry_break.c vmm/entry_check.c vmm/exit_reason.c vmm/frame_pool.c \
 	vmm/guest_config.c vmm/guest_cpus.c vmm/guest_line.c vmm/guest_mtrr.c vmm/guest_time.c vmm/hypercall_name.c vmm/opcode.c \
-	vmm/operation.c vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c vmm/vpid_pool.c vmm/devices/*.c))
+	vmm/operation.c vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c vmm/vpid_pool.c vmm/devices/*.c \
+	vmm/guest_disk.c vmm/guest_memory_map.c vmm/guest_multiboot.c vmm/guest_multiboot_information.c \
+	$(filter-out vmm/bios_call.c vmm/bios_rom.c,$(wildcard vmm/bios*.c))))
 
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
 TSAN_FLAGS := -fsanitize=thread
@@ -287,4 +297,4 @@ help:
 	    'make help         this' \
 	    'V=1 shows the commands; CLANG=1 builds with clang; CROSS_COMPILE= sets the toolchain prefix; BUILD= the directory'
 
--include $(OBJECTS:.o=.d) $(GUESTS:.bin=.d) $(addsuffix .d,$(HOST_TESTS) $(STRESS_TESTS) $(FUZZERS)) $(OBSERVED_OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(GUESTS:.bin=.d) $(BUILD)/bios/bios.d $(addsuffix .d,$(HOST_TESTS) $(STRESS_TESTS) $(FUZZERS)) $(OBSERVED_OBJECTS:.o=.d)

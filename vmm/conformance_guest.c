@@ -26,7 +26,7 @@ static bool create_vm(struct conformance_guest *guest)
     guest_config_init(&config, 0);
     memcpy(config.name, "conformance", sizeof("conformance"));
     config.memory_bytes = CONFORMANCE_RAM_SIZE;
-    return vm_create(&guest->vm, GUEST_ID, &config, 0, 0);
+    return vm_create(&guest->vm, GUEST_ID, &config, VM_NO_MODULE);
 }
 
 /* 64-bit mode, with paging structures that stand in memory already. */

@@ -5,6 +5,7 @@
 #include "ept/plant.h"
 #include "ept/protect.h"
 #include "ept/walk.h"
+#include "vmm/bios_call.h"
 #include "vmm/dirty_call.h"
 #include "vmm/exit.h"
 #include "vmm/guest_memory.h"
@@ -260,6 +261,10 @@ static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
     case HYPERCALL_DIRTY_STOP:
     case HYPERCALL_HARVEST_ACCESSED:
         return log_call(vcpu, number, call);
+    case HYPERCALL_BIOS_RESET:
+        vcpu->result.code = RESULT_ENDED;
+        vm_end(vcpu->vm, VM_FAILED, "reset by the reset vector");
+        return HYPERCALL_OK;
     default:
         vcpu->result.code = RESULT_UNKNOWN_CALL;
         return HYPERCALL_UNKNOWN;
@@ -271,8 +276,11 @@ enum exit_action exit_vmcall(struct vcpu *vcpu)
     uint64_t *gpr = vcpu->registers.gpr;
     struct call call = {
         .ebx = (uint32_t)gpr[GPR_RBX], .ecx = (uint32_t)gpr[GPR_RCX], .edx = (uint32_t)gpr[GPR_RDX]};
-    uint32_t status = perform(vcpu, (uint32_t)gpr[GPR_RAX], &call);
+    uint32_t number = (uint32_t)gpr[GPR_RAX], status;
 
+    if (number >= HYPERCALL_BIOS && number <= HYPERCALL_BIOS_LAST)
+        return bios_call(vcpu, number - HYPERCALL_BIOS);
+    status = perform(vcpu, number, &call);
     if (status != HYPERCALL_OK && status != HYPERCALL_UNKNOWN)
         vcpu->result.code = RESULT_REFUSED_CALL;
     gpr[GPR_RAX] = status;

@@ -3,6 +3,7 @@
 #include "vmm/exit_trace.h"
 #include "arch/x86/control_registers.h"
 #include "vmm/cpu.h"
+#include "vmm/hypercall_abi.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
@@ -116,6 +117,8 @@ void exit_trace_end(const struct vcpu *vcpu, struct trace_record *record, uint64
 
     if (exit->reason == EXIT_RDMSR && vcpu->result.code == RESULT_EMULATED)
         exit->value = edx_eax(gpr);
+    if (exit->reason == EXIT_VMCALL && exit->word >= HYPERCALL_BIOS && exit->word <= HYPERCALL_BIOS_LAST)
+        exit->value = vcpu->bios_function;
     if (exit->reason == EXIT_IO && (exit->qualification & IO_QUALIFICATION_IN))
         exit->value = low_bytes(gpr[GPR_RAX], (unsigned)(exit->qualification & 7) + 1);
     if (exit->reason == EXIT_EPT_MISCONFIG) {

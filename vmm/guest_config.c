@@ -4,7 +4,8 @@
 
 #include "drivers/format.h"
 
-#define CPU_MAX 255
+#define CPU_MAX    255
+#define BOOT_WORDS "sector|flat|floppy|disk|multiboot" /* in the order of enum guest_boot */
 
 static bool is_name_character(char character)
 {
@@ -84,6 +85,7 @@ static void handle_load(void *target, struct option_span value, struct option_pr
     struct guest_config *config = target;
     uint64_t address;
 
+    config->place_given = true;
     if (option_size(value, &address))
         config->load = address;
     else
@@ -98,6 +100,7 @@ static void handle_entry(void *target, struct option_span value, struct option_p
     uint64_t segment = 0, offset = 0;
     bool good;
 
+    config->place_given = true;
     if (option_split(value, ':', &left, &right))
         good = option_hexadecimal(left, &segment) && option_hexadecimal(right, &offset);
     else
@@ -118,6 +121,15 @@ static void handle_memory_kind(void *target, struct option_span value, struct op
 
     if (option_choose(value, "memory", "private|identity", &index, problems))
         config->memory = index == 0 ? GUEST_MEMORY_PRIVATE : GUEST_MEMORY_IDENTITY;
+}
+
+static void handle_boot(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct guest_config *config = target;
+    unsigned index;
+
+    if (option_choose(value, "boot", BOOT_WORDS, &index, problems))
+        config->boot = (enum guest_boot)index;
 }
 
 static void handle_trace(void *target, struct option_span value, struct option_problems *problems)
@@ -230,6 +242,7 @@ static const struct option_handler handlers[] = {
     {"trace", handle_trace},     {"dump", handle_dump},       {"policy", handle_policy},
     {"timeout", handle_timeout}, {"memtype", handle_memtype}, {"tables", handle_tables},
     {"vcpus", handle_vcpus},
+    {"boot", handle_boot},
 };
 
 void guest_config_init(struct guest_config *config, unsigned index)
@@ -259,12 +272,53 @@ static struct option_span base_name(struct option_span path)
     return (struct option_span){path.text + start, end - start};
 }
 
+/* Appends to a text of `size` bytes with its NUL; what does not fit is cut. */
+static void append(char *text, size_t size, struct option_span span)
+{
+    size_t length = 0;
+
+    while (text[length] != '\0')
+        length++;
+    for (size_t i = 0; i < span.length && length + 1 < size; i++)
+        text[length++] = span.text[i];
+    text[length] = '\0';
+}
+
+/* A kernel's command line begins with its own name, as a boot loader on a PC gives it. */
+static void set_arguments(struct guest_config *config, struct option_span file, struct option_span rest)
+{
+    const struct option_span blank = {" ", 1};
+
+    config->arguments[0] = '\0';
+    append(config->arguments, sizeof(config->arguments),
+           file.length > 0 ? file : option_span_of(config->name));
+    while (rest.length > 0 && (rest.text[0] == ' ' || rest.text[0] == '\t'))
+        rest = (struct option_span){rest.text + 1, rest.length - 1};
+    if (rest.length > 0)
+        append(config->arguments, sizeof(config->arguments), blank);
+    append(config->arguments, sizeof(config->arguments), rest);
+}
+
+/* Words that are good by themselves and contradict each other. */
+static void check_together(struct guest_config *config)
+{
+    bool image = config->boot == GUEST_BOOT_FLOPPY || config->boot == GUEST_BOOT_DISK ||
+                 config->boot == GUEST_BOOT_MULTIBOOT;
+
+    if (image && config->place_given)
+        option_problem(&config->problems, "boot=%s: load= and entry= are for boot=sector and boot=flat",
+                       guest_boot_name(config->boot));
+}
+
 void guest_config_parse(struct guest_config *config, const char *string)
 {
-    struct option_span rest = option_span_of(string), word, name, value;
+    struct option_span rest = option_span_of(string), word, file = {NULL, 0}, name, value;
 
     for (bool first = true; option_next_word(&rest, &word); first = false) {
+        if (option_is(word, "--"))
+            break;
         if (first && !option_split(word, '=', &name, &value)) {
+            file = word;
             name = base_name(word);
             if (name.length > 0)
                 set_name(config, name);
@@ -272,4 +326,29 @@ void guest_config_parse(struct guest_config *config, const char *string)
         }
         option_dispatch(handlers, array_count(handlers), word, config, "guest option", &config->problems);
     }
+    set_arguments(config, file, rest);
+    check_together(config);
+}
+
+bool guest_config_owner(const char *string, char owner[GUEST_NAME_MAX])
+{
+    struct option_span rest = option_span_of(string), word, name, value;
+
+    while (option_next_word(&rest, &word)) {
+        if (option_is(word, "--"))
+            break;
+        if (!option_split(word, '=', &name, &value) || !option_is(name, "for") || value.length == 0)
+            continue;
+        owner[0] = '\0';
+        append(owner, GUEST_NAME_MAX, value);
+        return true;
+    }
+    return false;
+}
+
+const char *guest_boot_name(enum guest_boot boot)
+{
+    static const char *const names[] = {"sector", "flat", "floppy", "disk", "multiboot"};
+
+    return (unsigned)boot < array_count(names) ? names[boot] : "?";
 }

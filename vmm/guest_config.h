@@ -3,6 +3,9 @@
  * A guest as its module string describes it. Pure. For example
  *     /boot/hello.bin name=a mem=16M cpu=1 vcpus=2 load=0x7c00 entry=0000:7c00 memory=private trace=all,-IO
  * policy=rom:end timeout=5
+ * or, for a multiboot kernel, whose own arguments stand behind `--`, and a module for it,
+ *     /boot/kernel boot=multiboot mem=32M name=k -- root=hd0 verbose
+ *     /boot/initrd for=k
  */
 #ifndef VMM_GUEST_CONFIG_H
 #define VMM_GUEST_CONFIG_H
@@ -22,12 +25,23 @@
  * excluded. */
 enum guest_memory { GUEST_MEMORY_PRIVATE, GUEST_MEMORY_IDENTITY };
 
+/* How the module becomes a running program. README.md, "Run your own guest". */
+enum guest_boot {
+    GUEST_BOOT_SECTOR,    /* real mode at load=, with a BIOS; the file is the first disk, too */
+    GUEST_BOOT_FLAT,      /* the same without a BIOS: all else is zero */
+    GUEST_BOOT_FLOPPY,    /* image of a diskette: its first sector */
+    GUEST_BOOT_DISK,      /* image of a disk: its master boot record */
+    GUEST_BOOT_MULTIBOOT, /* kernel of the Multiboot Specification, version 1 */
+};
+
 /* What an access that the memory map does not allow does: go nowhere as on a real bus, or end the guest with
  * a report. */
 enum guest_policy { GUEST_POLICY_IGNORE, GUEST_POLICY_END };
 
 #define GUEST_VCPUS_MAX   64
 #define GUEST_MEMTYPE_MAX 8
+
+#define GUEST_ARGUMENTS_MAX 256 /* with the NUL */
 
 /* The guest-physical addresses of memtype=. */
 struct guest_memtype {
@@ -45,6 +59,10 @@ struct guest_config {
         vcpus; /* 1..GUEST_VCPUS_MAX, each on a CPU of its own; the caller checks that there are so many */
     uint64_t load; /* guest-physical address of the module; the caller checks that it fits */
     uint16_t entry_cs, entry_ip;
+    bool place_given; /* load= or entry= is there */
+    enum guest_boot boot;
+    char arguments[GUEST_ARGUMENTS_MAX]; /* a multiboot kernel's command line: file or name, what follows `--`
+                                          */
     enum guest_memory memory;
     struct trace_filter trace; /* valid if trace_given */
     bool trace_given;
@@ -82,5 +100,14 @@ void guest_config_memtype(struct guest_memtype *memtype, struct option_span valu
  * nothing else.
  */
 void guest_config_parse(struct guest_config *config, const char *string);
+
+/*
+ * Whether the module is no guest but belongs to one: its string has a word for=NAME. Then owner[] holds NAME
+ * (cut to GUEST_NAME_MAX - 1 characters), and the rest of the string is the guest's affair.
+ */
+bool guest_config_owner(const char *string, char owner[GUEST_NAME_MAX]);
+
+/* "sector", "flat", "floppy", "disk", "multiboot". */
+const char *guest_boot_name(enum guest_boot boot);
 
 #endif

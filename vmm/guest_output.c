@@ -43,4 +43,6 @@ void guest_output_flush(struct vcpu *vcpu)
             guest_output_line(vcpu, &vm->output_lines[i]);
     if (vm->hypercall_line.length > 0)
         guest_output_line(vcpu, &vm->hypercall_line);
+    if (vm->bios_line.length > 0)
+        guest_output_line(vcpu, &vm->bios_line);
 }

@@ -53,15 +53,13 @@ static void run_vcpu(struct guest *guest, unsigned index, struct vmm_cpu *cpu)
 /* The CPU of the first vCPU makes the VM and takes it away again. */
 static bool make_guest(struct guest *guest, const struct guest_config *config)
 {
-    const struct boot_module *module = &machine_boot_info()->modules[guest->module];
-
     if (guest->cpu_count < config->vcpus) {
         vm_end_by_guest(guest->vm, false,
                         "vcpus=%u: only %u CPUs are up with VMX (give it fewer, or the machine more)",
                         config->vcpus, vmx_cpus_on());
         return false;
     }
-    if (!vm_create(guest->vm, (uint16_t)(guest->module + 1), config, module->base, module->length))
+    if (!vm_create(guest->vm, (uint16_t)(guest->module + 1), config, guest->module))
         return false;
     for (unsigned i = 0; i < guest->vm->vcpu_count; i++)
         guest->vm->vcpus[i].deadline = deadline_of(config);

@@ -125,6 +125,31 @@ static void choose_cpus(struct guest *guest, struct guest_cpus *all)
                        guest->cpus[0]);
 }
 
+/* A module for a guest must follow it: what comes first may be somebody else's. */
+static bool belongs_to_guest(const char *string)
+{
+    char owner[GUEST_NAME_MAX];
+
+    if (!guest_config_owner(string, owner))
+        return false;
+    for (unsigned i = 0; i < guest_count; i++)
+        if (strcmp(guests[i].vm->config.name, owner) == 0 &&
+            guests[i].vm->config.boot == GUEST_BOOT_MULTIBOOT)
+            return true;
+    console_printf("adept: module: '%.64s': no guest '%s' with boot=multiboot is before it: not used\n",
+                   string, owner);
+    return true;
+}
+
+/* Bytes that a private guest takes beside the machine's own: RAM, and a copy of its drive. */
+static uint64_t private_bytes(const struct guest_config *config, const struct boot_module *module)
+{
+    uint64_t drive =
+        config->boot == GUEST_BOOT_FLAT || config->boot == GUEST_BOOT_MULTIBOOT ? 0 : module->length;
+
+    return align_up(config->memory_bytes, PAGE_SIZE_2M) + align_up(drive, PAGE_SIZE) + 2 * PAGE_SIZE_2M;
+}
+
 /* Configurations first, so that all are known before one runs. false: no memory for their structures. */
 static bool prepare(void)
 {
@@ -135,18 +160,20 @@ static bool prepare(void)
     guest_count = 0;
     list_cpus(&cpus);
     for (unsigned i = 0; i < info->module_count; i++) {
-        struct guest *guest = &guests[i];
+        struct guest *guest = &guests[guest_count];
 
+        if (belongs_to_guest(info->modules[i].string))
+            continue;
         guest->vm = allocate_vm();
         if (guest->vm == NULL)
             return false;
         guest->module = i;
-        configure(&guest->vm->config, i, info->modules[i].string);
+        configure(&guest->vm->config, guest_count, info->modules[i].string);
         choose_cpus(guest, &cpus);
         vcpus += guest->cpu_count;
         if (guest->vm->config.memory == GUEST_MEMORY_PRIVATE)
-            reserved_for_private += align_up(guest->vm->config.memory_bytes, PAGE_SIZE_2M) + 2 * PAGE_SIZE_2M;
-        guest_count = i + 1;
+            reserved_for_private += private_bytes(&guest->vm->config, &info->modules[i]);
+        guest_count++;
     }
     if (vcpus > vmx_cpus_on())
         console_printf("adept: guests=%u cpus=%u: some guests wait until another has ended\n", guest_count,
@@ -225,6 +252,8 @@ int guests_run(void)
         result = refuse("a guest is missing (add a `module2 FILE` line to the GRUB menu entry)");
     else if (!prepare())
         result = refuse("memory for the guests' structures is missing (give the machine more memory)");
+    else if (guest_count == 0)
+        result = refuse("a guest is missing: every module says for= (see above)");
     else {
         console_set_cpu_index(trace_console_writer);
         (void)apic_timer_khz(); /* measured now, not while a guest sleeps */

@@ -159,6 +159,18 @@
 #define HYPERCALL_START_VCPU 0x41440030
 #define HYPERCALL_VCPU_COUNT 0x41440031
 
+/*
+ * For the stubs of the guest's BIOS (guests/bios/), and of no use to others: EAX = HYPERCALL_BIOS + vector. At SS:SP stand the
+ * caller's EAX (4 bytes), IP, CS and FLAGS; EAX and FLAGS are written back there, all other results into the registers. The status in
+ * EAX is what the stub does next: 0 return; the others below. INT 19h: EBX = CS:IP to go to, DL = the drive. RESET: the reset vector.
+ */
+#define HYPERCALL_BIOS 0x41441000
+#define HYPERCALL_BIOS_LAST 0x414410ff
+#define HYPERCALL_BIOS_RESET 0x41441100
+#define BIOS_ANSWER_HALT 1  /* wait for an interrupt, then call again */
+#define BIOS_ANSWER_AGAIN 2 /* call again */
+#define BIOS_ANSWER_BREAK 3 /* INT 1Bh, then return */
+
 /* Ports. */
 #define PORT_COM1 0x3f8        /* a 16550A: its lines appear as "[name] text" */
 #define PORT_DEBUG_BOCHS 0xe9  /* a byte is a character; reads give 0xe9 */
@@ -171,7 +183,7 @@
 /* A private guest's memory map below its first MiB, and above. */
 #define GUEST_HOLE_BASE 0xa0000       /* a hole up to GUEST_TEXT_BASE: reads give all ones, writes go nowhere */
 #define GUEST_TEXT_BASE 0xb8000       /* the VGA's text memory, up to GUEST_ROM_BASE: a character and its attribute in turn */
-#define GUEST_ROM_BASE 0xc0000        /* ROM up to 1 MiB; "ADEPT ROM" stands at GUEST_ROM_SIGNATURE, all else is 0xff */
+#define GUEST_ROM_BASE 0xc0000        /* ROM up to 1 MiB; "ADEPT ROM" stands at GUEST_ROM_SIGNATURE, the BIOS behind it, all else is 0xff */
 #define GUEST_ROM_SIGNATURE 0xf0000
 
 /*

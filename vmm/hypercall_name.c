@@ -5,6 +5,8 @@
 
 const char *hypercall_name(uint32_t number)
 {
+    if (number >= HYPERCALL_BIOS && number <= HYPERCALL_BIOS_LAST)
+        return "BIOS";
     switch (number) {
     case HYPERCALL_VERSION:
         return "VERSION";
@@ -42,6 +44,8 @@ const char *hypercall_name(uint32_t number)
         return "START_VCPU";
     case HYPERCALL_VCPU_COUNT:
         return "VCPU_COUNT";
+    case HYPERCALL_BIOS_RESET:
+        return "BIOS_RESET";
     default:
         return "unknown";
     }

@@ -9,6 +9,7 @@
 #include "ept/misconfig.h"
 #include "ept/qualification.h"
 #include "vmm/exit_reason.h"
+#include "vmm/hypercall_abi.h"
 #include "vmm/hypercall_name.h"
 #include <stdarg.h>
 
@@ -139,7 +140,10 @@ static void add_details(struct line *line, const struct trace_exit *exit)
         add(line, " msr=%s(%#llx) value=%#llx", name != NULL ? name : "unknown", word, value);
         break;
     case EXIT_VMCALL:
-        add(line, " call=%s(%#llx) ebx=%#llx", hypercall_name((uint32_t)word), word, value);
+        if (word >= HYPERCALL_BIOS && word <= HYPERCALL_BIOS_LAST)
+            add(line, " call=BIOS int=0x%02llx ax=0x%04llx", word - HYPERCALL_BIOS, value);
+        else
+            add(line, " call=%s(%#llx) ebx=%#llx", hypercall_name((uint32_t)word), word, value);
         break;
     case EXIT_XSETBV:
         add(line, " xcr=%#llx value=%#llx", word, value);

@@ -96,7 +96,8 @@ struct vcpu {
     struct mmio_code mmio_code[MMIO_CODE_COUNT];
     struct last_fault last_fault;
     struct ept_misconfig_entry
-        misconfig; /* what the last misconfiguration exit was about; level 0: nothing was found */
+        misconfig;          /* what the last misconfiguration exit was about; level 0: nothing was found */
+    uint16_t bios_function; /* AX of the last BIOS call, for the trace */
     uint64_t nmi_count, external_interrupt_count;
     bool ran;
     bool entry_failed; /* the last VM entry did, and the report says why */

@@ -12,6 +12,7 @@
 #include "vmm/cpu.h"
 #include "vmm/exit_msr.h"
 #include "vmm/frame.h"
+#include "vmm/guest_load.h"
 #include "vmm/machine.h"
 #include "vmm/panic.h"
 #include "vmm/vm_devices.h"
@@ -215,8 +216,7 @@ static const char *create_parts(struct vm *vm)
     return NULL;
 }
 
-must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config,
-                          uint64_t module_physical, uint64_t module_length)
+must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config, unsigned module)
 {
     struct guest_config copy = *config;
     const char *missing;
@@ -230,9 +230,7 @@ must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config 
         return false;
     }
     vm_devices_create(vm);
-    if (!vm_memory_load(vm, copy.load, phys_to_virt(module_physical), module_length)) {
-        vm_end_by_guest(vm, false, "its %llu bytes do not fit into its RAM at load=%#llx",
-                        (unsigned long long)module_length, (unsigned long long)copy.load);
+    if (module != VM_NO_MODULE && !guest_load(vm, module)) {
         vm_destroy(vm);
         return false;
     }
@@ -244,6 +242,7 @@ void vm_destroy(struct vm *vm)
     vm_dirty_release(vm);
     destroy_vcpus(vm);
     frame_free_run(vm->msr_bitmap, 1, FRAME_HOST);
+    guest_unload(vm);
     destroy_ept(vm);
     vm_memory_destroy(vm);
 }

@@ -8,12 +8,14 @@
 #include "arch/x86/spinlock.h"
 #include "ept/map.h"
 #include "ept/region.h"
+#include "vmm/bios.h"
 #include "vmm/devices/pc.h"
 #include "vmm/devices/test_memory.h"
 #include "vmm/dirty_log.h"
 #include "vmm/guest_config.h"
 #include "vmm/guest_line.h"
 #include "vmm/guest_mtrr.h"
+#include "vmm/guest_state.h"
 #include "vmm/guest_time.h"
 #include "vmm/shootdown.h"
 #include "vmm/table_pool.h"
@@ -68,13 +70,19 @@ struct vm {
     bool has_console;      /* what is typed at the console goes to this guest */
     int console_character; /* one that its devices had no room for, -1: none */
     struct walk_check walk_check;
+    struct guest_start start; /* how it is entered first */
+
+    /* Its BIOS, if it has one, and the drive's sectors: frames of its own, not in its memory map. */
+    struct bios bios;
+    bool has_bios;
+    uint64_t disk_base, disk_frames;
 
     /* Devices: one vCPU at a time. */
     struct spinlock device_lock;
     struct pc pc;
     struct test_memory test_memory; /* in it with test=mmio-device */
     struct guest_time time;         /* what they take for the time; from its first entry on */
-    struct guest_line output_lines[PC_OUTPUTS], hypercall_line;
+    struct guest_line output_lines[PC_OUTPUTS], hypercall_line, bios_line;
 };
 
 /* Any CPU. */
@@ -93,13 +101,14 @@ void vm_end(struct vm *vm, enum vm_verdict verdict, const char *format, ...) pri
 /* The guest itself says that it has passed or failed. */
 void vm_end_by_guest(struct vm *vm, bool passed, const char *format, ...) printf_like(3, 4);
 
+#define VM_NO_MODULE (~0u)
+
 /*
- * Makes a VM from its configuration and module: memory, EPT, VMCS, devices. On failure everything is given
- * back, vm->end says what is missing, and false is returned. Any CPU; others may make or run VMs at the same
- * time.
+ * Makes a VM from its configuration and the boot loader's module number `module` (VM_NO_MODULE: nothing is
+ * loaded): memory, EPT, VMCS, devices, the program. On failure everything is given back, vm->end says what is
+ * missing, and false is returned. Any CPU; others may make or run VMs at the same time.
  */
-must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config,
-                          uint64_t module_physical, uint64_t module_length);
+must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config, unsigned module);
 
 /* Gives all memory of an ended VM back. Any CPU, none runs it. */
 void vm_destroy(struct vm *vm);

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import threading
 
 from harness import Failure, check, emulator_test, launch
 
@@ -10,10 +11,13 @@ from harness import Failure, check, emulator_test, launch
 def assemble(context, name):
     """Assembles test/emu/guests/NAME.asm; gives the binary's path."""
     path = os.path.join(context.logs, f"guest-{name}.bin")
-    command = ["nasm", "-f", "bin", "-w+all", "-Werror", "-Iguests/", f"-I{context.build}/gen/", f"test/emu/guests/{name}.asm", "-o", path]
+    # Two tests may want the same guest at the same time: neither must see the other's half-written file.
+    made = f"{path}.{threading.get_ident()}"
+    command = ["nasm", "-f", "bin", "-w+all", "-Werror", "-Iguests/", f"-I{context.build}/gen/", f"test/emu/guests/{name}.asm", "-o", made]
     done = subprocess.run(command, cwd=context.root, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Failure(f"test/emu/guests/{name}.asm does not assemble: {done.stderr.strip().splitlines()[0]}")
+    os.replace(made, path)
     return path
 
 
@@ -155,5 +159,5 @@ def tests(context):
     yield emulator_test(context, "guest-beyond-its-memory", status=1, ran=False, GUEST="hello load=0x9fff0000", MEM=256,
                         expect=[r"^adept: guest hello: fail \(its 512 bytes do not fit into its RAM at load=0x9fff0000\)"])
     # Entered above its code it runs through zeroed memory (ADD [BX+SI], AL), wraps at 64 KiB, and comes to its code from below.
-    yield emulator_test(context, "guest-entry", GUEST="hello entry=0000:9000", CMDLINE="trace=EPT_VIOLATION",
+    yield emulator_test(context, "guest-entry", GUEST="hello boot=flat entry=0000:9000", CMDLINE="trace=EPT_VIOLATION",
                         expect=[r"^#1 .* cs:ip=0000:9000 gpa=0x9000 ", r"^adept: guest hello: pass"])

@@ -47,7 +47,7 @@ def registers(context, model):
     def test():
         path = assemble(context, "registers")
         run = launch(context, name, MODEL=model, CMDLINE="trace=-EPT_VIOLATION", MEM=64,
-                     GUEST=f"{path} name=first mem=40M;{path} name=second mem=40M")     # room for one of them: the other gets its frames
+                     GUEST=f"{path} name=first boot=flat mem=40M;{path} name=second boot=flat mem=40M")     # room for one of them: the other gets its frames
         check(context, name, run, 0, [
             rf"^\[{guest}\] registers: initial state, and kept over exits$" for guest in ("first", "second")] + [
             r"^adept: guest first: pass", r"^adept: guest second: pass", r"^#\d+ .*vm=second .* WBINVD\(54\)"])

@@ -88,7 +88,7 @@ def users_of(context, header):
 def copy_of_build(context, name):
     """The build as it is, for another directory: dependency files and stamps name the new place, nothing is out of date."""
     path = fresh(context, name)
-    for part in ("obj", "gen", "guests", "flags", "objects", "adept", "adept.elf", "adept-nosym.elf", "adept.map", "adept.dis"):
+    for part in ("obj", "gen", "guests", "bios", "flags", "objects", "adept", "adept.elf", "adept-nosym.elf", "adept.map", "adept.dis"):
         source, target = os.path.join(context.build, part), os.path.join(path, part)
         if os.path.isdir(source):
             shutil.copytree(source, target)
@@ -128,6 +128,7 @@ def rebuilds_exactly_users(context):
                 raise Failure(f"{header}: rebuilt though no user: {sorted(rebuilt - expected)}, not rebuilt: {sorted(expected - rebuilt)}")
             assembled = set(re.findall(r"^nasm -f bin .* (guests/\S+\.asm) -o ", said, re.MULTILINE))
             wanted = {f"guests/{file}" for file in os.listdir(os.path.join(context.root, "guests")) if file.endswith(".asm")}
+            wanted.add("guests/bios/bios.asm")
             if assembled != (wanted if guests else set()):
                 raise Failure(f"{header}: guests assembled: {sorted(assembled)}")
         shutil.rmtree(path)

@@ -63,6 +63,12 @@ static void check_guest(const char *text)
     require(config.memtype.count <= GUEST_MEMTYPE_MAX);
     require(config.cpu >= -1 && config.cpu <= 255);
     require(config.memory == GUEST_MEMORY_PRIVATE || config.memory == GUEST_MEMORY_IDENTITY);
+    require((unsigned)config.boot <= GUEST_BOOT_MULTIBOOT);
+    require(memchr(config.arguments, '\0', GUEST_ARGUMENTS_MAX) != NULL);
+    char owner[GUEST_NAME_MAX];
+
+    if (guest_config_owner(text, owner))
+        require(memchr(owner, '\0', GUEST_NAME_MAX) != NULL && owner[0] != '\0');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

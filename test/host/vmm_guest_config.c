@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "vmm/guest_config.h"
@@ -216,6 +217,65 @@ static void absurd_values_keep_the_default(void **state)
     assert_int_equal(config.timeout_ms, 4294967000u);
 }
 
+static void boots(void **state)
+{
+    static const char *const names[] = {"sector", "flat", "floppy", "disk", "multiboot"};
+
+    (void)state;
+    parse_cleanly("a.bin");
+    assert_int_equal(config.boot, GUEST_BOOT_SECTOR);
+    for (unsigned i = 0; i < 5; i++) {
+        char string[32];
+
+        snprintf(string, sizeof(string), "boot=%s", names[i]);
+        parse_cleanly(string);
+        assert_int_equal(config.boot, i);
+        assert_string_equal(guest_boot_name(config.boot), names[i]);
+    }
+    problem("boot=cdrom", "boot: 'cdrom' is not sector|flat|floppy|disk|multiboot");
+    parse_cleanly("boot=flat load=0x10000 entry=1000:0");
+    problem("boot=disk load=0x10000", "boot=disk: load= and entry= are for boot=sector and boot=flat");
+    problem("entry=0:0 boot=multiboot", "boot=multiboot: load= and entry= are for boot=sector and boot=flat");
+}
+
+static void arguments_of(const char *string, const char *expected)
+{
+    parse_cleanly(string);
+    assert_string_equal(config.arguments, expected);
+}
+
+static void arguments(void **state)
+{
+    char string[400] = "k boot=multiboot -- ";
+
+    (void)state;
+    arguments_of("/boot/kernel boot=multiboot -- root=hd0  quiet", "/boot/kernel root=hd0  quiet");
+    arguments_of("/boot/kernel boot=multiboot", "/boot/kernel");
+    arguments_of("name=k boot=multiboot --   mem=7 colour=red", "k mem=7 colour=red");
+    arguments_of("boot=multiboot --", "guest3");
+    assert_int_equal(config.memory_bytes, 16 << 20);
+    memset(string + strlen(string), 'x', 350);
+    parse_cleanly(string);
+    assert_int_equal(strlen(config.arguments), GUEST_ARGUMENTS_MAX - 1);
+}
+
+static void owners(void **state)
+{
+    char owner[GUEST_NAME_MAX];
+
+    (void)state;
+    assert_true(guest_config_owner("/initrd for=linux a=b", owner));
+    assert_string_equal(owner, "linux");
+    assert_true(guest_config_owner("for=k", owner));
+    assert_true(guest_config_owner("x FOR=k mem=nonsense", owner));
+    assert_false(guest_config_owner("a.bin name=for", owner));
+    assert_false(guest_config_owner("for", owner));
+    assert_false(guest_config_owner("for=", owner));
+    assert_false(guest_config_owner("k boot=multiboot -- for=me", owner));
+    assert_true(guest_config_owner("for=0123456789012345678901234567890123456789", owner));
+    assert_int_equal(strlen(owner), GUEST_NAME_MAX - 1);
+}
+
 /* What the caller set between init and parse stays where the string says nothing. */
 static void defaults_of_the_caller(void **state)
 {
@@ -244,6 +304,9 @@ int main(void)
         cmocka_unit_test(policies),
         cmocka_unit_test(absurd_values_keep_the_default),
         cmocka_unit_test(defaults_of_the_caller),
+        cmocka_unit_test(boots),
+        cmocka_unit_test(arguments),
+        cmocka_unit_test(owners),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

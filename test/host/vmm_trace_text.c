@@ -127,6 +127,11 @@ static void instructions(void **state)
         &record,
         "#17 cpu=0 vm=tour t=123456 VMCALL(18) cs:ip=0000:7c3e call=QUERY_MAPPING(0x41440007) ebx=0x40000 -> "
         "emulated (214)");
+    record.exit.word = 0x41441013;
+    record.exit.value = 0x0501;
+    record.exit.result.code = RESULT_BIOS_MISSING;
+    expect(&record, "#17 cpu=0 vm=tour t=123456 VMCALL(18) cs:ip=0000:7c3e call=BIOS int=0x13 ax=0x0501 -> "
+                    "no such BIOS function (214)");
     record = record_of(EXIT_CR_ACCESS);
     record.exit.qualification = 0x4;
     record.exit.value = 0x20;

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* libFuzzer: any file as a multiboot kernel. What is accepted lies in the file and below 4 GiB, and places do
+ * not overlap it. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/guest_multiboot.h"
+
+static void require(int condition)
+{
+    if (!condition)
+        abort();
+}
+
+static const struct guest_memory_map map = {
+    .ranges = {{0, 0x9fc00, 1}, {0x9fc00, 0x400, 2}, {0xc0000, 0x40000, 2}, {0x100000, 0xf00000, 1}},
+    .count = 4};
+
+static void check_place(const struct multiboot_image *image, uint64_t place, uint64_t size)
+{
+    if (place == 0)
+        return;
+    require(place % 4096 == 0 && size <= guest_memory_map_room(&map, place));
+    for (unsigned i = 0; i < image->segment_count; i++) {
+        const struct multiboot_segment *segment = &image->segments[i];
+
+        require(segment->gpa >= place + size || segment->gpa + segment->memory_size <= place);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    /* A block of exactly its size: ASan sees a read too far. */
+    uint8_t *file = malloc(size > 0 ? size : 1);
+    struct multiboot_image image;
+
+    memcpy(file, data, size);
+    if (guest_multiboot_parse(file, size, &image) == NULL) {
+        require(image.segment_count > 0 && image.segment_count <= MULTIBOOT_SEGMENTS_MAX);
+        for (unsigned i = 0; i < image.segment_count; i++) {
+            const struct multiboot_segment *segment = &image.segments[i];
+
+            require(segment->size <= segment->memory_size && segment->memory_size > 0);
+            require(segment->offset <= size && segment->size <= size - segment->offset);
+            require(segment->gpa + segment->memory_size <= UINT64_C(0x100000000));
+        }
+        check_place(&image, guest_multiboot_low_place(&image, &map, 0x4000), 0x4000);
+        check_place(&image, guest_multiboot_high_place(&image, &map, size, 12345), 12345);
+    }
+    free(file);
+    return 0;
+}

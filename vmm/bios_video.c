@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* INT 10h: text modes, pages and the cursor, in the BIOS data area and in the adapter's registers. */
+#include "vmm/bios.h"
+#include "vmm/bios_video.h"
+
+#define MODE_KEEP_MEMORY 0x80u
+#define MODE_COLOUR_80   3u
+#define CRTC_PORT        0x3d4u
+#define CURSOR_SHAPE     0x0607u
+#define PAGE_COUNT       8u
+#define CRTC_SHAPE       0x0au /* start line, then end line */
+#define CRTC_START       0x0cu /* high byte, then low byte, in characters */
+#define CRTC_CURSOR      0x0eu
+#define ROWS_MAX         60u
+
+void bios_video_screen(struct bios *bios, struct video_screen *screen)
+{
+    screen->columns = bios_read16(bios, BDA_VIDEO_COLUMNS);
+    screen->rows = bios_read8(bios, BDA_VIDEO_ROWS) + 1u;
+    screen->page_size = bios_read16(bios, BDA_VIDEO_PAGE_SIZE);
+    /* The guest may have written anything there. */
+    if (screen->columns == 0 || screen->columns > VIDEO_COLUMNS_MAX)
+        screen->columns = 80;
+    if (screen->rows > ROWS_MAX)
+        screen->rows = 25;
+}
+
+uint32_t bios_video_cell(const struct video_screen *screen, unsigned page, unsigned column, unsigned row)
+{
+    return VIDEO_MEMORY +
+           ((page * screen->page_size + (row * screen->columns + column) * 2) & (VIDEO_SIZE - 2));
+}
+
+uint16_t bios_video_cursor(struct bios *bios, unsigned page)
+{
+    return bios_read16(bios, BDA_CURSOR_POSITIONS + page % PAGE_COUNT * 2);
+}
+
+/* A pair of CRT controller registers, high byte first. */
+static void set_crtc(struct bios *bios, uint8_t index, unsigned value)
+{
+    bios_out(bios, CRTC_PORT, index);
+    bios_out(bios, CRTC_PORT + 1, (uint8_t)(value >> 8));
+    bios_out(bios, CRTC_PORT, (uint8_t)(index + 1));
+    bios_out(bios, CRTC_PORT + 1, (uint8_t)value);
+}
+
+/* The adapter shows the cursor of the active page. */
+static void show_cursor(struct bios *bios)
+{
+    unsigned page = bios_read8(bios, BDA_VIDEO_PAGE), place = bios_video_cursor(bios, page);
+    struct video_screen screen;
+
+    bios_video_screen(bios, &screen);
+    set_crtc(bios, CRTC_CURSOR, page * screen.page_size / 2 + (place >> 8) * screen.columns + (place & 0xff));
+}
+
+void bios_video_set_cursor(struct bios *bios, unsigned page, unsigned column, unsigned row)
+{
+    bios_write16(bios, BDA_CURSOR_POSITIONS + page % PAGE_COUNT * 2, (uint16_t)((column & 0xff) | row << 8));
+    if (page == bios_read8(bios, BDA_VIDEO_PAGE))
+        show_cursor(bios);
+}
+
+static void set_shape(struct bios *bios, uint16_t shape)
+{
+    bios_write16(bios, BDA_CURSOR_SHAPE, shape);
+    set_crtc(bios, CRTC_SHAPE, shape);
+}
+
+static void select_page(struct bios *bios, uint8_t page)
+{
+    unsigned start = page * bios_read16(bios, BDA_VIDEO_PAGE_SIZE);
+
+    if (page >= PAGE_COUNT)
+        return;
+    bios_write8(bios, BDA_VIDEO_PAGE, page);
+    bios_write16(bios, BDA_VIDEO_PAGE_START, (uint16_t)start);
+    set_crtc(bios, CRTC_START, start / 2);
+    show_cursor(bios);
+}
+
+static bool set_mode(struct bios *bios, uint8_t mode)
+{
+    const struct video_window all = {0, 0, 255, 255};
+    unsigned number = mode & ~MODE_KEEP_MEMORY, columns = number < 2 ? 40 : 80;
+
+    if (number > MODE_COLOUR_80)
+        return false;
+    bios_write8(bios, BDA_VIDEO_MODE, (uint8_t)number);
+    bios_write16(bios, BDA_VIDEO_COLUMNS, (uint16_t)columns);
+    bios_write16(bios, BDA_VIDEO_PAGE_SIZE, columns == 80 ? 0x1000 : 0x800);
+    select_page(bios, 0);
+    for (unsigned page = 0; page < PAGE_COUNT; page++)
+        bios_video_set_cursor(bios, page, 0, 0);
+    set_shape(bios, CURSOR_SHAPE);
+    bios_write16(bios, BDA_CRTC_PORT, CRTC_PORT);
+    bios_write8(bios, BDA_CRT_MODE_CONTROL, columns == 80 ? 0x29 : 0x28);
+    bios_write8(bios, BDA_VIDEO_ROWS, 24);
+    bios_write16(bios, BDA_CHARACTER_HEIGHT, 16);
+    bios_write8(bios, BDA_VIDEO_CONTROL, (uint8_t)(0x60 | (mode & MODE_KEEP_MEMORY)));
+    bios_write8(bios, BDA_VIDEO_SWITCHES, 0xf9);
+    bios_write8(bios, BDA_VGA_FLAGS, 0x51);
+    bios_write8(bios, BDA_VIDEO_DISPLAY, 8); /* VGA with a colour display */
+    if (!(mode & MODE_KEEP_MEMORY))
+        bios_video_scroll(bios, &all, 0, false, 7);
+    return true;
+}
+
+void bios_video_start(struct bios *bios)
+{
+    (void)set_mode(bios, MODE_COLOUR_80);
+}
+
+static void get_cursor(struct bios *bios, struct bios_registers *r)
+{
+    bios_set16(&r->edx, bios_video_cursor(bios, bios_high(r->ebx)));
+    bios_set16(&r->ecx, bios_read16(bios, BDA_CURSOR_SHAPE));
+    bios_set16(&r->eax, 0);
+}
+
+static void get_mode(struct bios *bios, struct bios_registers *r)
+{
+    bios_set8(&r->eax, (uint8_t)(bios_read8(bios, BDA_VIDEO_MODE) |
+                                 (bios_read8(bios, BDA_VIDEO_CONTROL) & MODE_KEEP_MEMORY)));
+    bios_set_high(&r->eax, (uint8_t)bios_read16(bios, BDA_VIDEO_COLUMNS));
+    bios_set_high(&r->ebx, bios_read8(bios, BDA_VIDEO_PAGE));
+}
+
+enum bios_outcome bios_video(struct bios *bios, struct bios_registers *r)
+{
+    switch (bios_high(r->eax)) {
+    case 0x00:
+        if (!set_mode(bios, (uint8_t)r->eax))
+            break;
+        bios_set8(&r->eax, 0x30); /* as a VGA BIOS leaves it for a text mode */
+        return BIOS_RETURN;
+    case 0x01:
+        set_shape(bios, (uint16_t)r->ecx);
+        return BIOS_RETURN;
+    case 0x02:
+        bios_video_set_cursor(bios, bios_high(r->ebx), r->edx & 0xff, bios_high(r->edx));
+        return BIOS_RETURN;
+    case 0x03:
+        get_cursor(bios, r);
+        return BIOS_RETURN;
+    case 0x05:
+        select_page(bios, (uint8_t)r->eax);
+        return BIOS_RETURN;
+    case 0x0f:
+        get_mode(bios, r);
+        return BIOS_RETURN;
+    default:
+        if (bios_video_text(bios, r) || bios_video_adapter(bios, r))
+            return BIOS_RETURN;
+    }
+    /* Video functions have no error of their own: registers stay, which is how programs tell. */
+    (void)bios_missing(bios, r, 0x10, bios_high(r->eax));
+    bios_flag(r, FLAGS_CF, false);
+    return BIOS_RETURN;
+}
