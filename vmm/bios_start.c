@@ -33,6 +33,10 @@
 
 static void start_interrupts(struct bios *bios)
 {
+    /* The timer first: its output rises with the mode, and the 8259s' initialization forgets that edge. */
+    bios_out(bios, PIT_CONTROL, PIT_MODE_3); /* 65536 periods: 18.2 times a second */
+    bios_out(bios, PIT_CHANNEL_0, 0);
+    bios_out(bios, PIT_CHANNEL_0, 0);
     bios_out(bios, PIC1, PIC_INIT);
     bios_out(bios, PIC1 + 1, PIC1_VECTORS);
     bios_out(bios, PIC1 + 1, PIC1_CASCADE);
@@ -43,9 +47,6 @@ static void start_interrupts(struct bios *bios)
     bios_out(bios, PIC2 + 1, PIC_8086);
     bios_out(bios, PIC1 + 1, PIC1_MASK);
     bios_out(bios, PIC2 + 1, PIC2_MASK);
-    bios_out(bios, PIT_CONTROL, PIT_MODE_3); /* 65536 periods: 18.2 times a second */
-    bios_out(bios, PIT_CHANNEL_0, 0);
-    bios_out(bios, PIT_CHANNEL_0, 0);
 }
 
 /* A port with a UART keeps what its scratch register is given; it must be as it was afterwards. */

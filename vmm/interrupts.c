@@ -65,7 +65,7 @@ void interrupts_deliver(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
     struct pc *pc = &vm->pc;
-    bool free = (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID) == 0;
+    bool free;
     uint64_t blocking;
     uint32_t windows = 0;
 
@@ -73,6 +73,11 @@ void interrupts_deliver(struct vcpu *vcpu)
         return;
     __atomic_store_n(&vcpu->interrupts.look, false, __ATOMIC_RELAXED);
     vm_lock_devices(vm);
+    if (!pc_nmi_pending(pc) && !pc_interrupt_pending(pc) && vcpu->interrupts.windows == 0) {
+        vm_unlock_devices(vm);
+        return;
+    }
+    free = (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID) == 0;
     blocking = blocking_now(vcpu);
     if (pc_nmi_pending(pc) && virtual_nmis()) {
         if (free && takes_nmi(blocking)) {

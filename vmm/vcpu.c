@@ -111,7 +111,11 @@ static void between_exits(struct vcpu *vcpu)
     vcpu->interrupts.advanced = false;
     if (trace_pending(&vcpu->cpu->trace))
         (void)trace_drain_some();
-    interrupts_set_timer(vcpu, now);
+    /* The usual case: nothing to be done before the timer's longest period ends, and that is what it is set
+     * to. */
+    if (unlikely(vcpu->interrupts.wake - now < vcpu->interrupts.timer_reach ||
+                 vcpu->interrupts.timer_value != vcpu->interrupts.timer_period))
+        interrupts_set_timer(vcpu, now);
 }
 
 /* All but the first: until the guest starts it. false: the VM has ended before. */

@@ -52,6 +52,7 @@ struct vcpu_interrupts {
     bool advanced;         /* this exit's instruction was done in the guest's stead */
     uint32_t windows;      /* of the primary controls: interrupt-window and NMI-window exiting, as written */
     uint64_t wake;         /* TSC at which interrupts_wake() has something to do */
+    uint64_t timer_reach;  /* TSC ticks of timer_period */
     uint32_t timer_value;  /* of the VMX-preemption timer, as written */
     uint32_t timer_period; /* the longest that it is set to */
     uint8_t timer_rate;    /* it counts once every 2^rate TSC ticks */

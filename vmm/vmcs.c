@@ -66,6 +66,7 @@ static void set_preemption_timer(struct vcpu *vcpu)
 
     state->timer_rate = (uint8_t)VMX_MISC_TIMER_RATE(vmm_cpu()->capabilities.misc);
     state->timer_period = state->timer_value = preemption_timer_value();
+    state->timer_reach = (uint64_t)state->timer_period << state->timer_rate;
     vmcs_write(VMCS_PREEMPTION_TIMER_VALUE, state->timer_value);
 }
 

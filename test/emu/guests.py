@@ -30,6 +30,10 @@ def guest_test(context, name, guest, expect=(), **variables):
 MOVING = (
     (re.compile(r"^adept: version \S+.*$", re.MULTILINE), "adept: version *"),
     (re.compile(r"\bt=\d+"), "t=*"),
+    (re.compile(r"^#\d+", re.MULTILINE), "#*"),
+    (re.compile(r" x\d+$", re.MULTILINE), ""),
+    (re.compile(r"(port=0x3f8 out size=1 value)=0x[0-9a-f]+"), r"\1=*"),
+    (re.compile(r"reason=(PREEMPTION_TIMER\(52\)|all) count=\d+"), r"reason=\1 count=*"),
     (re.compile(r"\(\d+\)( x\d+)?$", re.MULTILINE), r"(*)\1"),
     (re.compile(r"\b(ticks|mean)=\d+"), r"\1=*"),
     (re.compile(r"\b(entry|raw|hpa)=0x[0-9a-f]+([0-9a-f]{3})\b"), r"\1=*\2"),
@@ -37,15 +41,21 @@ MOVING = (
 
 
 def normalized(text):
+    """Without what moves with every change of the hypervisor's speed: ticks, and where the preemption timer's exits fall, which
+    count in the sequence and end a fold."""
     text = text.replace("\r", "")
     for pattern, replacement in MOVING:
         text = pattern.sub(replacement, text)
-    return text
+    lines = []
+    for line in text.split("\n"):
+        if not (lines and line.startswith("#") and line == lines[-1]):
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def of_guest(text, guest):
     """The lines that speak of the guest: its trace, its own output, its exits and its end."""
-    keep = re.compile(rf"^(#\d+ .*\bvm={guest}\b|\[{guest}\]|adept: exits vm={guest}\b|adept: guest {guest}:)")
+    keep = re.compile(rf"^(#[\d*]+ .*\bvm={guest}\b|\[{guest}\]|adept: exits vm={guest}\b|adept: guest {guest}:)")
     return "".join(line + "\n" for line in text.split("\n") if keep.match(line))
 
 
@@ -63,7 +73,7 @@ def expected_trace(context, name, guest, kernel):
             raise Failure(f"two runs differ: diff {context.log(name)} {context.log(name + '-again')}")
         path = os.path.join(context.root, "test", "emu", "expected", guest)
         got = of_guest(normalized(runs[0].console), guest)
-        if not re.search(r"^#\d+ ", got, re.MULTILINE):
+        if not re.search(r"^#\* ", got, re.MULTILINE):
             raise Failure("no exit was traced")
         if context.update and kernel == context.kernel:
             with open(path, "w", encoding="utf-8") as expected:

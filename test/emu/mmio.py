@@ -6,7 +6,7 @@ from exits import assemble, made_guest
 from harness import Failure, check, launch
 
 MODELS = ("corei7_icelake_u", "corei5_arrandale_m520")
-READ_TICKS_MAX = 1100  # of one MOV from the device, there and back
+READ_TICKS_MAX = 1400  # of one MOV from the device, there and back
 
 
 def instructions(context, model):
@@ -31,7 +31,7 @@ def tests(context):
     # Without the test's word there is no such device, so the guest finds that RAM and the hole differ.
     yield made_guest(context, "mmio-absent", "mmio", status=1, CMDLINE="trace=none", expect=[r"^\[mmio\] FAILED: the device and RAM differ$"])
     yield made_guest(context, "mmio-undecoded", "mmio_undecoded", status=1, CMDLINE="test=mmio-device", forbid=[r"never printed"], expect=[
-        r"^#\d+ .* EPT_VIOLATION\(48\) .*gpa=0xa0000 .* -> device ",
+        r"^#\d+ .* EPT_VIOLATION\(48\) .*gpa=0xa0000 .* -> test ",
         r"^adept: guest mmio_undecoded: fail \(cannot decode bits=16 bytes=26 d9 06 10 00( [0-9a-f]{2}){10} at a device gpa=0xa0010\)$"])
     yield made_guest(context, "mmio-event", "mmio_event", status=1, CMDLINE="test=mmio-device", forbid=[r"never printed"], expect=[
         r"^adept: guest mmio_event: fail \(a device at gpa=0xa00f[ce] is in the way of an event's delivery: vector=96\)$"])

@@ -23,17 +23,31 @@ static uint8_t timer_of(const struct bus *bus, const void *device)
     return 0;
 }
 
+/* Fixes the earliest of all moments. */
+static void set_earliest(struct bus *bus)
+{
+    uint64_t earliest = DEVICE_NEVER;
+
+    for (unsigned i = 0; i < bus->timer_count; i++)
+        if (bus->moments[i] < earliest)
+            earliest = bus->moments[i];
+    bus->earliest = earliest;
+}
+
 /* The device behind a range was accessed: it may want to be called at another moment now. */
 static inline void accessed(struct bus *bus, unsigned timer)
 {
-    uint64_t moment;
+    uint64_t moment, old;
 
     if (timer == 0)
         return;
     moment = bus->timers[timer - 1].next(bus->timers[timer - 1].device);
+    old = bus->moments[timer - 1];
     bus->moments[timer - 1] = moment;
     if (moment < bus->earliest)
         bus->earliest = moment;
+    else if (old == bus->earliest && moment != old)
+        set_earliest(bus);
 }
 
 void bus_device_accessed(struct bus *bus, const void *device)
@@ -96,6 +110,7 @@ bool bus_add_timer(struct bus *bus, const struct device_timer *timer)
 {
     if (bus->timer_count == BUS_TIMERS)
         return false;
+    bus->moments[bus->timer_count] = DEVICE_NEVER;
     bus->timers[bus->timer_count++] = *timer;
     for (unsigned i = 0; i < bus->port_count; i++)
         if (bus->ports[i].device == timer->device)
@@ -250,17 +265,6 @@ void bus_memory_write(struct bus *bus, uint64_t gpa, unsigned size, uint64_t val
         if (*name == NULL)
             *name = who;
     }
-}
-
-/* Fixes the earliest of all moments. */
-static void set_earliest(struct bus *bus)
-{
-    uint64_t earliest = DEVICE_NEVER;
-
-    for (unsigned i = 0; i < bus->timer_count; i++)
-        if (bus->moments[i] < earliest)
-            earliest = bus->moments[i];
-    bus->earliest = earliest;
 }
 
 void bus_run(struct bus *bus, uint64_t now)

@@ -29,7 +29,7 @@ struct bus {
     /* The timer of the device behind a range, counted from 1; 0: it has none. */
     uint8_t timer_of_ports[BUS_PORT_RANGES], timer_of_memory[BUS_MEMORY_RANGES];
     uint64_t moments[BUS_TIMERS]; /* what each device's `next` said last */
-    uint64_t earliest;            /* no device wants bus_run() before this; an access may bring it forward */
+    uint64_t earliest;            /* no device wants bus_run() before this */
     uint8_t page_count, port_count, memory_count, timer_count;
 };
 
@@ -66,8 +66,7 @@ void bus_memory_write(struct bus *bus, uint64_t gpa, unsigned size, uint64_t val
 /* Whether a device's memory is at this address. */
 bool bus_has_memory(const struct bus *bus, uint64_t gpa);
 
-/* The moment at which bus_run() is to be called, DEVICE_NEVER for none; perhaps earlier than a device wants
- * it. Any access may bring it forward. */
+/* The earliest moment at which a device wants bus_run(), DEVICE_NEVER for none. Any access may change it. */
 static inline uint64_t bus_next(const struct bus *bus)
 {
     return bus->earliest;

@@ -24,7 +24,7 @@ PAGE_2 equ LARGE + 0x1ff000
     check_equal ecx, %3, %4, ": rights"
 %endmacro
 
-; Every page of LARGE is read, and written unless it is %1 or %2; the only exit is that of the second EXIT_COUNT.
+; Every page of LARGE is read, and written unless it is %1 or %2: no exit but that of the second EXIT_COUNT, and one perhaps of the timer.
 %macro touch_all_but 2
     hypercall HYPERCALL_EXIT_COUNT
     mov ebp, ebx
@@ -43,7 +43,8 @@ PAGE_2 equ LARGE + 0x1ff000
     jb %%next
     hypercall HYPERCALL_EXIT_COUNT
     sub ebx, ebp
-    check_equal ebx, 1, "exits while all pages are touched"
+    cmp ebx, 2
+    check_condition be, "exits while all pages are touched"
 %endmacro
 
     guest_start

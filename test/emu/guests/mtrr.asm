@@ -88,6 +88,11 @@ LARGE equ 0x800000              ; 2 MiB pages from here on
     must_read MTRR_DEF_TYPE, AS_LEFT, "IA32_MTRR_DEF_TYPE"
     print "mtrr: reserved bits and types refused", 10
 
+    mov ebx, 0x400000                   ; no execution there: then all processors have large pages
+    mov ecx, 0xc00000
+    mov edx, 3
+    hypercall HYPERCALL_SET_RIGHTS
+    check_equal eax, HYPERCALL_OK, "set rights"
     must_be LARGE, 2, WB
     must_be LARGE + 0x1ff000, 2, WB
     must_be LARGE + 0x200000, 2, WB
