@@ -117,6 +117,26 @@ static void handle_conformance(void *target, struct option_span value, struct op
     }
 }
 
+/* NAME, NAME,DEVICE or ,DEVICE. */
+static void handle_input(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct cmdline_options *options = target;
+    struct option_span name = value, device;
+    unsigned index = CMDLINE_INPUT_BOTH;
+
+    if (option_split(value, ',', &name, &device) &&
+        !option_choose(device, "input", "both|com1|keyboard", &index, problems))
+        return;
+    if ((name.length == 0 && name.length == value.length) || name.length >= sizeof(options->input)) {
+        option_problem(problems, "input: '%.*s' is no guest's name", option_span_arguments(name));
+        return;
+    }
+    for (size_t i = 0; i < name.length; i++)
+        options->input[i] = name.text[i];
+    options->input[name.length] = '\0';
+    options->input_device = (enum cmdline_input)index;
+}
+
 static void handle_walk(void *target, struct option_span value, struct option_problems *problems)
 {
     struct cmdline_options *options = target;
@@ -191,6 +211,7 @@ static const struct option_handler handlers[] = {
     {"console", handle_console}, {"cpus", handle_cpus},     {"timeout", handle_timeout},
     {"policy", handle_policy},   {"guests", handle_guests}, {"test", handle_test},
     {"memtype", handle_memtype}, {"walk", handle_walk},     {"conformance", handle_conformance},
+    {"input", handle_input},
 };
 
 static bool is_file_name(struct option_span word)

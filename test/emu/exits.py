@@ -99,6 +99,8 @@ def tests(context):
                                  r"^adept: exits vm=reinject reason=RDMSR\(31\) count=3 ",
                                  r"^adept: exits vm=reinject reason=EXCEPTION_NMI\(0\) count=3 "])
         yield made_guest(context, f"events-{model}", "events", MODEL=model, CMDLINE="trace=stats", options="timeout=20")
+        for guest in ("apics", "apics_64", "device_interrupts", "interrupt_faults", "rates"):
+            yield made_guest(context, f"{guest.replace('_', '-')}-{model}", guest, MODEL=model, CMDLINE="trace=stats", options="boot=flat timeout=60")
         yield made_guest(context, f"mtrr-{model}", "mtrr", MODEL=model, CMDLINE="trace=stats")
         yield made_guest(context, f"v86-{model}", "v86", MODEL=model, expect=[r"^\[v86\] \(\)$"], CMDLINE="trace=stats")
         yield made_guest(context, f"steps-{model}", "steps", MODEL=model, options="timeout=5", CMDLINE="trace=stats")
@@ -156,7 +158,7 @@ def tests(context):
         r"^adept: ept: vm=identity gpa=0x[0-9a-f]+-0x[0-9a-f]+ hpa=0x[0-9a-f]+ pages=\d+x2M rights=RWX type=WB "])
 
     # Strings that make no sense.
-    yield emulator_test(context, "guest-too-large", status=1, ran=False, GUEST="hello mem=4G", MEM=256,
+    yield emulator_test(context, "guest-too-large", status=1, ran=False, GUEST="hello mem=3G", MEM=256,
                         expect=[r"^adept: guest hello: fail \(memory is missing", r"^adept: end: "])
     yield emulator_test(context, "guest-beyond-its-memory", status=1, ran=False, GUEST="hello load=0x9fff0000", MEM=256,
                         expect=[r"^adept: guest hello: fail \(its 512 bytes do not fit into its RAM at load=0x9fff0000\)"])
