@@ -269,8 +269,7 @@ def tests(context):
     yield ends(context, "bios-exception", bytes([0x0f, 0x0b]),
                r"BIOS: exception without a handler: INT 06h \(#UD\) at 0000:7c00")
     yield ends(context, "bios-nothing-to-boot", bytes([0xcd, 0x18]), r"BIOS: nothing to boot: INT 18h .* at 0000:7c02")
-    # Nobody types: it sleeps until its time is up. Test input-bios types.
-    yield ends(context, "bios-key-wait", bytes([0xb4, 0x00, 0xcd, 0x16]), "timeout")
+    yield ends(context, "bios-key-wait", bytes([0xb4, 0x00, 0xcd, 0x16]), "timeout")  # it sleeps, and nobody types
     yield ends(context, "bios-reset", bytes([0xea, 0xf0, 0xff, 0x00, 0xf0]), "reset by the reset vector")
     for kind in ("elf32", "elf64", "address-fields"):
         yield multiboot(context, kind)
