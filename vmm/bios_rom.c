@@ -7,6 +7,7 @@
 #include "vmm/guest_memory.h"
 #include "vmm/hypercall_abi.h"
 #include "vmm/vm.h"
+#include "vmm/vm_memory.h"
 
 #define BIOS_SEGMENT 0xf000u
 
@@ -95,7 +96,7 @@ void bios_rom_install(struct vm *vm)
     struct bios *bios = &vm->bios;
 
     bios->code_segment = BIOS_SEGMENT;
-    guest_memory_map_make(&bios->map, &vm->regions, EBDA_SEGMENT << 4);
+    vm_memory_tell(vm, &bios->map);
     fill_rom(vm);
     bios->access = (struct bios_access){.read = read_memory,
                                         .write = write_memory,

@@ -117,6 +117,19 @@ static void handle_conformance(void *target, struct option_span value, struct op
     }
 }
 
+static void handle_input(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct cmdline_options *options = target;
+
+    if (value.length == 0 || value.length >= sizeof(options->input)) {
+        option_problem(problems, "input: '%.*s' is no guest's name", option_span_arguments(value));
+        return;
+    }
+    for (size_t i = 0; i < value.length; i++)
+        options->input[i] = value.text[i];
+    options->input[value.length] = '\0';
+}
+
 static void handle_walk(void *target, struct option_span value, struct option_problems *problems)
 {
     struct cmdline_options *options = target;
@@ -191,6 +204,7 @@ static const struct option_handler handlers[] = {
     {"console", handle_console}, {"cpus", handle_cpus},     {"timeout", handle_timeout},
     {"policy", handle_policy},   {"guests", handle_guests}, {"test", handle_test},
     {"memtype", handle_memtype}, {"walk", handle_walk},     {"conformance", handle_conformance},
+    {"input", handle_input},
 };
 
 static bool is_file_name(struct option_span word)

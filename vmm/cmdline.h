@@ -48,6 +48,7 @@ struct cmdline_options {
     bool policy_given;  /* then policy is the default of every guest, for hole, rom and nx alike */
     enum guest_policy policy;
     enum cmdline_guests guests;
+    char input[GUEST_NAME_MAX]; /* the guest that gets what is typed at the console; empty: the first */
     uint64_t conformance_cases; /* 0: guests run; else the conformance tester, instead of them */
     uint64_t conformance_seed;
     bool walk_given;

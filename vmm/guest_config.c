@@ -47,6 +47,9 @@ static void handle_memory_size(void *target, struct option_span value, struct op
         option_problem(problems, "mem: '%.*s' is no size (like 16M)", option_span_arguments(value));
     } else if (bytes < GUEST_MEMORY_MIN) {
         option_problem(problems, "mem: '%.*s' is less than 1M", option_span_arguments(value));
+    } else if (bytes > GUEST_MEMORY_MAX) {
+        option_problem(problems, "mem: '%.*s' is more than 3G: device registers are above that",
+                       option_span_arguments(value));
     } else if (bytes % 4096 != 0) {
         option_problem(problems, "mem: '%.*s' is no multiple of 4K", option_span_arguments(value));
     } else {
@@ -241,8 +244,7 @@ static const struct option_handler handlers[] = {
     {"load", handle_load},       {"entry", handle_entry},     {"memory", handle_memory_kind},
     {"trace", handle_trace},     {"dump", handle_dump},       {"policy", handle_policy},
     {"timeout", handle_timeout}, {"memtype", handle_memtype}, {"tables", handle_tables},
-    {"vcpus", handle_vcpus},
-    {"boot", handle_boot},
+    {"vcpus", handle_vcpus},     {"boot", handle_boot},
 };
 
 void guest_config_init(struct guest_config *config, unsigned index)

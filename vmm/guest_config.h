@@ -19,6 +19,7 @@
 #define GUEST_NAME_MAX       32 /* with the NUL */
 #define GUEST_MEMORY_DEFAULT (16u << 20)
 #define GUEST_MEMORY_MIN     (1u << 20)
+#define GUEST_MEMORY_MAX     (UINT64_C(3) << 30) /* device registers are above, up to 4 GiB */
 #define GUEST_TABLES_MIN     8 /* one instruction's code, stack and operands, each with tables of its own */
 
 /* private: RAM of its own, zeroed. identity: guest-physical = host-physical, the hypervisor's memory
@@ -52,9 +53,8 @@ struct guest_memtype {
 struct guest_config {
     char name[GUEST_NAME_MAX]; /* letters, digits, '_', '-', '.' */
     bool name_given;           /* by name=, not made from a file name or the index */
-    uint64_t
-        memory_bytes; /* a multiple of 4 KiB, at least GUEST_MEMORY_MIN; the caller checks the upper limit */
-    int cpu;          /* index of the CPU it wants, -1: any */
+    uint64_t memory_bytes;     /* a multiple of 4 KiB, GUEST_MEMORY_MIN to GUEST_MEMORY_MAX */
+    int cpu;                   /* index of the CPU it wants, -1: any */
     unsigned
         vcpus; /* 1..GUEST_VCPUS_MAX, each on a CPU of its own; the caller checks that there are so many */
     uint64_t load; /* guest-physical address of the module; the caller checks that it fits */
@@ -66,6 +66,7 @@ struct guest_config {
     enum guest_memory memory;
     struct trace_filter trace; /* valid if trace_given */
     bool trace_given;
+    bool input; /* what is typed at the console goes to it: not of the string, the command line says so */
     bool dump_ept, dump_vmcs, dump_screen;
     struct guest_memtype memtype;  /* addresses whose memory type is explained at its end */
     enum guest_policy policy_hole; /* access to a hole */

@@ -44,7 +44,7 @@ void guest_memory_map_make(struct guest_memory_map *map, const struct ept_region
     for (unsigned i = 0; i < regions->count; i++) {
         const struct ept_region *region = &regions->regions[i];
 
-        if (region->kind == EPT_REGION_RAM)
+        if (region->kind == EPT_REGION_RAM || region->kind == EPT_REGION_IDENTITY)
             add_ram(map, region->gpa, region->gpa + region->size, low_end);
         else if (region->kind == EPT_REGION_ROM)
             add(map, region->gpa, region->gpa + region->size, GUEST_MEMORY_RESERVED);

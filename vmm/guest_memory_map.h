@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which of a guest's physical memory a program may use, as INT 15h AX=E820h and multiboot tell it. Pure. */
+/* Which of a guest's physical memory a program may use, as INT 15h AX=E820h, multiboot and fw_cfg tell it.
+ * Pure. */
 #ifndef VMM_GUEST_MEMORY_MAP_H
 #define VMM_GUEST_MEMORY_MAP_H
 
@@ -7,7 +8,7 @@
 
 #include "ept/region.h"
 
-#define GUEST_MEMORY_MAP_MAX 16
+#define GUEST_MEMORY_MAP_MAX 64
 
 /* The numbers are those of E820h and of multiboot. */
 #define GUEST_MEMORY_USABLE   1u
@@ -24,9 +25,9 @@ struct guest_memory_map {
 };
 
 /*
- * RAM regions are usable, ROM regions reserved. Between `low_end` (a multiple of 1 KiB, at most 640 KiB) and
- * 1 MiB nothing is usable: RAM below 640 KiB is reserved there, and other RAM, which is a video adapter's,
- * not told. What does not fit is left out from the top.
+ * RAM and identity regions are usable, ROM regions reserved. Between `low_end` (a multiple of 1 KiB, at most
+ * 640 KiB) and 1 MiB nothing is usable: RAM below 640 KiB is reserved there, and other RAM, which is a video
+ * adapter's, not told. What does not fit is left out from the top.
  */
 void guest_memory_map_make(struct guest_memory_map *map, const struct ept_region_list *regions,
                            uint64_t low_end);

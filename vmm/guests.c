@@ -150,6 +150,21 @@ static uint64_t private_bytes(const struct guest_config *config, const struct bo
     return align_up(config->memory_bytes, PAGE_SIZE_2M) + align_up(drive, PAGE_SIZE) + 2 * PAGE_SIZE_2M;
 }
 
+/* What is typed goes to the guest that input= names, else to the first. */
+static void choose_console_guest(void)
+{
+    const char *wanted = machine_options()->input;
+
+    for (unsigned i = 0; i < guest_count; i++) {
+        if (wanted[0] == '\0' || strcmp(guests[i].vm->config.name, wanted) == 0) {
+            guests[i].vm->config.input = true;
+            return;
+        }
+    }
+    if (guest_count > 0)
+        console_printf("adept: input: no guest '%s': nobody gets what is typed\n", wanted);
+}
+
 /* Configurations first, so that all are known before one runs. false: no memory for their structures. */
 static bool prepare(void)
 {
@@ -175,6 +190,7 @@ static bool prepare(void)
             reserved_for_private += private_bytes(&guest->vm->config, &info->modules[i]);
         guest_count++;
     }
+    choose_console_guest();
     if (vcpus > vmx_cpus_on())
         console_printf("adept: guests=%u cpus=%u: some guests wait until another has ended\n", guest_count,
                        vmx_cpus_on());

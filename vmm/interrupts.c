@@ -103,7 +103,7 @@ static void read_console(struct vcpu *vcpu, uint64_t now)
 {
     struct vm *vm = vcpu->vm;
 
-    if (!vm->has_console)
+    if (!vm->config.input)
         return;
     if (vm->console_character < 0)
         vm->console_character = console_try_read();
@@ -116,7 +116,7 @@ static void set_next_wake(struct vcpu *vcpu, uint64_t tsc)
     struct vm *vm = vcpu->vm;
     uint64_t wake = guest_time_tsc(&vm->time, pc_next_deadline(&vm->pc));
 
-    if (vm->has_console && tsc + tsc_ticks(CONSOLE_PERIOD_US) < wake)
+    if (vm->config.input && tsc + tsc_ticks(CONSOLE_PERIOD_US) < wake)
         wake = tsc + tsc_ticks(CONSOLE_PERIOD_US);
     vcpu->interrupts.wake = vcpu->deadline < wake ? vcpu->deadline : wake;
 }

@@ -67,8 +67,7 @@ struct vm {
     uint64_t bus_pages; /* STEP_PAGES_MAX frames a vCPU that stand for a hole, or take a ROM's discarded
                            write, during one instruction */
     uint64_t msr_bitmap;
-    bool has_console;      /* what is typed at the console goes to this guest */
-    int console_character; /* one that its devices had no room for, -1: none */
+    int console_character; /* with config.input: one that its devices had no room for, -1: none */
     struct walk_check walk_check;
     struct guest_start start; /* how it is entered first */
 

@@ -5,13 +5,14 @@
 #include "arch/x86/cpuid.h"
 #include "arch/x86/memory.h"
 #include "arch/x86/tsc.h"
-#include "drivers/console.h"
 #include "vmm/cpu.h"
+#include "vmm/guest_memory_map.h"
 #include "vmm/guest_output.h"
 #include "vmm/hypercall_abi.h"
 #include "vmm/machine.h"
 #include "vmm/panic.h"
 #include "vmm/vm.h"
+#include "vmm/vm_memory.h"
 
 /* Serial lines and debug ports: whole lines go on. The VM's CPU, in its exit path. */
 static void output(void *context, unsigned way, uint8_t byte)
@@ -39,34 +40,19 @@ static void end(void *context, enum pc_end how, unsigned detail)
     }
 }
 
-static bool is_ram(const struct ept_region *region)
-{
-    return (region->kind == EPT_REGION_RAM || region->kind == EPT_REGION_IDENTITY) &&
-           region->gpa != GUEST_TEXT_BASE;
-}
+_Static_assert(GUEST_MEMORY_MAP_MAX <= FW_CFG_E820_MAX, "all that is told fits into etc/e820");
+_Static_assert((int)E820_RAM == GUEST_MEMORY_USABLE && (int)E820_RESERVED == GUEST_MEMORY_RESERVED,
+               "one numbering of types");
 
-/* The RAM of the memory map, pieces that touch as one. Returns the number of entries; what does not fit is
- * said. */
+/* What fw_cfg tells is what the BIOS and multiboot tell. Returns the number of entries. */
 static unsigned make_e820(const struct vm *vm, struct e820_entry *map)
 {
-    unsigned count = 0, left_out = 0;
+    struct guest_memory_map told;
 
-    for (unsigned i = 0; i < vm->regions.count; i++) {
-        const struct ept_region *region = &vm->regions.regions[i];
-
-        if (!is_ram(region))
-            continue;
-        if (count > 0 && map[count - 1].base + map[count - 1].length == region->gpa)
-            map[count - 1].length += region->size;
-        else if (count < FW_CFG_E820_MAX)
-            map[count++] = (struct e820_entry){region->gpa, region->size, E820_RAM};
-        else
-            left_out++;
-    }
-    if (left_out > 0)
-        console_printf("adept: %s: fw_cfg: %u pieces of RAM do not fit into etc/e820\n", vm->config.name,
-                       left_out);
-    return count;
+    vm_memory_tell(vm, &told);
+    for (unsigned i = 0; i < told.count; i++)
+        map[i] = (struct e820_entry){told.ranges[i].base, told.ranges[i].length, told.ranges[i].type};
+    return told.count;
 }
 
 /* The machine's date and time; without a clock, the first day that one without a battery would show. */
@@ -92,6 +78,8 @@ static struct rtc_config make_rtc_config(const struct e820_entry *map, unsigned 
     for (unsigned i = 0; i < count; i++) {
         uint64_t end_address = map[i].base + map[i].length;
 
+        if (map[i].type != E820_RAM)
+            continue;
         if (map[i].base < FOUR_GIB)
             config.memory_below_4g = end_address < FOUR_GIB ? end_address : FOUR_GIB;
         if (end_address > FOUR_GIB)
@@ -114,7 +102,6 @@ static struct lapic_config make_lapic_config(void)
 void vm_devices_start(struct vm *vm, uint64_t tsc)
 {
     guest_time_start(&vm->time, tsc, tsc_khz());
-    vm->has_console = vm->id == 1;
     vm->console_character = -1;
     lapic_set_tsc(&vm->pc.lapic, tsc, 0);
 }

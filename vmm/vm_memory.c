@@ -4,8 +4,10 @@
 #include "arch/x86/cpuid.h"
 #include "arch/x86/memory.h"
 #include "drivers/console.h"
+#include "vmm/bios_data.h"
 #include "vmm/frame.h"
 #include "vmm/guest_memory.h"
+#include "vmm/guest_memory_map.h"
 #include "vmm/guests.h"
 #include "vmm/hypercall_abi.h"
 #include "vmm/machine.h"
@@ -193,6 +195,13 @@ void vm_memory_destroy(struct vm *vm)
     if (vm->bus_pages != 0)
         give_back(vm, vm->bus_pages, bus_page_count(vm));
     vm->bus_pages = vm->text_base = vm->rom_base = vm->ram_base = vm->ram_frames = 0;
+}
+
+void vm_memory_tell(const struct vm *vm, struct guest_memory_map *map)
+{
+    bool bios = vm->config.memory == GUEST_MEMORY_PRIVATE && vm->config.boot != GUEST_BOOT_FLAT;
+
+    guest_memory_map_make(map, &vm->regions, bios ? EBDA_SEGMENT << 4 : GUEST_HOLE_BASE);
 }
 
 must_check bool vm_memory_load(struct vm *vm, uint64_t load, const void *bytes, uint64_t length)

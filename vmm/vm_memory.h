@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct ept_caps;
+struct guest_memory_map;
 struct vm;
 
 /* Takes the frames and fills vm->regions. false: not enough memory; then nothing is taken. The VM's CPU. */
@@ -23,6 +24,12 @@ must_check bool vm_memory_create(struct vm *vm, const struct ept_caps *caps);
 
 /* Gives all frames back. Who takes them next zeroes them: no guest reads what another has left. */
 void vm_memory_destroy(struct vm *vm);
+
+/*
+ * What the guest is told of its memory, by whatever way it asks: below 1 MiB the BIOS's extended data area is
+ * reserved, if it has that BIOS.
+ */
+void vm_memory_tell(const struct vm *vm, struct guest_memory_map *map);
 
 /* Copies a module's bytes to guest-physical `load`. false: it does not fit into RAM. */
 must_check bool vm_memory_load(struct vm *vm, uint64_t load, const void *bytes, uint64_t length);

@@ -156,7 +156,7 @@ def tests(context):
         r"^adept: ept: vm=identity gpa=0x[0-9a-f]+-0x[0-9a-f]+ hpa=0x[0-9a-f]+ pages=\d+x2M rights=RWX type=WB "])
 
     # Strings that make no sense.
-    yield emulator_test(context, "guest-too-large", status=1, ran=False, GUEST="hello mem=4G", MEM=256,
+    yield emulator_test(context, "guest-too-large", status=1, ran=False, GUEST="hello mem=3G", MEM=256,
                         expect=[r"^adept: guest hello: fail \(memory is missing", r"^adept: end: "])
     yield emulator_test(context, "guest-beyond-its-memory", status=1, ran=False, GUEST="hello load=0x9fff0000", MEM=256,
                         expect=[r"^adept: guest hello: fail \(its 512 bytes do not fit into its RAM at load=0x9fff0000\)"])

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 
 EMULATOR_TIMEOUT = 60  # seconds; tests that need more say so
 
@@ -56,21 +57,48 @@ class Run:
 
 
 # The variables that decide a run: those of the caller's environment must not leak into a test.
-VARIABLES = ("GUEST", "CPUS", "MEM", "EMU", "MODEL", "CMDLINE", "TIMEOUT", "UEFI", "MULTIBOOT", "IPS", "SERIAL", "BAD_MSRS", "ISO", "KERNEL")
+VARIABLES = ("GUEST", "CPUS", "MEM", "EMU", "MODEL", "CMDLINE", "TIMEOUT", "UEFI", "MULTIBOOT", "IPS", "SERIAL", "INPUT", "BAD_MSRS", "ISO", "KERNEL")
 
 
-def launch(context, name, timeout=EMULATOR_TIMEOUT, **variables):
-    """Runs tools/run; console to NAME.log, what the launcher itself says to NAME.launcher.log."""
+def type_answers(process, log, answers):
+    """Types each text of `answers`, (pattern, text) in order, when what has come since the last one matches its pattern."""
+    seen = 0
+    for pattern, text in answers:
+        while True:
+            with open(log, encoding="utf-8", errors="replace", newline="") as console:
+                found = re.search(pattern, console.read()[seen:])
+            if found:
+                break
+            if process.poll() is not None:
+                return
+            time.sleep(0.05)
+        seen += found.end()
+        process.stdin.write(text.encode())
+        process.stdin.flush()
+
+
+def launch(context, name, timeout=EMULATOR_TIMEOUT, answers=(), **variables):
+    """Runs tools/run; console to NAME.log, what the launcher itself says to NAME.launcher.log.
+
+    answers: what to type at the console, see type_answers().
+    """
     environment = {key: value for key, value in os.environ.items() if key not in VARIABLES}
     environment["BUILD"] = context.build
     environment["TMPDIR"] = context.logs
-    arguments = {"EMU": "bochs", "CPUS": 1, "TIMEOUT": timeout, **variables}
+    arguments = {"EMU": "bochs", "CPUS": 1, "TIMEOUT": timeout, **({"INPUT": "-"} if answers else {}), **variables}
     command = ["tools/run", *(f"{key}={value}" for key, value in arguments.items())]
     with open(context.log(name), "wb") as console, open(context.log(name + ".launcher"), "wb") as launcher:
         launcher.write((" ".join(repr(word) for word in command) + "\n").encode())
         launcher.flush()
-        status = subprocess.run(command, cwd=context.root, stdin=subprocess.DEVNULL, stdout=console, stderr=launcher,
-                                timeout=timeout + 60, check=False, env=environment).returncode
+        with subprocess.Popen(command, cwd=context.root, stdin=subprocess.PIPE, stdout=console, stderr=launcher,
+                              env=environment) as process:
+            try:
+                type_answers(process, context.log(name), answers)
+                if not answers:
+                    process.stdin.close()
+                status = process.wait(timeout + 60)
+            finally:
+                process.kill()
     with open(context.log(name), encoding="utf-8", errors="replace", newline="") as console:
         return Run(status, console.read())
 

@@ -153,6 +153,11 @@ static void problems_keep_the_default(void **state)
     assert_int_equal(options.walk, UINT64_C(0xfffff80000001000));
     problem("walk=", "walk: '' is no address");
     assert_false(options.walk_given);
+    parse_cleanly("input=tour");
+    assert_string_equal(options.input, "tour");
+    problem("input=", "input: '' is no guest's name");
+    problem("input=01234567890123456789012345678901",
+            "input: '01234567890123456789012345678901' is no guest's name");
     problem("timeout=1s", "timeout: '1s' is no number of seconds");
     problem("on_end=explode", "on_end: 'explode' is not poweroff|halt|reboot");
     problem("on_end=", "on_end: '' is not poweroff|halt|reboot");

@@ -269,7 +269,9 @@ static void console_input(void **state)
     acknowledge(0x0c);
     assert_int_equal(in(0x3f8), 'a');
     /* A guest that listens to neither: they fill up, and it is said. */
-    for (taken = 0; taken < 100 && pc_console_input(&pc, 'q', now); taken++)
+    assert_true(pc_console_input(&pc, 'q', now));
+    assert_false(pc_console_input(&pc, 'q', now + DEVICE_SECOND / 100)); /* the line first, it has no FIFO */
+    for (taken = 0; taken < 100 && pc_console_input(&pc, 'q', now += DEVICE_SECOND / 50); taken++)
         ;
     assert_in_range(taken, 1, 20);
     assert_int_equal(in(0x3f8), 'q');

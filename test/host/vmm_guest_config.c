@@ -133,7 +133,9 @@ static void sizes(void **state)
     memory_of("mem=0x100000", 1 << 20);
     memory_of("mem=0x10M", 16 << 20);
     memory_of("mem=0x1B000000", 0x1b000000);
-    memory_of("mem=17179869183G", 17179869183ull << 30);
+    memory_of("mem=3G", 3ull << 30);
+    problem("mem=3145729K", "mem: '3145729K' is more than 3G: device registers are above that");
+    problem("mem=17179869183G", "mem: '17179869183G' is more than 3G: device registers are above that");
     problem("mem=17179869184G", "mem: '17179869184G' is no size (like 16M)");
     problem("mem=", "mem: '' is no size (like 16M)");
     problem("mem=M", "mem: 'M' is no size (like 16M)");

@@ -12,7 +12,7 @@ static struct guest_memory_map map;
 
 static void make(const struct ept_region *regions, unsigned count)
 {
-    struct ept_region storage[32];
+    struct ept_region storage[GUEST_MEMORY_MAP_MAX + 1];
     struct ept_region_list list = {.regions = storage, .count = count};
 
     for (unsigned i = 0; i < count; i++)
@@ -57,7 +57,7 @@ static void devices_and_holes(void **state)
         {.gpa = 0x101000, .size = 0x1000, .kind = EPT_REGION_RAM, .policy = 1},
         {.gpa = 0x102000, .size = 0x1000, .kind = EPT_REGION_MMIO},
         {.gpa = 0x103000, .size = 0x1000, .kind = EPT_REGION_HOLE},
-        {.gpa = UINT64_C(1) << 32, .size = 0x1000, .kind = EPT_REGION_RAM}};
+        {.gpa = UINT64_C(1) << 32, .size = 0x1000, .kind = EPT_REGION_IDENTITY}};
 
     (void)state;
     make(regions, 5);
@@ -70,13 +70,13 @@ static void devices_and_holes(void **state)
 
 static void too_many(void **state)
 {
-    struct ept_region regions[32];
+    struct ept_region regions[GUEST_MEMORY_MAP_MAX + 1];
 
     (void)state;
-    for (unsigned i = 0; i < 32; i++)
+    for (unsigned i = 0; i <= GUEST_MEMORY_MAP_MAX; i++)
         regions[i] =
             (struct ept_region){.gpa = 0x100000 + i * 0x2000, .size = 0x1000, .kind = EPT_REGION_RAM};
-    make(regions, 32);
+    make(regions, GUEST_MEMORY_MAP_MAX + 1);
     assert_int_equal(map.count, GUEST_MEMORY_MAP_MAX);
 }
 

@@ -3,6 +3,9 @@
 #include "vmm/devices/pc.h"
 #include "vmm/devices/pc_interrupts.h"
 
+/* How long a character waits for room in the UART before it goes to the keyboard alone. */
+#define CONSOLE_PATIENCE_NS UINT64_C(20000000)
+
 static const struct {
     uint16_t base;
     uint8_t irq;
@@ -141,9 +144,13 @@ bool pc_create(struct pc *pc, const struct pc_host *host, const struct pc_config
 
 bool pc_console_input(struct pc *pc, char character, uint64_t now)
 {
-    bool taken = guest_uart_has_room(&pc->uarts[0]);
+    bool line = guest_uart_has_room(&pc->uarts[0]), taken = line;
 
-    if (taken)
+    /* A UART that is read will have room soon; none of its characters is lost to the speed of the typing. */
+    if (!line && now - pc->console_last < CONSOLE_PATIENCE_NS)
+        return false;
+    pc->console_last = now;
+    if (line)
         guest_uart_receive(&pc->uarts[0], (uint8_t)character, now);
     taken = keyboard_receive(&pc->keyboard, character, now) || taken;
     bus_device_accessed(&pc->bus, &pc->uarts[0]);

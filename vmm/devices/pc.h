@@ -64,6 +64,7 @@ struct pc {
     uint8_t irq_sources[PIC_IRQS]; /* of each wire, a bit for each that holds it high */
     uint8_t pin_sources[IOAPIC_PINS];
     bool nmi_pending;
+    uint64_t console_last; /* nanoseconds: when a character from the console was taken last */
     struct lapic lapic;
     struct ioapic ioapic;
     struct pic pic;
@@ -91,7 +92,7 @@ must_check bool pc_create(struct pc *pc, const struct pc_host *host, const struc
 
 /*
  * A character typed at the console: it comes over the line of COM1, and as keys from the keyboard; a guest
- * listens to one of them. false: neither has room, try again later.
+ * listens to one of them. false: neither has room, or the line may have it within 20 ms: try again later.
  */
 must_check bool pc_console_input(struct pc *pc, char character, uint64_t now);
 

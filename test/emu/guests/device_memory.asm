@@ -40,7 +40,7 @@
     call little
     bswap eax
     mov [size], eax
-    check_equal eax, 40, "two pieces of RAM", 10
+    check_equal eax, 80, "two pieces of RAM, the EBDA and the ROM", 10
     call little
     check_equal ax, 0x2000, "its key, 0x20 big-endian", 10
     select 0x20
@@ -48,10 +48,25 @@
     check_equal eax, 0, "e820: first base", 10
     call little
     call little
-    check_equal eax, GUEST_HOLE_BASE, "e820: first length", 10
+    check_equal eax, GUEST_HOLE_BASE - 0x400, "e820: first length", 10
     call little
     call little
     check_equal eax, 1, "e820: RAM", 10
+    call little
+    check_equal eax, GUEST_HOLE_BASE - 0x400, "e820: the EBDA", 10
+    call little
+    call little
+    check_equal eax, 0x400, "e820: the EBDA's length", 10
+    call little
+    call little
+    check_equal eax, 2, "e820: the EBDA is reserved", 10
+    call little
+    check_equal eax, GUEST_ROM_BASE, "e820: the ROM", 10
+    call little
+    call little
+    call little
+    call little
+    check_equal eax, 2, "e820: the ROM is reserved", 10
     call little
     check_equal eax, 0x100000, "e820: second base", 10
     call little
