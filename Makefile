@@ -270,7 +270,7 @@ test:
 	@BUILD='$(BUILD)' test/run-tests --only '$(ONLY)'
 
 FUZZ_SECONDS ?= 600
-FUZZ_GUESTS ?= 10000
+FUZZ_GUESTS ?= 20000
 fuzz:
 	@tools/deps test
 	@BUILD='$(BUILD)' test/run-tests --only '$(or $(ONLY),fuzz)' --fuzz-seconds $(FUZZ_SECONDS) --fuzz-guests $(FUZZ_GUESTS)

@@ -117,17 +117,24 @@ static void handle_conformance(void *target, struct option_span value, struct op
     }
 }
 
+/* NAME, NAME,DEVICE or ,DEVICE. */
 static void handle_input(void *target, struct option_span value, struct option_problems *problems)
 {
     struct cmdline_options *options = target;
+    struct option_span name = value, device;
+    unsigned index = CMDLINE_INPUT_BOTH;
 
-    if (value.length == 0 || value.length >= sizeof(options->input)) {
-        option_problem(problems, "input: '%.*s' is no guest's name", option_span_arguments(value));
+    if (option_split(value, ',', &name, &device) &&
+        !option_choose(device, "input", "both|com1|keyboard", &index, problems))
+        return;
+    if ((name.length == 0 && name.length == value.length) || name.length >= sizeof(options->input)) {
+        option_problem(problems, "input: '%.*s' is no guest's name", option_span_arguments(name));
         return;
     }
-    for (size_t i = 0; i < value.length; i++)
-        options->input[i] = value.text[i];
-    options->input[value.length] = '\0';
+    for (size_t i = 0; i < name.length; i++)
+        options->input[i] = name.text[i];
+    options->input[name.length] = '\0';
+    options->input_device = (enum cmdline_input)index;
 }
 
 static void handle_walk(void *target, struct option_span value, struct option_problems *problems)

@@ -16,6 +16,7 @@
 
 enum cmdline_on_end { ON_END_POWEROFF, ON_END_HALT, ON_END_REBOOT };
 enum cmdline_guests { GUESTS_PARALLEL, GUESTS_SEQUENTIAL };
+enum cmdline_input { CMDLINE_INPUT_BOTH, CMDLINE_INPUT_COM1, CMDLINE_INPUT_KEYBOARD };
 
 /*
  * console=: a list of com1..com4 or 0xBASE (a port, or above 0xffff an address of 32-bit registers), a
@@ -48,8 +49,9 @@ struct cmdline_options {
     bool policy_given;  /* then policy is the default of every guest, for hole, rom and nx alike */
     enum guest_policy policy;
     enum cmdline_guests guests;
-    char input[GUEST_NAME_MAX]; /* the guest that gets what is typed at the console; empty: the first */
-    uint64_t conformance_cases; /* 0: guests run; else the conformance tester, instead of them */
+    char input[GUEST_NAME_MAX];      /* the guest that gets what is typed at the console; empty: the first */
+    enum cmdline_input input_device; /* what it types on */
+    uint64_t conformance_cases;      /* 0: guests run; else the conformance tester, instead of them */
     uint64_t conformance_seed;
     bool walk_given;
     uint64_t walk; /* a linear address whose two-dimensional walk is printed at each guest's end */

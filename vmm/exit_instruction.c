@@ -8,6 +8,7 @@
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
 #include "vmm/guest_cpuid.h"
+#include "vmm/interrupts.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
@@ -21,7 +22,7 @@ enum exit_action exit_undefined_instruction(struct vcpu *vcpu)
 enum exit_action exit_hlt(struct vcpu *vcpu)
 {
     /* No interrupt goes to a further vCPU: it stays where it is until the VM ends. */
-    if (vcpu->index == 0 && !(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF)) {
+    if (vcpu->index == 0 && !interrupts_can_wake(vcpu)) {
         vm_end(vcpu->vm, VM_FAILED, "HLT with interrupts disabled");
         vcpu->result.code = RESULT_ENDED;
         return EXIT_ACTION_STOP;

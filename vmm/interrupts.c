@@ -159,18 +159,21 @@ void interrupts_set_timer(struct vcpu *vcpu, uint64_t now)
 
 enum sleep { SLEEP_ON, SLEEP_OVER, SLEEP_FOR_EVER };
 
-/* Whether the guest, which has RFLAGS.IF set, is to go on. All interrupts are the first vCPU's. */
+/* Whether the guest is to go on: with RFLAGS.IF clear an NMI alone can wake it. All interrupts are the first
+ * vCPU's. */
 static enum sleep look_up(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
     enum sleep sleep = SLEEP_ON;
+    bool interrupts;
 
     if (vcpu->index != 0)
         return SLEEP_ON;
+    interrupts = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) != 0;
     vm_lock_devices(vm);
-    if (pc_interrupt_pending(&vm->pc) || (pc_nmi_pending(&vm->pc) && virtual_nmis()))
+    if ((interrupts && pc_interrupt_pending(&vm->pc)) || (pc_nmi_pending(&vm->pc) && virtual_nmis()))
         sleep = SLEEP_OVER;
-    else if (!pc_can_interrupt(&vm->pc) && vm->vcpu_count == 1)
+    else if (!(interrupts ? pc_can_interrupt(&vm->pc) : pc_can_send_nmi(&vm->pc)) && vm->vcpu_count == 1)
         sleep = SLEEP_FOR_EVER;
     vm_unlock_devices(vm);
     return sleep;
@@ -199,6 +202,19 @@ static void sleep(struct vcpu *vcpu)
     sleep_until(vcpu->interrupts.wake);
     if (several)
         shootdown_come_back(vcpu);
+}
+
+bool interrupts_can_wake(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    bool wake;
+
+    if (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF)
+        return true;
+    vm_lock_devices(vm);
+    wake = virtual_nmis() && (pc_nmi_pending(&vm->pc) || pc_can_send_nmi(&vm->pc));
+    vm_unlock_devices(vm);
+    return wake;
 }
 
 void interrupts_wait(struct vcpu *vcpu)

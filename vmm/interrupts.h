@@ -35,6 +35,9 @@ void interrupts_wake(struct vcpu *vcpu);
  */
 void interrupts_set_timer(struct vcpu *vcpu, uint64_t now);
 
+/* At HLT, on the first vCPU: false if RFLAGS.IF is clear and no NMI can come either. */
+bool interrupts_can_wake(struct vcpu *vcpu);
+
 /*
  * After HLT: lets the CPU sleep until an interrupt or an NMI is there to end it, or the VM has ended. A guest
  * that nothing can wake is ended.

@@ -103,6 +103,17 @@ void vm_devices_start(struct vm *vm, uint64_t tsc)
 {
     guest_time_start(&vm->time, tsc, tsc_khz());
     vm->console_character = -1;
+    switch (machine_options()->input_device) {
+    case CMDLINE_INPUT_BOTH:
+        vm->pc.console = PC_CONSOLE_BOTH;
+        break;
+    case CMDLINE_INPUT_COM1:
+        vm->pc.console = PC_CONSOLE_COM1;
+        break;
+    case CMDLINE_INPUT_KEYBOARD:
+        vm->pc.console = PC_CONSOLE_KEYBOARD;
+        break;
+    }
     lapic_set_tsc(&vm->pc.lapic, tsc, 0);
 }
 

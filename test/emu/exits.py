@@ -99,6 +99,8 @@ def tests(context):
                                  r"^adept: exits vm=reinject reason=RDMSR\(31\) count=3 ",
                                  r"^adept: exits vm=reinject reason=EXCEPTION_NMI\(0\) count=3 "])
         yield made_guest(context, f"events-{model}", "events", MODEL=model, CMDLINE="trace=stats", options="timeout=20")
+        for guest in ("apics", "apics_64", "device_interrupts", "interrupt_faults", "rates"):
+            yield made_guest(context, f"{guest.replace('_', '-')}-{model}", guest, MODEL=model, CMDLINE="trace=stats", options="boot=flat timeout=60")
         yield made_guest(context, f"mtrr-{model}", "mtrr", MODEL=model, CMDLINE="trace=stats")
         yield made_guest(context, f"v86-{model}", "v86", MODEL=model, expect=[r"^\[v86\] \(\)$"], CMDLINE="trace=stats")
         yield made_guest(context, f"steps-{model}", "steps", MODEL=model, options="timeout=5", CMDLINE="trace=stats")

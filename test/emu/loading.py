@@ -158,6 +158,46 @@ def grub(context):
     return "grub", test
 
 
+def grub_prompt(context):
+    """GRUB's own prompt: a test types commands at it, over the serial line."""
+
+    def test():
+        commands = "serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\necho ready\n"
+        image = grub_disk(context, "grub-prompt", commands, "biosdisk part_msdos serial terminal ls lsmmap echo iorw normal memdisk tar")
+        run = launch(context, "grub-prompt", GUEST=f"{image} name=grub boot=disk", CMDLINE="trace=none input=grub,com1",
+                     answers=[(r"\[grub\] .*ready", ""), (r"\[grub\] .*GNU GRUB", "ls\r"), (r"\(memdisk\) \(hd0\)", "lsmmap\r"),
+                              (r"0x100000, length = 0xf00000", "outb 0xf4 0\r")])
+        check(context, "grub-prompt", run, 0, [
+            r"^\[grub\] .*grub> ls", r"^\[grub\] .*\(memdisk\) \(hd0\)", r"^\[grub\] .*grub> lsmmap",
+            r"^\[grub\] base_addr = 0x9fc00, length = 0x400, reserved RAM$", r"^adept: guest grub: pass \(port 0xf4"])
+    return "grub-prompt", test
+
+
+def syslinux(context):
+    """Syslinux on a diskette: its prompt, a module of its that asks the BIOS about memory, and a reset."""
+
+    def test():
+        modules = "/usr/lib/syslinux/modules/bios"
+        configuration = write(context, "syslinux.cfg", b"SERIAL 0 115200\nPROMPT 1\n")
+        image = os.path.join(context.logs, "syslinux.img")
+        if os.path.exists(image):
+            os.remove(image)
+        command(context, "mformat", "-C", "-i", image, "-f", "1440", "::")
+        command(context, "syslinux", "--install", image)
+        command(context, "mcopy", "-i", image, configuration, "::SYSLINUX.CFG")
+        for module in ("meminfo", "reboot", "libcom32", "libutil"):
+            command(context, "mcopy", "-i", image, f"{modules}/{module}.c32", f"::{module}.c32")
+        run = launch(context, "syslinux", GUEST=f"{image} name=syslinux boot=floppy", CMDLINE="trace=stats dump=screen input=syslinux,com1",
+                     answers=[(r"\[syslinux\] SYSLINUX 6", "meminfo.c32\r"), (r"0000000001000000", "reboot.c32\r")])
+        check(context, "syslinux", run, 1, [
+            r"^\[syslinux\] SYSLINUX 6\.", r"^\[syslinux\] boot: meminfo\.c32",
+            r"^\[syslinux\] INT 15h = f000:[0-9a-f]{4}  DOS RAM: 639K \(0x9fc00\)  INT 12h: 639K \(0x9fc00\)$",
+            r"^\[syslinux\] +1 000000000009fc00x? 0000000000000400x? 00000000000a0000x? 2 \[-\] reserved",
+            r"^\[syslinux\] +3 0000000000100000x? 0000000000f00000x? 0000000001000000x? 1 \[-\] usable",
+            r"^adept: exits vm=syslinux reason=HLT\(12\)", r"^adept: guest syslinux: fail \(.*reset"])
+    return "syslinux", test
+
+
 def invaders(context):
     """A game in 32-bit code that draws its invaders into the text memory and takes its time from the 8254."""
 
@@ -237,5 +277,7 @@ def tests(context):
         yield floppy(context, kib)
     yield disk(context)
     yield grub(context)
+    yield grub_prompt(context)
+    yield syslinux(context)
     yield invaders(context)
     yield bad_images(context)

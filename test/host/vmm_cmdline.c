@@ -155,6 +155,14 @@ static void problems_keep_the_default(void **state)
     assert_false(options.walk_given);
     parse_cleanly("input=tour");
     assert_string_equal(options.input, "tour");
+    assert_int_equal(options.input_device, CMDLINE_INPUT_BOTH);
+    parse_cleanly("input=tour,com1");
+    assert_string_equal(options.input, "tour");
+    assert_int_equal(options.input_device, CMDLINE_INPUT_COM1);
+    parse_cleanly("input=,keyboard");
+    assert_string_equal(options.input, "");
+    assert_int_equal(options.input_device, CMDLINE_INPUT_KEYBOARD);
+    problem("input=tour,mouse", "input: 'mouse' is not both|com1|keyboard");
     problem("input=", "input: '' is no guest's name");
     problem("input=01234567890123456789012345678901",
             "input: '01234567890123456789012345678901' is no guest's name");

@@ -277,6 +277,19 @@ static void console_input(void **state)
     assert_int_equal(in(0x3f8), 'q');
     assert_true(pc_console_input(&pc, 'r', now));
     assert_int_equal(in(0x3f8), 'r');
+    for (unsigned i = 0; i < 100; i++) {
+        (void)in(0x60);
+        pc_run(&pc, now += DEVICE_SECOND / 100);
+    }
+    pc.console = PC_CONSOLE_COM1;
+    assert_true(pc_console_input(&pc, 's', now));
+    assert_false(pc_console_input(&pc, 't', now + DEVICE_SECOND)); /* nowhere else to go */
+    assert_int_equal(in(0x3f8), 's');
+    assert_int_equal(in(0x64) & 1, 0);
+    pc.console = PC_CONSOLE_KEYBOARD;
+    assert_true(pc_console_input(&pc, 'a', now));
+    assert_int_equal(in(0x60), 0x1e);
+    assert_int_equal(in(0x3fd) & 1, 0);
 }
 
 static uint32_t memory_in(uint64_t gpa)
@@ -337,7 +350,11 @@ static void nmi(void **state)
 {
     (void)state;
     assert_false(pc_nmi_pending(&pc));
-    redirect(1, 0x400); /* delivery mode NMI */
+    assert_false(pc_can_send_nmi(&pc));
+    redirect(1, 0x10400);
+    assert_false(pc_can_send_nmi(&pc)); /* masked */
+    redirect(1, 0x400);                 /* delivery mode NMI */
+    assert_true(pc_can_send_nmi(&pc));
     assert_true(pc_console_input(&pc, 'a', now));
     assert_true(pc_nmi_pending(&pc));
     assert_false(pc_interrupt_pending(&pc));

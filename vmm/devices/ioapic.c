@@ -180,6 +180,13 @@ void ioapic_reset(struct ioapic *ioapic)
         ioapic->redirection[pin] = ENTRY_MASKED;
 }
 
+bool ioapic_pin_may_send_nmi(const struct ioapic *ioapic, unsigned pin)
+{
+    uint64_t entry = ioapic->redirection[pin];
+
+    return (entry & ENTRY_MASKED) == 0 && (entry >> ENTRY_MODE_SHIFT & 7) == DELIVERY_NMI;
+}
+
 bool ioapic_pin_may_interrupt(const struct ioapic *ioapic, unsigned pin)
 {
     return (ioapic->redirection[pin] & ENTRY_MASKED) == 0;

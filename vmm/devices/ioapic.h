@@ -39,6 +39,9 @@ void ioapic_set_pin(void *ioapic, unsigned pin, bool level);
 /* Whether the pin's entry is not masked. */
 bool ioapic_pin_may_interrupt(const struct ioapic *ioapic, unsigned pin);
 
+/* The same, and it would send an NMI. */
+bool ioapic_pin_may_send_nmi(const struct ioapic *ioapic, unsigned pin);
+
 /* The EOI message of a local APIC for a level-triggered vector. */
 void ioapic_end_of_interrupt(struct ioapic *ioapic, uint8_t vector);
 

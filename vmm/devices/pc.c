@@ -144,15 +144,17 @@ bool pc_create(struct pc *pc, const struct pc_host *host, const struct pc_config
 
 bool pc_console_input(struct pc *pc, char character, uint64_t now)
 {
-    bool line = guest_uart_has_room(&pc->uarts[0]), taken = line;
+    bool to_line = pc->console != PC_CONSOLE_KEYBOARD, to_keys = pc->console != PC_CONSOLE_COM1;
+    bool line = to_line && guest_uart_has_room(&pc->uarts[0]), taken = line;
 
     /* A UART that is read will have room soon; none of its characters is lost to the speed of the typing. */
-    if (!line && now - pc->console_last < CONSOLE_PATIENCE_NS)
+    if (to_line && !line && (!to_keys || now - pc->console_last < CONSOLE_PATIENCE_NS))
         return false;
     pc->console_last = now;
     if (line)
         guest_uart_receive(&pc->uarts[0], (uint8_t)character, now);
-    taken = keyboard_receive(&pc->keyboard, character, now) || taken;
+    if (to_keys)
+        taken = keyboard_receive(&pc->keyboard, character, now) || taken;
     bus_device_accessed(&pc->bus, &pc->uarts[0]);
     bus_device_accessed(&pc->bus, &pc->keyboard);
     return taken;

@@ -34,6 +34,9 @@ enum pc_output {
 
 #define PC_UARTS 4u
 
+/* How what is typed at the console arrives. */
+enum pc_console { PC_CONSOLE_BOTH, PC_CONSOLE_COM1, PC_CONSOLE_KEYBOARD };
+
 /* How the guest ended its machine. */
 enum pc_end {
     PC_END_PORT,      /* detail: what was written to port 0xf4 */
@@ -64,6 +67,7 @@ struct pc {
     uint8_t irq_sources[PIC_IRQS]; /* of each wire, a bit for each that holds it high */
     uint8_t pin_sources[IOAPIC_PINS];
     bool nmi_pending;
+    enum pc_console console;
     uint64_t console_last; /* nanoseconds: when a character from the console was taken last */
     struct lapic lapic;
     struct ioapic ioapic;
@@ -91,8 +95,9 @@ struct pc {
 must_check bool pc_create(struct pc *pc, const struct pc_host *host, const struct pc_config *config);
 
 /*
- * A character typed at the console: it comes over the line of COM1, and as keys from the keyboard; a guest
- * listens to one of them. false: neither has room, or the line may have it within 20 ms: try again later.
+ * A character typed at the console: it comes over the line of COM1, and as keys from the keyboard, or as
+ * pc.console says one of these ways, for a guest that listens to both gets it twice. false: neither has room,
+ * or the line may have it within 20 ms: try again later.
  */
 must_check bool pc_console_input(struct pc *pc, char character, uint64_t now);
 
@@ -111,6 +116,9 @@ void pc_nmi_acknowledge(struct pc *pc);
  * of the I/O APIC is masked, and no timer of the local APIC runs that may interrupt.
  */
 bool pc_can_interrupt(const struct pc *pc);
+
+/* Whether any device can still send an NMI to a processor that does nothing. */
+bool pc_can_send_nmi(const struct pc *pc);
 
 /* WRMSR of an MSR that lapic_has_msr(). false: #GP(0). A new IA32_APIC_BASE moves the page. */
 must_check bool pc_write_apic_msr(struct pc *pc, uint32_t msr, uint64_t value, uint64_t now);

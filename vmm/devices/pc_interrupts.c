@@ -2,6 +2,8 @@
 /* From a device's request to the processor. */
 #include "vmm/devices/pc_interrupts.h"
 
+#include "vmm/devices/lapic_registers.h"
+
 #define LINE_NUMBER(input, source) ((input) | (unsigned)(source) << 8)
 #define LINE_INPUT(number)         ((number)&0xffu)
 #define LINE_SOURCE(number)        ((uint8_t)(1u << ((number) >> 8)))
@@ -159,6 +161,18 @@ bool pc_can_interrupt(const struct pc *pc)
         if (ioapic_pin_may_interrupt(&pc->ioapic, pin))
             return true;
     return lapic_timer_may_interrupt(lapic);
+}
+
+bool pc_can_send_nmi(const struct pc *pc)
+{
+    uint32_t lint0 = pc->lapic.lvt[LVT_LINT0];
+
+    if ((lint0 & LVT_MASKED) == 0 && (lint0 >> LVT_MODE_SHIFT & 7) == DELIVERY_NMI)
+        return true;
+    for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
+        if (ioapic_pin_may_send_nmi(&pc->ioapic, pin))
+            return true;
+    return false;
 }
 
 bool pc_nmi_pending(const struct pc *pc)
