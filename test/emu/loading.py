@@ -168,7 +168,7 @@ def grub_prompt(context):
                      answers=[(r"\[grub\] .*ready", ""), (r"\[grub\] .*GNU GRUB", "ls\r"), (r"\(memdisk\) \(hd0\)", "lsmmap\r"),
                               (r"0x100000, length = 0xf00000", "outb 0xf4 0\r")])
         check(context, "grub-prompt", run, 0, [
-            r"^\[grub\] .*grub> ls", r"^\[grub\] .*\(memdisk\) \(hd0\)", r"^\[grub\] .*grub> lsmmap",
+            r"^\[grub\] grub> .*Hl\\x1b.*Hs\\x1b", r"^\[grub\] \(memdisk\) \(hd0\)", r"^\[grub\] grub> .*Hl\\x1b.*Hs\\x1b.*Hm\\x1b",
             r"^\[grub\] base_addr = 0x9fc00, length = 0x400, reserved RAM$", r"^adept: guest grub: pass \(port 0xf4"])
     return "grub-prompt", test
 
