@@ -59,7 +59,8 @@ static void check_guest(const char *text)
     require(length > 0);
     for (size_t i = 0; i < length; i++)
         require(config.name[i] > ' ' && config.name[i] <= 'z');
-    require(config.memory_bytes >= GUEST_MEMORY_MIN && config.memory_bytes <= GUEST_MEMORY_MAX && config.memory_bytes % 4096 == 0);
+    require(config.memory_bytes >= GUEST_MEMORY_MIN && config.memory_bytes <= GUEST_MEMORY_MAX &&
+            config.memory_bytes % 4096 == 0);
     require(config.memtype.count <= GUEST_MEMTYPE_MAX);
     require(config.cpu >= -1 && config.cpu <= 255);
     require(config.memory == GUEST_MEMORY_PRIVATE || config.memory == GUEST_MEMORY_IDENTITY);
