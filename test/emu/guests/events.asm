@@ -208,7 +208,7 @@ next_period:
     jns later
     neg eax
 later:
-    shr ecx, 8                          ; 0.4 %: the last one's way to the guest is in it
+    shr ecx, 8                          ; 0.4 %
     cmp eax, ecx
     check_condition b, "256 periods of the clock in their own time"
     write_port SLAVE + 1, 0xff
