@@ -16,6 +16,10 @@
  */
 #define NMI_AFTER_US 20
 
+/* What a vCPU that a pause has held up is owed in the guest before the next one: enough for an instruction,
+ * whatever the kick that comes right at the entry leaves of it. */
+#define OWED_US 10
+
 /*
  * -DTEST_NO_FLUSH leaves out every INVEPT and every kick that a change asks for, so that a test can show what
  * they are there for. Never in a hypervisor that shall work.
@@ -124,6 +128,32 @@ void shootdown_wait_parked(struct vm *vm)
     wait_for_others(vm, vmm_cpu()->vcpu, true, shootdown_raise(&vm->sync));
 }
 
+void shootdown_wait_owed(struct vm *vm)
+{
+    const struct vcpu *self = vmm_cpu()->vcpu;
+    uint64_t end = 0;
+
+    for (;;) {
+        bool any = false, outside = false;
+
+        for (unsigned i = 0; i < vm->vcpu_count; i++) {
+            bool in_guest;
+
+            if (&vm->vcpus[i] == self || !shootdown_is_owed(&vm->vcpus[i].sync, &in_guest))
+                continue;
+            any = true;
+            outside |= !in_guest;
+        }
+        if (!any)
+            return;
+        if (!outside && end == 0)
+            end = tsc_read() + tsc_ticks(OWED_US);
+        if (!outside && tsc_read() >= end)
+            return;
+        cpu_pause();
+    }
+}
+
 void shootdown_step_aside(struct vcpu *vcpu)
 {
     vm_dirty_leave(vcpu);
@@ -133,8 +163,10 @@ void shootdown_step_aside(struct vcpu *vcpu)
 void shootdown_come_back(struct vcpu *vcpu)
 {
     do {
-        while (shootdown_paused_for_other(&vcpu->vm->sync, vcpu->index))
+        while (shootdown_paused_for_other(&vcpu->vm->sync, vcpu->index)) {
+            shootdown_hold_up(&vcpu->sync);
             cpu_pause();
+        }
     } while (!shootdown_unpark(&vcpu->vm->sync, &vcpu->sync, vcpu->index));
     vm_dirty_join(vcpu);
 }

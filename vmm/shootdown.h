@@ -43,6 +43,12 @@ void shootdown_nudge(struct vm *vm);
 void shootdown_wait_parked(struct vm *vm);
 
 /*
+ * Before a pause, in its turn (vmm/vm_pause.c), on the CPU of a parked vCPU: waits until every other vCPU
+ * that an earlier pause has held up has left the guest again, or has been in it for a moment.
+ */
+void shootdown_wait_owed(struct vm *vm);
+
+/*
  * The vCPU's CPU, when shootdown_enter() has said no, and before the first entry: waits while the VM is
  * paused for another vCPU, invalidates, and says that it is in the guest. false: the VM has ended.
  */

@@ -29,12 +29,15 @@ enum vcpu_place {
 /* Of a vCPU; written by its own CPU, read by the others. */
 struct shootdown_vcpu {
     uint32_t place; /* enum vcpu_place */
+    uint32_t owed;  /* 1: held up by a pause, and not in the guest since, or for the first time since */
     uint64_t seen;  /* the generation that it has invalidated for */
 };
 
 /* Of a VM. */
 struct shootdown_vm {
     uint64_t generation; /* from 1; raised after each change that cached translations must follow */
+    uint32_t next;       /* the ticket that the next to ask for a pause draws */
+    uint32_t turn;       /* the ticket whose turn it is */
     uint32_t owner;      /* index + 1 of the vCPU for which the others are parked; 0: none */
     uint32_t depth;      /* how often it has asked for that; the owner's own */
 };
@@ -54,6 +57,7 @@ static inline bool shootdown_enter(const struct shootdown_vm *vm, struct shootdo
 /* The same CPU, first after a VM exit. */
 static inline void shootdown_leave(struct shootdown_vcpu *self)
 {
+    __atomic_store_n(&self->owed, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&self->place, VCPU_HOST, __ATOMIC_RELEASE);
 }
 
@@ -86,8 +90,10 @@ static inline bool shootdown_is_parked(const struct shootdown_vcpu *other)
     return __atomic_load_n(&other->place, __ATOMIC_SEQ_CST) == VCPU_PARKED;
 }
 
+/* Of its own accord: nothing is owed to one that does not want to run. */
 static inline void shootdown_park(struct shootdown_vcpu *self)
 {
+    __atomic_store_n(&self->owed, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&self->place, VCPU_PARKED, __ATOMIC_SEQ_CST);
 }
 
@@ -99,17 +105,44 @@ static inline bool shootdown_paused_for_other(const struct shootdown_vm *vm, uns
     return owner != 0 && owner != index + 1;
 }
 
-static inline bool shootdown_try_own(struct shootdown_vm *vm, unsigned index)
+/* Asks for a pause: the ticket. */
+static inline uint32_t shootdown_draw(struct shootdown_vm *vm)
 {
-    uint32_t nobody = 0;
+    return __atomic_fetch_add(&vm->next, 1, __ATOMIC_RELAXED);
+}
 
-    return __atomic_compare_exchange_n(&vm->owner, &nobody, index + 1, false, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_RELAXED);
+/* Whether it is the turn of that ticket. Until its owner disowns it nobody else's turn comes. */
+static inline bool shootdown_is_turn(const struct shootdown_vm *vm, uint32_t ticket)
+{
+    return __atomic_load_n(&vm->turn, __ATOMIC_ACQUIRE) == ticket;
+}
+
+/* In its turn: the others are to be parked from here on. */
+static inline void shootdown_own(struct shootdown_vm *vm, unsigned index)
+{
+    __atomic_store_n(&vm->owner, index + 1, __ATOMIC_SEQ_CST);
 }
 
 static inline void shootdown_disown(struct shootdown_vm *vm)
 {
     __atomic_store_n(&vm->owner, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&vm->turn, vm->turn + 1, __ATOMIC_RELEASE);
+}
+
+/* Whether the next pause is to wait for that vCPU to have its moment; `in_guest`: it is having it. */
+static inline bool shootdown_is_owed(const struct shootdown_vcpu *other, bool *in_guest)
+{
+    bool owed = __atomic_load_n(&other->owed, __ATOMIC_SEQ_CST) != 0;
+
+    *in_guest = __atomic_load_n(&other->place, __ATOMIC_SEQ_CST) == VCPU_GUEST;
+    return owed;
+}
+
+/* Parked because another has the VM paused. Who takes its turn before it sees this does so once; the next one
+ * sees it. */
+static inline void shootdown_hold_up(struct shootdown_vcpu *self)
+{
+    __atomic_store_n(&self->owed, 1, __ATOMIC_SEQ_CST);
 }
 
 /*
@@ -122,7 +155,7 @@ static inline bool shootdown_unpark(const struct shootdown_vm *vm, struct shootd
     __atomic_store_n(&self->place, VCPU_HOST, __ATOMIC_SEQ_CST);
     if (!shootdown_paused_for_other(vm, index))
         return true;
-    shootdown_park(self);
+    __atomic_store_n(&self->place, VCPU_PARKED, __ATOMIC_SEQ_CST);
     return false;
 }
 

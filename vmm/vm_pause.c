@@ -15,6 +15,7 @@ static bool is_owner(const struct vm *vm, const struct vcpu *self)
 void vm_pause(struct vm *vm)
 {
     struct vcpu *self = vmm_cpu()->vcpu;
+    uint32_t ticket;
 
     if (vm->vcpu_count == 1)
         return;
@@ -26,8 +27,11 @@ void vm_pause(struct vm *vm)
     /* Parked while it waits for its turn, so that the one whose turn it is does not wait for this one. */
     vm_dirty_leave(self);
     shootdown_park(&self->sync);
-    while (!shootdown_try_own(&vm->sync, self->index))
+    ticket = shootdown_draw(&vm->sync);
+    while (!shootdown_is_turn(&vm->sync, ticket))
         cpu_pause();
+    shootdown_wait_owed(vm);
+    shootdown_own(&vm->sync, self->index);
     shootdown_leave(&self->sync);
     vm_dirty_join(self);
     vm->sync.depth = 1;

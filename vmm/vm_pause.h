@@ -14,8 +14,9 @@ struct vm;
 
 /*
  * Waits until all other vCPUs of the VM are parked, and keeps them so. In an exit handler on the CPU of one
- * of its vCPUs, outside of the EPT engine. While it waits another vCPU may have its turn: what was read of
- * the memory map before is out of date afterwards. Calls nest. With one vCPU there is nothing to do.
+ * of its vCPUs, outside of the EPT engine. While it waits other vCPUs have their turn, in the order of their
+ * calls, and those that were held up run for a moment: what was read of the memory map before is out of date
+ * afterwards. Calls nest. With one vCPU there is nothing to do.
  */
 void vm_pause(struct vm *vm);
 

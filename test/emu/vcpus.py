@@ -84,6 +84,21 @@ def others_left_alone(context):
     return name, test
 
 
+def turns(context, vcpus):
+    """Those who make the hypervisor park the others, again and again, take turns; and one who is parked and only wants to run has its 10 us (500
+    instructions in Bochs) between any two of them."""
+    name = f"vcpus-turns-{vcpus}"
+
+    def test():
+        run = launch(context, name, GUEST=f"{assemble(context, 'vcpus_turns')} name=t vcpus={vcpus} timeout=20", CPUS=vcpus, CMDLINE="trace=stats")
+        check(context, name, run, 0, [r"^adept: guest t: pass"])
+        requests = int(re.search(r"^adept: shootdown: vm=t requests=(\d+) ", "\n".join(run.lines), re.MULTILINE).group(1))
+        # The first vCPU runs 400,000 instructions; each read that parks it is two requests.
+        if requests / 2 > 400000 / 500:
+            raise Failure(f"{requests / 2} pauses while the first vCPU ran 400,000 instructions")
+    return name, test
+
+
 def scheduled(context, name, cpus, counts, options=""):
     """Guests of several vCPUs and others, more than there are CPUs: all end, in whatever order, and none waits for another for ever."""
 
@@ -113,6 +128,9 @@ def tests(context):
         yield same_memory(context, 4, 4, model)
     yield same_memory(context, 8, 8, "corei7_skylake_x")
     yield same_memory(context, 2, 4, "corei7_haswell_4770")
+
+    for vcpus in (2, 3, 4, 8):
+        yield turns(context, vcpus)
 
     # More than the machine has: one line, and the others run.
     yield emulator_test(context, "vcpus-too-many", status=1, ran=False, GUEST="hello name=a vcpus=3; hello name=b", CPUS=2, CMDLINE="trace=none", expect=[
