@@ -38,6 +38,14 @@ static void handle_on_end(void *target, struct option_span value, struct option_
         options->on_end = values[index];
 }
 
+static void handle_stats(void *target, struct option_span value, struct option_problems *problems)
+{
+    unsigned index;
+
+    if (option_choose(value, "stats", "text|json", &index, problems))
+        ((struct cmdline_options *)target)->stats_json = index == 1;
+}
+
 static void handle_guests(void *target, struct option_span value, struct option_problems *problems)
 {
     static const enum cmdline_guests values[] = {GUESTS_PARALLEL, GUESTS_SEQUENTIAL};
@@ -211,7 +219,7 @@ static const struct option_handler handlers[] = {
     {"console", handle_console}, {"cpus", handle_cpus},     {"timeout", handle_timeout},
     {"policy", handle_policy},   {"guests", handle_guests}, {"test", handle_test},
     {"memtype", handle_memtype}, {"walk", handle_walk},     {"conformance", handle_conformance},
-    {"input", handle_input},
+    {"input", handle_input},     {"stats", handle_stats},
 };
 
 static bool is_file_name(struct option_span word)

@@ -173,20 +173,21 @@ must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
     uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
     uint32_t basic = reason & EXIT_REASON_BASIC_MASK;
     struct trace_record record;
-    bool traced = trace_filter_has(&vcpu->trace, basic);
+    bool traced =
+        likely(basic < EXIT_REASON_COUNT) ? vcpu->traced[basic] : trace_filter_has(&vcpu->trace, basic);
     enum exit_action action;
 
     vcpu->exit_reason = basic;
     vcpu->exit_count++;
     vcpu->result.code = RESULT_EMULATED;
+    vcpu->subject = &vcpu->no_subject;
     if (traced)
         exit_trace_begin(vcpu, &record, start);
     action = handle(vcpu, reason);
     ticks = tsc_read() - start;
-    if (likely(basic < EXIT_REASON_COUNT)) {
-        vcpu->statistics[basic].count++;
-        vcpu->statistics[basic].ticks += ticks;
-    }
+    vcpu->subject->ticks += ticks;
+    if (likely(basic < EXIT_REASON_COUNT))
+        exit_statistics_add(&vcpu->statistics[basic], ticks);
     if (traced)
         exit_trace_end(vcpu, &record, ticks);
     return action;

@@ -39,6 +39,12 @@ void exit_advance_to(struct vcpu *vcpu, uint64_t rip);
  */
 enum exit_action exit_ept_resume(struct vcpu *vcpu, uint64_t qualification);
 
+/* What this exit is about, for the statistics: `subject` of the kind. The handler, once. */
+static inline void exit_count_subject(struct vcpu *vcpu, enum exit_subject_kind kind, uint64_t subject)
+{
+    vcpu->subject = exit_subject_count(&vcpu->subjects, kind, subject);
+}
+
 /* #UD for an instruction that this guest's processor does not have. */
 static inline enum exit_action exit_inject_ud(struct vcpu *vcpu)
 {

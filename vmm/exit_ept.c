@@ -286,6 +286,7 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
     uint64_t guest_physical_address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
     struct ept_fault_result fault;
 
+    exit_count_subject(vcpu, SUBJECT_PAGE, guest_physical_address / PAGE_SIZE);
     if (unlikely(vcpu->vm->walk_check.armed))
         walk_check_exit(vcpu);
     if (unlikely(mmio_applies(vcpu->vm, guest_physical_address, qualification)))
@@ -302,6 +303,7 @@ enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
     struct ept_misconfig misconfig = ept_misconfig_analyse(&vcpu->vm->ept, guest_physical_address);
     struct ept_fault_result fault;
 
+    exit_count_subject(vcpu, SUBJECT_PAGE, guest_physical_address / PAGE_SIZE);
     if (unlikely(vcpu->vm->walk_check.armed))
         walk_check_exit(vcpu);
     fault = ept_repair(&vcpu->vm->ept, guest_physical_address, 0);

@@ -278,6 +278,7 @@ enum exit_action exit_vmcall(struct vcpu *vcpu)
         .ebx = (uint32_t)gpr[GPR_RBX], .ecx = (uint32_t)gpr[GPR_RCX], .edx = (uint32_t)gpr[GPR_RDX]};
     uint32_t number = (uint32_t)gpr[GPR_RAX], status;
 
+    exit_count_subject(vcpu, SUBJECT_HYPERCALL, number);
     if (number >= HYPERCALL_BIOS && number <= HYPERCALL_BIOS_LAST)
         return bios_call(vcpu, number - HYPERCALL_BIOS);
     status = perform(vcpu, number, &call);

@@ -171,6 +171,7 @@ enum exit_action exit_io(struct vcpu *vcpu)
     unsigned size = (qualification & 7) + 1;
     uint64_t *rax = &vcpu->registers.gpr[GPR_RAX];
 
+    exit_count_subject(vcpu, SUBJECT_PORT, port);
     if (qualification & QUALIFICATION_STRING)
         return string_instruction(vcpu, qualification);
     if (qualification & QUALIFICATION_IN)

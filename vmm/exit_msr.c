@@ -201,6 +201,7 @@ enum exit_action exit_rdmsr(struct vcpu *vcpu)
     uint64_t *gpr = vcpu->registers.gpr;
     uint64_t value;
 
+    exit_count_subject(vcpu, SUBJECT_MSR, (uint32_t)gpr[GPR_RCX]);
     if (!read_msr(vcpu->vm, (uint32_t)gpr[GPR_RCX], &value))
         return exit_inject_gp(vcpu);
     gpr[GPR_RAX] = (uint32_t)value;
@@ -212,6 +213,7 @@ enum exit_action exit_wrmsr(struct vcpu *vcpu)
 {
     const uint64_t *gpr = vcpu->registers.gpr;
 
+    exit_count_subject(vcpu, SUBJECT_MSR, (uint32_t)gpr[GPR_RCX]);
     if (!write_msr(vcpu, (uint32_t)gpr[GPR_RCX], (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX]))
         return exit_inject_gp(vcpu);
     return !vm_has_ended(vcpu->vm) ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;

@@ -234,7 +234,7 @@ static int print_results(void)
     int result = 0;
 
     for (unsigned i = 0; i < guest_count; i++)
-        statistics_print(guests[i].vm);
+        statistics_print(guests[i].vm, machine_options()->stats_json);
     for (unsigned i = 0; i < guest_count; i++) {
         const struct vm *vm = guests[i].vm;
         bool passed = vm->end.verdict == VM_PASSED;

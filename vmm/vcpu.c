@@ -30,6 +30,10 @@ must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
     vcpu->index = index;
     vcpu->start.state = index == 0 ? VCPU_STARTED : VCPU_WAITS;
     vcpu->trace = vm->config.trace;
+    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++)
+        exit_statistics_init(&vcpu->statistics[reason]);
+    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++)
+        vcpu->traced[reason] = trace_filter_has(&vcpu->trace, reason);
     vcpu->deadline = ~UINT64_C(0);
     vcpu->vmcs_physical = frame_alloc(FRAME_HOST);
     if (vcpu->vmcs_physical == FRAME_ALLOC_FAILED)

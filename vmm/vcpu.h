@@ -10,6 +10,8 @@
 #include "arch/x86/vmx_entry.h"
 #include "ept/misconfig.h"
 #include "vmm/exit_reason.h"
+#include "vmm/exit_statistics.h"
+#include "vmm/exit_subjects.h"
 #include "vmm/mmio_code.h"
 #include "vmm/shootdown_state.h"
 #include "vmm/step.h"
@@ -19,13 +21,6 @@
 
 struct vm;
 struct vmm_cpu;
-
-/* What the exits of one reason cost. Ticks are TSC ticks in the host, from just after the exit to just before
- * the entry. */
-struct exit_statistics {
-    uint64_t count;
-    uint64_t ticks;
-};
 
 /* An EPT fault as HYPERCALL_LAST_FAULT reports it. */
 struct last_fault {
@@ -83,7 +78,11 @@ struct vcpu {
     struct trace_result result;
     uint64_t exit_count;
     struct exit_statistics statistics[EXIT_REASON_COUNT];
-    struct trace_filter trace; /* which exits are recorded */
+    struct exit_subject *subject; /* what this exit is about, counted by its handler; else no_subject */
+    struct exit_subject no_subject;
+    struct exit_subjects subjects;
+    struct trace_filter trace;         /* which exits are recorded */
+    uint8_t traced[EXIT_REASON_COUNT]; /* the same, one byte a reason: all that an exit asks */
 
     /* What of the guest's state no VMCS field holds. */
     uint64_t cr2, dr0, dr1, dr2, dr3, dr6;

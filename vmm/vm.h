@@ -49,6 +49,7 @@ struct vm {
     struct shootdown_vm sync;
     struct shootdown_statistics shootdown_statistics;
     struct exit_statistics statistics[EXIT_REASON_COUNT];
+    struct exit_subjects subjects;
 
     /* Memory: the list is the truth, the EPT its cache. */
     struct ept_region regions_storage[VM_REGIONS_MAX];

@@ -35,7 +35,8 @@ MOVING = (
     (re.compile(r"(port=0x3f8 out size=1 value)=0x[0-9a-f]+"), r"\1=*"),
     (re.compile(r"reason=(PREEMPTION_TIMER\(52\)|all) count=\d+"), r"reason=\1 count=*"),
     (re.compile(r"\(\d+\)( x\d+)?$", re.MULTILINE), r"(*)\1"),
-    (re.compile(r"\b(ticks|mean)=\d+"), r"\1=*"),
+    (re.compile(r"\b(ticks|mean|min|max)=\d+"), r"\1=*"),
+    (re.compile(r" log2=[\d:,]+$", re.MULTILINE), " log2=*"),
     (re.compile(r"\b(entry|raw|hpa)=0x[0-9a-f]+([0-9a-f]{3})\b"), r"\1=*\2"),
 )
 

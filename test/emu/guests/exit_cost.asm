@@ -1,0 +1,144 @@
+; SPDX-License-Identifier: MIT
+;
+; What an exit costs, in ticks as the guest sees them: the least of many, and all of them together. Two RDTSC around each; what they cost
+; themselves is taken off. The exits of a kind are made at two places in turn, so that the trace does not fold them; of `same` at one.
+
+%include "guest.inc"
+
+ROUNDS equ 500
+
+; %1: name, %2...: what exits, between two RDTSC. EBP counts.
+%macro measure 2
+    mov dword [least], -1
+    mov dword [all], 0
+    mov ebp, ROUNDS
+%%next:
+    %2
+    %2
+    dec ebp
+    jnz %%next
+    print %1, " "
+    mov eax, [least]
+    call put_hex
+    print " "
+    mov eax, [all]
+    call put_hex
+    print 10
+%endmacro
+
+%macro do_nothing 0
+    rdtsc
+    mov esi, eax
+    rdtsc
+    call take
+%endmacro
+%macro do_vmcall 0
+    mov ecx, 0
+    rdtsc
+    mov esi, eax
+    mov eax, 0x12345678
+    vmcall
+    rdtsc
+    call take
+%endmacro
+%macro do_cpuid 0
+    rdtsc
+    mov esi, eax
+    xor eax, eax
+    xor ecx, ecx
+    cpuid
+    rdtsc
+    call take
+%endmacro
+%macro do_same 0
+    call same
+%endmacro
+%macro do_rdmsr 0
+    mov ecx, 0x1b
+    rdtsc
+    mov esi, eax
+    rdmsr
+    rdtsc
+    call take
+%endmacro
+%macro do_in 0
+    rdtsc
+    mov esi, eax
+    mov dx, 0x1234
+    in al, dx
+    rdtsc
+    call take
+%endmacro
+%macro do_touch 0
+    rdtsc
+    mov esi, eax
+    mov [fs:edi], eax
+    rdtsc
+    call take
+    add edi, 0x1000
+%endmacro
+
+    guest_start
+    check_version
+    flat_segments
+    measure "nothing", do_nothing
+    measure "vmcall", do_vmcall
+    measure "cpuid", do_cpuid
+    measure "same", do_same
+    measure "rdmsr", do_rdmsr
+    measure "in", do_in
+    mov edi, 0x10000            ; below 1 MiB pages are small
+    mov dword [least], -1
+    mov dword [all], 0
+    mov ebp, 0x40
+.touch:
+    do_touch
+    dec ebp
+    jnz .touch
+    print "touch "
+    mov eax, [least]
+    call put_hex
+    print " "
+    mov eax, [all]
+    call put_hex
+    print 10
+    print "exit cost: measured", 10
+    pass
+
+same:
+    do_cpuid
+    ret
+
+; EAX: the second RDTSC, ESI: the first.
+take:
+    sub eax, esi
+    add [all], eax
+    cmp eax, [least]
+    jae .no
+    mov [least], eax
+.no:
+    ret
+
+put_hex:
+    mov cx, 8
+.digit:
+    rol eax, 4
+    push eax
+    and al, 15
+    add al, '0'
+    cmp al, '9'
+    jbe .put
+    add al, 'a' - '0' - 10
+.put:
+    call put_16
+    pop eax
+    dec cx
+    jnz .digit
+    ret
+
+    align 4
+least: dd 0
+all: dd 0
+
+    guest_gdt
+    guest_routines 16
