@@ -131,16 +131,16 @@ $(BUILD)/bios/bios.bin: guests/bios/bios.asm $(BUILD)/flags | $(GENERATED)
 	$(Q)$(NASM) $(GUEST_NASMFLAGS) -Iguests/bios/ -M -MP -MT $@ -MF $(@:.bin=.d) $<
 	$(Q)$(NASM) $(GUEST_NASMFLAGS) -Iguests/bios/ -l $(@:.bin=.lst) $< -o $@
 
-# Two links: the second adds the symbol table that tools/symbols makes from the first one's symbols.
+# Two links: the second adds the tables that tools/symbols makes from the first one's symbols and map.
 $(BUILD)/gen/symbols-empty.asm: tools/symbols
 	@mkdir -p $(@D)
 	$(Q)tools/symbols empty > $@
 
 $(BUILD)/adept-nosym.elf: $(OBJECTS) $(BUILD)/obj/symbols-empty.o $(BUILD)/gen/linker.ld $(BUILD)/objects
-	$(Q)$(LD) $(LDFLAGS) -T $(BUILD)/gen/linker.ld -o $@ $(OBJECTS) $(BUILD)/obj/symbols-empty.o
+	$(Q)$(LD) $(LDFLAGS) -T $(BUILD)/gen/linker.ld -Map $(BUILD)/adept-nosym.map -o $@ $(OBJECTS) $(BUILD)/obj/symbols-empty.o
 
 $(BUILD)/gen/symbols.asm: $(BUILD)/adept-nosym.elf tools/symbols
-	$(Q)$(NM) -n $< | tools/symbols table > $@
+	$(Q)$(NM) -n $< | tools/symbols table $(BUILD)/adept-nosym.map $(BUILD)/obj > $@
 
 $(BUILD)/obj/symbols%.o: $(BUILD)/gen/symbols%.asm $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -201,7 +201,7 @@ PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/pag
 	vmm/cmdline.c vmm/conformance_case.c vmm/conformance_confine.c vmm/conformance_judge.c vmm/conformance_memory.c \
 	vmm/conformance_predict.c vmm/decode*.c vmm/emulate*.c vmm/entry_break.c vmm/entry_check.c vmm/exit_reason.c vmm/exit_subjects.c vmm/frame_pool.c \
 	vmm/guest_config.c vmm/guest_cpus.c vmm/guest_line.c vmm/guest_mtrr.c vmm/guest_time.c vmm/hypercall_name.c vmm/opcode.c \
-	vmm/operation.c vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c vmm/vpid_pool.c vmm/devices/*.c \
+	vmm/guest_symbols.c vmm/vcpu_words.c vmm/operation.c vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c vmm/vpid_pool.c vmm/devices/*.c \
 	vmm/guest_disk.c vmm/guest_memory_map.c vmm/guest_multiboot.c vmm/guest_multiboot_information.c \
 	$(filter-out vmm/bios_call.c vmm/bios_rom.c,$(wildcard vmm/bios*.c))))
 

@@ -23,6 +23,8 @@
 #include "vmm/vpid.h"
 #include "vmm/workaround.h"
 
+#define LAST_EXITS 32 /* in a panic */
+
 /* Written by the boot CPU before `go`. */
 static struct guest guests[BOOT_MODULE_MAX];
 static unsigned guest_count;
@@ -225,7 +227,7 @@ static void print_last_exits(uint32_t cpu_index)
     struct vmm_cpu *cpu = vmm_cpu_at(cpu_index);
 
     if (cpu != NULL)
-        trace_print_last(cpu, 16);
+        trace_print_last(cpu, LAST_EXITS);
 }
 
 /* The table of every guest, then one line a guest. 0: all passed, 1: one failed. */

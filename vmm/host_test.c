@@ -17,6 +17,7 @@
 #include "vmm/machine.h"
 #include "vmm/panic.h"
 #include "vmm/vm.h"
+#include "vmm/vmcs.h"
 
 #define NMI_WAIT_US    100000
 #define PENDING_VECTOR 0x40
@@ -33,13 +34,28 @@
 #define ABSENT_MSR  0x12345678u
 #define RET_OPCODE  0xc3
 
+/* What the report of a failed assertion must show in R12 to R15, this much apart. */
+#define ASSERT_VALUE UINT64_C(0x5eed0000)
+
 void host_test_page_fault(volatile uint32_t *nowhere);
+void host_test_assert(uint64_t value);
 void host_test_undefined(void);
 uint32_t host_test_recurse(uint32_t depth);
 
 __attribute__((noinline)) void host_test_page_fault(volatile uint32_t *nowhere)
 {
     *nowhere = 1;
+}
+
+/* Registers hold values that a test knows, and the assertion fails. */
+__attribute__((noinline)) void host_test_assert(uint64_t value)
+{
+    register uint64_t r12 __asm__("r12") = value + 12, r13 __asm__("r13") = value + 13;
+    register uint64_t r14 __asm__("r14") = value + 14, r15 __asm__("r15") = value + 15;
+
+    __asm__ volatile("" : "+r"(r12), "+r"(r13), "+r"(r14), "+r"(r15));
+    assert(value != ASSERT_VALUE);
+    __asm__ volatile("" : : "r"(r12), "r"(r13), "r"(r14), "r"(r15));
 }
 
 __attribute__((noinline)) void host_test_undefined(void)
@@ -61,6 +77,20 @@ __attribute__((noinline)) uint32_t host_test_recurse(uint32_t depth)
 static uint8_t data_with_code[16] = {RET_OPCODE};
 
 static bool boot_cpu_prints; /* atomic: host-exception-ap may go on */
+
+/* As a panic's report calls it for the last exits. */
+static void fault_in_hook(uint32_t cpu_index)
+{
+    uintptr_t nowhere = NULL_MEMBER;
+
+    (void)cpu_index;
+    host_test_page_fault((volatile uint32_t *)nowhere);
+}
+
+static void panic_in_hook(uint32_t cpu_index)
+{
+    panic("the report of cpu=%u panics, too", cpu_index);
+}
 
 static uint32_t nmi_count(void)
 {
@@ -151,6 +181,24 @@ void host_test_after_guests(void)
         panic("asked for by test=panic-after-guest");
 }
 
+void host_test_before_report(struct vcpu *vcpu)
+{
+    if (cmdline_has_test(machine_options(), "report-no-vmcs") && vmcs_release(vcpu) != VMX_OK)
+        console_printf("adept: test=report-no-vmcs: VMCLEAR fails\n");
+}
+
+void host_test_in_report(struct vcpu *vcpu)
+{
+    uintptr_t nowhere = NULL_MEMBER;
+
+    if (cmdline_has_test(machine_options(), "report-fault")) {
+        console_printf("adept:   test: this line is not ended");
+        host_test_page_fault((volatile uint32_t *)nowhere);
+    }
+    if (cmdline_has_test(machine_options(), "report-assert"))
+        assert(vcpu == NULL);
+}
+
 void host_test_before_audit(struct vm *vm)
 {
     if (cmdline_has_test(machine_options(), "isolation-foreign")) {
@@ -168,6 +216,10 @@ void host_test_run(void)
     uintptr_t nowhere = NULL_MEMBER;
     uintptr_t text = (uintptr_t)host_test_undefined, data = (uintptr_t)data_with_code;
 
+    if (cmdline_has_test(options, "panic-report-fault"))
+        panic_set_hook(fault_in_hook);
+    if (cmdline_has_test(options, "panic-report-panic"))
+        panic_set_hook(panic_in_hook);
     if (cmdline_has_test(options, "host-nmi"))
         nmi_to_self();
     if (cmdline_has_test(options, "guest-interrupt"))
@@ -190,6 +242,8 @@ void host_test_run(void)
         host_test_undefined();
     if (cmdline_has_test(options, "host-stack-overflow"))
         console_printf("adept: recursion came to an end: %u\n", host_test_recurse(RECURSION));
+    if (cmdline_has_test(options, "host-assert"))
+        host_test_assert(ASSERT_VALUE);
     if (cmdline_has_test(options, "host-panic"))
         panic("asked for by test=host-panic");
 }

@@ -8,13 +8,15 @@
 #ifndef VMM_HOST_TEST_H
 #define VMM_HOST_TEST_H
 
+struct vcpu;
 struct vm;
 
 /*
  * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi, guest-interrupt,
  * host-sleep, invalidate and host-absent-msr return; host-exception (#PF), host-exception-ap (the same on cpu=1 while
  * this CPU prints), host-write-text, host-execute-data, host-undefined (#UD), host-stack-overflow and
- * host-panic end the machine.
+ * host-panic and host-assert end the machine. With panic-report-fault or panic-report-panic before them a part of
+ * that report faults, or panics, itself.
  */
 void host_test_run(void);
 
@@ -23,6 +25,12 @@ void host_test_other_cpu(void);
 
 /* Boot CPU, when the last guest has ended: panic-after-guest. */
 void host_test_after_guests(void);
+
+/* The CPU of a guest, before its crash report: report-no-vmcs takes its VMCS away, so that no field can be read. */
+void host_test_before_report(struct vcpu *vcpu);
+
+/* A part of every crash report: report-fault (#PF) and report-assert come to grief in it. */
+void host_test_in_report(struct vcpu *vcpu);
 
 /* The CPU of a guest at its end: isolation-foreign maps a frame of the hypervisor's into its EPT, which the
  * audit must find. */

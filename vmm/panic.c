@@ -4,6 +4,7 @@
 
 #include "arch/x86/control_registers.h"
 #include "arch/x86/exception.h"
+#include "arch/x86/exception_guard.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/paging.h"
 #include "arch/x86/percpu.h"
@@ -17,7 +18,7 @@
 #define STATUS_PANIC        2
 #define TRACE_DEPTH         24
 #define OTHERS_STOP_US      20000
-#define SYMBOL_TEXT         96
+#define CODE_BYTES          16
 #define MACHINE_CHECK_VALID (UINT64_C(1) << 63)
 
 static uint32_t panicking; /* index + 1 of the CPU that panics, 0 while none does; the first one stays */
@@ -75,8 +76,10 @@ static void begin_report(const char *what, uint64_t rip)
 {
     struct percpu *cpu = percpu();
     uint32_t nobody = 0;
+    bool guarded = cpu->guard != NULL;
     char symbol[SYMBOL_TEXT];
 
+    cpu->guard = NULL; /* there is no way back from here */
     cpu->exception_depth++;
     if (cpu->exception_depth > 2)
         stop_this_cpu();
@@ -91,6 +94,24 @@ static void begin_report(const char *what, uint64_t rip)
         stop_this_cpu();
     console_panic_mode();
     stop_others();
+    if (guarded)
+        console_printf("\nadept: panic: while a report was printed\n");
+}
+
+/* A part of the report that faults says so, and the next one follows. */
+static void print_part(const char *part, void (*print)(void *argument), void *argument)
+{
+    struct exception_guard guard;
+    char symbol[SYMBOL_TEXT];
+
+    if (exception_guarded(print, argument, &guard))
+        return;
+    symbols_format(symbol, sizeof(symbol), guard.frame.rip);
+    console_printf(
+        "\nadept: panic: exception %s(%u) error=%#llx while reporting part=%s rip=%#llx %s cr2=%#llx\n",
+        exception_name((unsigned)guard.frame.vector), (unsigned)guard.frame.vector,
+        (unsigned long long)guard.frame.error_code, part, (unsigned long long)guard.frame.rip, symbol,
+        (unsigned long long)guard.cr2);
 }
 
 static bool on_a_stack(const struct percpu *cpu, uint64_t address)
@@ -113,11 +134,12 @@ static void print_frame(unsigned depth, uint64_t rip)
 }
 
 /* Along the saved frame pointers, each of which lies above the one before, on a stack of this CPU. */
-static void print_stack(uint64_t rip, uint64_t rbp)
+static void print_stack(void *argument)
 {
-    uint64_t previous = 0;
+    const struct exception_frame *registers = argument;
+    uint64_t previous = 0, rbp = registers->rbp;
 
-    print_frame(0, rip);
+    print_frame(0, registers->rip);
     for (unsigned depth = 1; depth < TRACE_DEPTH; depth++) {
         const uint64_t *frame = (const uint64_t *)(uintptr_t)rbp;
         if (rbp <= previous || (rbp & 7) != 0 || !on_a_stack(percpu(), rbp) || !paging_is_readable(rbp) ||
@@ -130,15 +152,36 @@ static void print_stack(uint64_t rip, uint64_t rbp)
     console_printf("adept: panic: stack: more frames than %u\n", TRACE_DEPTH);
 }
 
-static void print_control_registers(void)
+static void print_control_registers(void *argument)
 {
+    (void)argument;
     console_printf("adept: panic: cr0=%#llx cr2=%#llx cr3=%#llx cr4=%#llx\n", (unsigned long long)cr0_read(),
                    (unsigned long long)cr2_read(), (unsigned long long)cr3_read(),
                    (unsigned long long)cr4_read());
+    console_printf("adept: panic: efer=%#llx pat=%#llx gs_base=%#llx dr6=%#llx dr7=%#llx\n",
+                   (unsigned long long)msr_read(MSR_IA32_EFER), (unsigned long long)msr_read(MSR_IA32_PAT),
+                   (unsigned long long)msr_read(MSR_IA32_GS_BASE), (unsigned long long)dr6_read(),
+                   (unsigned long long)dr7_read());
 }
 
-static void print_registers(const struct exception_frame *f)
+static void print_code(void *argument)
 {
+    const struct exception_frame *registers = argument;
+
+    console_printf("adept: panic: code:");
+    for (uint64_t at = registers->rip; at < registers->rip + CODE_BYTES; at++) {
+        if (paging_is_readable(at))
+            console_printf(" %02x", *(const uint8_t *)(uintptr_t)at);
+        else
+            console_printf(" --");
+    }
+    console_printf("\n");
+}
+
+static void print_registers(void *argument)
+{
+    const struct exception_frame *f = argument;
+
     console_printf("adept: panic: rax=%016llx rbx=%016llx rcx=%016llx rdx=%016llx\n",
                    (unsigned long long)f->rax, (unsigned long long)f->rbx, (unsigned long long)f->rcx,
                    (unsigned long long)f->rdx);
@@ -156,10 +199,11 @@ static void print_registers(const struct exception_frame *f)
 }
 
 /* SDM vol. 3, "Machine-Check Architecture". */
-static void print_machine_check_banks(void)
+static void print_machine_check_banks(void *argument)
 {
     uint64_t capability, global, status, address, misc;
 
+    (void)argument;
     if (!msr_read_safe(MSR_IA32_MCG_CAP, &capability) || !msr_read_safe(MSR_IA32_MCG_STATUS, &global))
         return;
     console_printf("adept: panic: machine check: mcg_status=%#llx banks=%u\n", (unsigned long long)global,
@@ -176,10 +220,23 @@ static void print_machine_check_banks(void)
     }
 }
 
-static noreturn_fn void end_report(void)
+static void call_report_hook(void *argument)
 {
+    (void)argument;
     if (report_hook != NULL)
         report_hook(percpu()->index);
+}
+
+/* What both kinds of report end with. */
+static noreturn_fn void end_report(struct exception_frame *registers)
+{
+    print_part("registers", print_registers, registers);
+    print_part("control-registers", print_control_registers, NULL);
+    print_part("code", print_code, registers);
+    if (registers->vector == VECTOR_MC)
+        print_part("machine-check", print_machine_check_banks, NULL);
+    print_part("stack", print_stack, registers);
+    print_part("last-exits", call_report_hook, NULL);
     power_end(STATUS_PANIC);
 }
 
@@ -213,27 +270,20 @@ noreturn_fn void exception_report(struct exception_frame *frame)
     if (frame->vector == VECTOR_DF && (paging_is_guard(cr2_read()) || paging_is_guard(frame->rsp - 8)))
         console_printf("adept: panic: stack overflow: rsp=%#llx is at the guard page of a stack of cpu=%u\n",
                        (unsigned long long)frame->rsp, cpu->index);
-    print_registers(frame);
-    print_control_registers();
-    if (frame->vector == VECTOR_MC)
-        print_machine_check_banks();
-    print_stack(frame->rip, frame->rbp);
-    end_report();
+    end_report(frame);
 }
 
 noreturn_fn void panic_at(const char *file, int line, const char *format, ...)
 {
-    const struct percpu *cpu = percpu();
-    uint64_t rip = (uint64_t)(uintptr_t)__builtin_return_address(0);
+    struct percpu *cpu = percpu();
     va_list arguments;
 
-    begin_report("panic", rip);
+    cpu->captured.vector = ~UINT64_C(0); /* no exception */
+    begin_report("panic", cpu->captured.rip);
     console_printf("adept: panic: ");
     va_start(arguments, format);
     console_vprintf(format, arguments);
     va_end(arguments);
     console_printf(" (%s:%d cpu=%u apic=%#x)\n", file, line, cpu->index, cpu->apic_id);
-    print_control_registers();
-    print_stack(rip, *(const uint64_t *)__builtin_frame_address(0));
-    end_report();
+    end_report(&cpu->captured);
 }

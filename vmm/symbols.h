@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Names for addresses in the image, from the table that tools/symbols makes after the first link. */
+/* Names and source files for addresses in the image, from the tables that tools/symbols makes after the first
+ * link. */
 #ifndef VMM_SYMBOLS_H
 #define VMM_SYMBOLS_H
 
@@ -12,7 +13,14 @@
  */
 const char *symbols_find(uint64_t address, uint64_t *offset);
 
-/* "name+0x12" or, without a symbol, "?". Cut to size. */
+/* The source file that the code at `address` was compiled from, like "vmm/exit.c"; NULL if it is not known.
+ */
+const char *symbols_source(uint64_t address);
+
+/* Enough for symbols_format(). */
+#define SYMBOL_TEXT 128
+
+/* "name+0x12 vmm/exit.c" or, without a symbol, "?". Cut to size. */
 void symbols_format(char *text, size_t size, uint64_t address);
 
 #endif

@@ -265,12 +265,14 @@ void trace_print_last(struct vmm_cpu *cpu, unsigned count)
 {
     char line[TRACE_LINE_MAX];
     struct trace_ring *ring = &cpu->trace;
-    uint32_t first;
+    uint32_t first, oldest;
 
     if (ring->records == NULL)
         return;
     trace_publish(ring);
-    first = ring->head > count ? ring->head - count : 0;
+    oldest = ring->head > TRACE_RING_RECORDS ? ring->head - TRACE_RING_RECORDS : 0;
+    for (first = ring->head; first != oldest && count > 0;) /* text lies between */
+        count -= ring->records[--first % TRACE_RING_RECORDS].kind == TRACE_EXIT;
     for (uint32_t i = first; i != ring->head; i++) {
         const struct trace_record *record = &ring->records[i % TRACE_RING_RECORDS];
 

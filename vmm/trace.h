@@ -130,8 +130,8 @@ uint32_t trace_console_writer(void);
 /* Sets the VM's name and the TSC of its start, for its lines. */
 void trace_name_vm(uint16_t vm, const char *name, uint64_t start_tsc);
 
-/* Prints the newest `count` exits of the CPU's ring whether drained or not, for crash reports; takes no lock.
- */
+/* Prints the newest `count` exits (records of them, folded ones count once) of the CPU's ring whether drained
+ * or not, for crash reports; takes no lock. */
 void trace_print_last(struct vmm_cpu *cpu, unsigned count);
 
 #endif

@@ -16,6 +16,7 @@
 #include "vmm/guest_cpuid.h"
 #include "vmm/interrupts.h"
 #include "vmm/vm.h"
+#include "vmm/vcpu_report.h"
 #include "vmm/vm_devices.h"
 #include "vmm/guest_state.h"
 #include "vmm/shootdown.h"
@@ -190,6 +191,7 @@ void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
         (void)entry_report(vm->config.name); /* the processor has the last word */
         run(vcpu);
     }
+    vcpu_brief_take(vcpu);
     vm_unpause_all(vm);
     shootdown_park(&vcpu->sync);
     trace_publish(&cpu->trace);

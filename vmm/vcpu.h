@@ -61,6 +61,15 @@ struct vcpu_start {
     uint16_t cs, ip;
 };
 
+/* Where it was when it left its run loop: of its VMCS, that another CPU cannot read. */
+struct vcpu_brief {
+    uint64_t rip, linear_rip;
+    const char *mode; /* vcpu_mode_words() */
+    uint32_t activity;
+    uint16_t cs;
+    bool readable; /* false: nothing of the above is known */
+};
+
 struct vcpu {
     struct vmx_registers registers; /* first: the stub's structure */
     struct vm *vm;
@@ -101,6 +110,7 @@ struct vcpu {
     uint64_t nmi_count, external_interrupt_count;
     bool ran;
     bool entry_failed; /* the last VM entry did, and the report says why */
+    struct vcpu_brief brief;
 };
 
 /* Makes a vCPU of `vm`: allocates its VMCS and its VPID. Any CPU, before it runs. false: no memory. */

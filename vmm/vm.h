@@ -16,6 +16,7 @@
 #include "vmm/guest_line.h"
 #include "vmm/guest_mtrr.h"
 #include "vmm/guest_state.h"
+#include "vmm/guest_symbols.h"
 #include "vmm/guest_time.h"
 #include "vmm/shootdown.h"
 #include "vmm/table_pool.h"
@@ -70,7 +71,8 @@ struct vm {
     uint64_t msr_bitmap;
     int console_character; /* with config.input: one that its devices had no room for, -1: none */
     struct walk_check walk_check;
-    struct guest_start start; /* how it is entered first */
+    struct guest_start start;     /* how it is entered first */
+    struct guest_symbols symbols; /* of its code, by map= */
 
     /* Its BIOS, if it has one, and the drive's sectors: frames of its own, not in its memory map. */
     struct bios bios;

@@ -1,103 +1,130 @@
 /* SPDX-License-Identifier: MIT */
-/* The report at a VM's end: why, registers, code, events, the last exits, the EPT, and whether isolation
- * held. */
+/* The report at a VM's end: if it crashed why, and everything about the vCPU that ended it (vcpu_report.h),
+ * then the dumps that were asked for, and whether isolation held. */
 #include "vmm/vm_report.h"
-#include "arch/x86/control_registers.h"
-#include "arch/x86/memory.h"
-#include "arch/x86/vmx.h"
+#include "arch/x86/exception_guard.h"
 #include "drivers/console.h"
 #include "drivers/format.h"
 #include "vmm/cpu.h"
 #include "vmm/entry_report.h"
 #include "vmm/ept_dump.h"
-#include "vmm/guest_memory.h"
 #include "vmm/guest_output.h"
 #include "vmm/host_test.h"
 #include "vmm/isolation.h"
 #include "vmm/memtype_report.h"
 #include "vmm/screen_report.h"
+#include "vmm/symbols.h"
+#include "vmm/vcpu_report.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs_dump.h"
 #include "vmm/walk_report.h"
 
-#define LAST_EXITS 16
-#define CODE_BYTES 16
+#define LAST_EXITS 32
 
-static unsigned long long field(enum vmcs_field which)
+static void print_entry_check(void *argument)
 {
-    uint64_t value;
+    struct vcpu *vcpu = argument;
 
-    return vmx_read(which, &value) == VMX_OK ? value : 0;
+    if (vcpu->entry_failed && entry_report(vcpu->vm->config.name) == 0)
+        console_printf("adept: entry-check: vm=%s no rule of the manual is broken\n", vcpu->vm->config.name);
 }
 
-static void print_registers(const struct vcpu *vcpu)
+static void print_exit(void *argument)
 {
-    const uint64_t *gpr = vcpu->registers.gpr;
-    static const char *const names[GPR_COUNT] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-                                                 "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
-
-    for (unsigned i = 0; i < GPR_COUNT; i += 4) {
-        console_printf("adept:  ");
-        for (unsigned j = i; j < i + 4; j++)
-            console_printf(" %s=%#llx", names[j],
-                           j == GPR_RSP ? field(VMCS_GUEST_RSP) : (unsigned long long)gpr[j]);
-        console_printf("\n");
-    }
-    console_printf("adept:   rip=%#llx rflags=%#llx cr0=%#llx cr2=%#llx cr3=%#llx cr4=%#llx efer=%#llx\n",
-                   field(VMCS_GUEST_RIP), field(VMCS_GUEST_RFLAGS), field(VMCS_GUEST_CR0),
-                   (unsigned long long)cr2_read(), field(VMCS_GUEST_CR3), field(VMCS_GUEST_CR4),
-                   field(VMCS_GUEST_IA32_EFER));
+    vcpu_report_exit(argument);
 }
 
-static void print_segments(void)
+static void print_registers(void *argument)
 {
-    static const char *const names[] = {"es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"};
-
-    for (unsigned i = 0; i < array_count(names); i++)
-        console_printf("adept:   %s=%04llx base=%#llx limit=%#llx rights=%#llx\n", names[i],
-                       field((enum vmcs_field)(VMCS_GUEST_ES_SELECTOR + 2 * i)),
-                       field((enum vmcs_field)(VMCS_GUEST_ES_BASE + 2 * i)),
-                       field((enum vmcs_field)(VMCS_GUEST_ES_LIMIT + 2 * i)),
-                       field((enum vmcs_field)(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * i)));
-    console_printf("adept:   gdtr base=%#llx limit=%#llx idtr base=%#llx limit=%#llx\n",
-                   field(VMCS_GUEST_GDTR_BASE), field(VMCS_GUEST_GDTR_LIMIT), field(VMCS_GUEST_IDTR_BASE),
-                   field(VMCS_GUEST_IDTR_LIMIT));
+    vcpu_report_registers(argument);
 }
 
-static void print_event(void)
+static void print_control_registers(void *argument)
 {
-    console_printf("adept:   exit_reason=%#llx qualification=%#llx gpa=%#llx gla=%#llx\n",
-                   field(VMCS_EXIT_REASON), field(VMCS_EXIT_QUALIFICATION),
-                   field(VMCS_GUEST_PHYSICAL_ADDRESS), field(VMCS_GUEST_LINEAR_ADDRESS));
-    console_printf(
-        "adept:   interruption_information=%#llx error=%#llx idt_vectoring_information=%#llx error=%#llx\n",
-        field(VMCS_EXIT_INTERRUPTION_INFORMATION), field(VMCS_EXIT_INTERRUPTION_ERROR_CODE),
-        field(VMCS_IDT_VECTORING_INFORMATION), field(VMCS_IDT_VECTORING_ERROR_CODE));
-    console_printf("adept:   activity=%#llx interruptibility=%#llx pending_debug=%#llx dr7=%#llx\n",
-                   field(VMCS_GUEST_ACTIVITY_STATE), field(VMCS_GUEST_INTERRUPTIBILITY_STATE),
-                   field(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS), field(VMCS_GUEST_DR7));
+    vcpu_report_control_registers(argument);
 }
 
-static void print_code(struct vcpu *vcpu)
+static void print_segments(void *argument)
 {
-    uint64_t linear = field(VMCS_GUEST_CS_BASE) + field(VMCS_GUEST_RIP), fault;
-    struct guest_paging paging;
-    uint8_t code[CODE_BYTES];
-    uint32_t error;
+    vcpu_report_segments(argument);
+}
 
-    guest_paging_state(vcpu, &paging);
-    paging.user = false; /* the report may look where the guest's privilege may not */
-    paging.rflags_ac = true;
-    if (!(paging.efer & EFER_LMA))
-        linear = (uint32_t)linear;
-    if (guest_linear_read(vcpu, &paging, linear, code, sizeof(code), &fault, &error) != GUEST_PAGING_OK) {
-        console_printf("adept:   code at %#llx: not in memory\n", (unsigned long long)linear);
+static void print_events(void *argument)
+{
+    vcpu_report_events(argument);
+}
+
+static void print_code(void *argument)
+{
+    vcpu_report_code(argument);
+}
+
+static void print_stack(void *argument)
+{
+    vcpu_report_stack(argument);
+}
+
+static void print_walk(void *argument)
+{
+    vcpu_report_fault_walk(argument);
+}
+
+static void print_last_exits(void *argument)
+{
+    struct vcpu *vcpu = argument;
+
+    console_printf("adept:   exits: the last %u of cpu=%u\n", LAST_EXITS, vcpu->cpu->percpu->index);
+    trace_print_last(vcpu->cpu, LAST_EXITS);
+}
+
+static void print_other_vcpus(void *argument)
+{
+    struct vcpu *vcpu = argument;
+    struct vm *vm = vcpu->vm;
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        if (&vm->vcpus[i] != vcpu)
+            vcpu_report_brief(&vm->vcpus[i]);
+}
+
+static void fault_on_purpose(void *argument)
+{
+    host_test_in_report(argument);
+}
+
+static const struct {
+    const char *name;
+    void (*print)(void *vcpu);
+} parts[] = {
+    {"entry-check", print_entry_check},
+    {"exit", print_exit},
+    {"regs", print_registers},
+    {"ctrl", print_control_registers},
+    {"segs", print_segments},
+    {"event", print_events},
+    {"code", print_code},
+    {"stack", print_stack},
+    {"walk", print_walk},
+    {"test", fault_on_purpose},
+    {"vcpus", print_other_vcpus},
+    {"exits", print_last_exits},
+};
+
+/* A part that faults in the hypervisor says so, and the next one follows: other guests go on. */
+static void print_part(const char *name, void (*print)(void *argument), struct vcpu *vcpu)
+{
+    struct exception_guard guard;
+    char symbol[SYMBOL_TEXT];
+
+    if (exception_guarded(print, vcpu, &guard))
         return;
-    }
-    console_printf("adept:   code at %#llx:", (unsigned long long)linear);
-    for (unsigned i = 0; i < sizeof(code); i++)
-        console_printf(" %02x", code[i]);
-    console_printf("\n");
+    symbols_format(symbol, sizeof(symbol), guard.frame.rip);
+    console_printf("\nadept: report: vm=%s part=%s is cut off: exception %s(%u) in the hypervisor while "
+                   "reporting: error=%#llx "
+                   "cr2=%#llx rip=%#llx %s\n",
+                   vcpu->vm->config.name, name, exception_name((unsigned)guard.frame.vector),
+                   (unsigned)guard.frame.vector, (unsigned long long)guard.frame.error_code,
+                   (unsigned long long)guard.cr2, (unsigned long long)guard.frame.rip, symbol);
 }
 
 static void print_crash(struct vcpu *vcpu)
@@ -108,14 +135,9 @@ static void print_crash(struct vcpu *vcpu)
     if (vm->vcpu_count > 1)
         console_printf(" vcpu=%u", vcpu->index);
     console_printf(" ended: %s\n", vm->end.why);
-    if (vcpu->entry_failed && entry_report(vm->config.name) == 0)
-        console_printf("adept: entry-check: vm=%s no rule of the manual is broken\n", vm->config.name);
-    print_registers(vcpu);
-    print_segments();
-    print_event();
-    print_code(vcpu);
-    console_printf("adept:   last exits:\n");
-    trace_print_last(vcpu->cpu, LAST_EXITS);
+    host_test_before_report(vcpu);
+    for (unsigned i = 0; i < array_count(parts); i++)
+        print_part(parts[i].name, parts[i].print, vcpu);
     console_printf("adept: report: end vm=%s\n", vm->config.name);
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What happens to a host exception before it becomes a report: NMIs are counted, expected faults are fixed
- * up. */
+ * up, those of a guarded call go back to it. */
 #include "arch/x86/exception.h"
 
 #include <stddef.h>
 
 #include "arch/x86/apic.h"
+#include "arch/x86/exception_guard.h"
 #include "arch/x86/percpu.h"
 
 struct fixup {
@@ -40,9 +41,10 @@ void exception_dispatch(struct exception_frame *frame)
         return;
     }
     fixup = fixup_of(frame);
-    if (fixup == NULL)
+    if (fixup != NULL)
+        frame->rip = fixup->landing;
+    else if (!exception_guard_catch(frame))
         exception_report(frame);
-    frame->rip = fixup->landing;
 }
 
 noreturn_fn void cpu_halt_forever(void)

@@ -54,6 +54,12 @@ noreturn_fn void exception_report(struct exception_frame *frame);
  */
 void exception_nmi(struct exception_frame *frame);
 
+/*
+ * Stores all registers as they are, RIP behind the call, into percpu()->captured, and changes none. A macro,
+ * and no C call: what it captures is its caller's.
+ */
+#define registers_capture() __asm__ volatile("call registers_capture" : : : "memory")
+
 /* Halts this CPU for good. */
 noreturn_fn void cpu_halt_forever(void);
 

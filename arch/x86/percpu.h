@@ -4,11 +4,16 @@
 #define ARCH_X86_PERCPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "arch/x86/exception.h"
 #include "arch/x86/gdt.h"
+#include "arch/x86/percpu_abi.h"
 
 #define PERCPU_MAX 256
+
+struct exception_guard;
 
 enum cpu_state {
     CPU_STARTING, /* its percpu exists; it has not reached C yet */
@@ -24,18 +29,23 @@ struct cpu_stacks {
 
 struct percpu {
     struct percpu *self; /* must be first: percpu() reads gs:0 */
-    uint32_t index;      /* 0 is the boot CPU; no gaps among CPUs that came up */
+    struct exception_frame
+        captured;   /* by registers_capture(), for a panic; vector and error_code are not set */
+    uint32_t index; /* 0 is the boot CPU; no gaps among CPUs that came up */
     uint32_t apic_id;
     bool bootstrap;
-    uint32_t state;           /* enum cpu_state, atomic */
-    uint32_t nmi_count;       /* NMIs taken and survived in the host on this CPU, atomic */
-    uint32_t exception_depth; /* > 0 while an exception or panic is being reported on this CPU */
-    uint64_t microcode;       /* revision, 0 if unknown */
+    uint32_t state;                /* enum cpu_state, atomic */
+    uint32_t nmi_count;            /* NMIs taken and survived in the host on this CPU, atomic */
+    uint32_t exception_depth;      /* > 0 while an exception or panic is being reported on this CPU */
+    struct exception_guard *guard; /* of exception_guarded() under way on this CPU; NULL: none */
+    uint64_t microcode;            /* revision, 0 if unknown */
     struct cpu_stacks stacks;
     uint64_t gdt[GDT_ENTRY_COUNT];
     struct tss tss;
     void *vmm; /* the vmm's own per-CPU data */
 };
+
+_Static_assert(offsetof(struct percpu, captured) == PERCPU_CAPTURED, "percpu_abi.h");
 
 /* The calling CPU's. Valid from gdt_load() on. */
 static inline struct percpu *percpu(void)

@@ -148,8 +148,8 @@ def tests(context):
 
     # What a report of a crash holds.
     yield emulator_test(context, "crash-report", status=1, GUEST="crash", expect=[
-        r"^adept: report: vm=crash cpu=0 ended: triple fault$", r"^adept:   rip=0x[0-9a-f]+ rflags=", r"^adept:   cs=0000 base=0x0 ",
-        r"^adept:   code at 0x[0-9a-f]+:( [0-9a-f]{2}){16}$", r"^adept:   #\d+ .* TRIPLE_FAULT\(2\)", r"^adept: report: end vm=crash$"])
+        r"^adept: report: vm=crash cpu=0 ended: triple fault$", r"^adept:   regs: rip=0x[0-9a-f]+ rflags=", r"^adept:   segs: cs=0x0 +base=0x0 ",
+        r"^adept:   code: linear=0x[0-9a-f]+:( [0-9a-f]{2}){16} \[[0-9a-f]{2}\]( [0-9a-f]{2}){15}$", r"^adept:   #\d+ .* TRIPLE_FAULT\(2\)", r"^adept: report: end vm=crash$"])
     yield emulator_test(context, "dump-vmcs", GUEST="hello", CMDLINE="trace=none dump=vmcs", expect=[
         r"^adept: vmcs: control EPT_POINTER\(0x201a\)=0x[0-9a-f]+5e$", r"^adept: vmcs: guest GUEST_RIP\(0x681e\)=0x",
         r"^adept: vmcs: control ENCLS_EXITING_BITMAP\(0x202e\)=absent$"])

@@ -141,7 +141,7 @@ def tests(context):
         r"^#1 cpu=0 vm=hello vcpu=0 ", r"^adept: isolation: ok vm=hello", r"^adept: guest hello: pass"], forbid=[r"vcpu=[1-3]"])
     yield made_guest(context, "vcpus-second-crashes", "second-crash", status=1, options="vcpus=2", CPUS=2, expect=[
         r"^adept: report: vm=second-crash cpu=1 vcpu=1 ended: triple fault$", r"^adept:   #\d+ cpu=1 vm=second-crash vcpu=1 .* TRIPLE_FAULT\(2\)",
-        r"rsi=0x5ec04d00", r"^adept: isolation: ok vm=second-crash "])
+        r"rsi=0x000000005ec04d00", r"^adept: isolation: ok vm=second-crash "])
     yield made_guest(context, "vcpus-timeout", "spin", status=1, options="vcpus=2 timeout=1", CPUS=2, expect=[
         r"^adept: guest spin: fail \(timeout\)", r"^adept: isolation: ok vm=spin "])
 
