@@ -82,7 +82,7 @@ def line_then_silence(context, cpus):
     name = f"line-then-silence-{cpus}"
 
     def test():
-        run = launch(context, name, timeout=5, GUEST=f"{assemble(context, 'line')} name=line", CPUS=cpus, CMDLINE="trace=none")
+        run = launch(context, name, timeout=12, GUEST=f"{assemble(context, 'line')} name=line", CPUS=cpus, CMDLINE="trace=none")
         check(context, name, run, status=124, ran=False,
               expect=[r"^\[line\] line: a line that is longer than a UART's FIFO, from a guest that then never exits again$"])
     return name, test
