@@ -144,6 +144,7 @@ must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcom
     }
     vcpu->entry_failed = true;
     error = vmcs_read(VMCS_VM_INSTRUCTION_ERROR);
+    vcpu->entry_error = (uint32_t)error;
     vm_end(vcpu->vm, VM_FAILED, "VM entry failed: error %u: %s", (unsigned)error, vmx_error_text(error));
     return EXIT_ACTION_STOP;
 }

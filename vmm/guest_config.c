@@ -7,6 +7,18 @@
 #define CPU_MAX    255
 #define BOOT_WORDS "sector|flat|floppy|disk|multiboot" /* in the order of enum guest_boot */
 
+/* Appends to a text of `size` bytes with its NUL; what does not fit is cut. */
+static void append(char *text, size_t size, struct option_span span)
+{
+    size_t length = 0;
+
+    while (text[length] != '\0')
+        length++;
+    for (size_t i = 0; i < span.length && length + 1 < size; i++)
+        text[length++] = span.text[i];
+    text[length] = '\0';
+}
+
 static bool is_name_character(char character)
 {
     return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
@@ -124,6 +136,19 @@ static void handle_memory_kind(void *target, struct option_span value, struct op
 
     if (option_choose(value, "memory", "private|identity", &index, problems))
         config->memory = index == 0 ? GUEST_MEMORY_PRIVATE : GUEST_MEMORY_IDENTITY;
+}
+
+static void handle_map(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct guest_config *config = target;
+
+    if (value.length == 0 || value.length >= GUEST_MAP_MAX) {
+        option_problem(problems, "map: '%.*s' is no file name of 1 to %u characters",
+                       option_span_arguments(value), GUEST_MAP_MAX - 1);
+        return;
+    }
+    config->map[0] = '\0';
+    append(config->map, sizeof(config->map), value);
 }
 
 static void handle_boot(void *target, struct option_span value, struct option_problems *problems)
@@ -244,7 +269,7 @@ static const struct option_handler handlers[] = {
     {"load", handle_load},       {"entry", handle_entry},     {"memory", handle_memory_kind},
     {"trace", handle_trace},     {"dump", handle_dump},       {"policy", handle_policy},
     {"timeout", handle_timeout}, {"memtype", handle_memtype}, {"tables", handle_tables},
-    {"vcpus", handle_vcpus},     {"boot", handle_boot},
+    {"vcpus", handle_vcpus},     {"boot", handle_boot},       {"map", handle_map},
 };
 
 void guest_config_init(struct guest_config *config, unsigned index)
@@ -272,18 +297,6 @@ static struct option_span base_name(struct option_span path)
     /* `.x` and a name without a dot stay whole. */
     end = end > start + 1 ? end - 1 : path.length;
     return (struct option_span){path.text + start, end - start};
-}
-
-/* Appends to a text of `size` bytes with its NUL; what does not fit is cut. */
-static void append(char *text, size_t size, struct option_span span)
-{
-    size_t length = 0;
-
-    while (text[length] != '\0')
-        length++;
-    for (size_t i = 0; i < span.length && length + 1 < size; i++)
-        text[length++] = span.text[i];
-    text[length] = '\0';
 }
 
 /* A kernel's command line begins with its own name, as a boot loader on a PC gives it. */
@@ -332,20 +345,31 @@ void guest_config_parse(struct guest_config *config, const char *string)
     check_together(config);
 }
 
-bool guest_config_owner(const char *string, char owner[GUEST_NAME_MAX])
+/* The value of the first word `wanted=`, before `--`; false: there is none, or it is empty. */
+static bool value_of(const char *string, const char *wanted, char *value_text, size_t size)
 {
     struct option_span rest = option_span_of(string), word, name, value;
 
     while (option_next_word(&rest, &word)) {
         if (option_is(word, "--"))
             break;
-        if (!option_split(word, '=', &name, &value) || !option_is(name, "for") || value.length == 0)
+        if (!option_split(word, '=', &name, &value) || !option_is(name, wanted) || value.length == 0)
             continue;
-        owner[0] = '\0';
-        append(owner, GUEST_NAME_MAX, value);
+        value_text[0] = '\0';
+        append(value_text, size, value);
         return true;
     }
     return false;
+}
+
+bool guest_config_owner(const char *string, char owner[GUEST_NAME_MAX])
+{
+    return value_of(string, "for", owner, GUEST_NAME_MAX);
+}
+
+bool guest_config_map(const char *string, char name[GUEST_MAP_MAX])
+{
+    return value_of(string, "map", name, GUEST_MAP_MAX);
 }
 
 const char *guest_boot_name(enum guest_boot boot)

@@ -17,6 +17,7 @@
 #include "vmm/trace_filter.h"
 
 #define GUEST_NAME_MAX       32 /* with the NUL */
+#define GUEST_MAP_MAX        64 /* the same */
 #define GUEST_MEMORY_DEFAULT (16u << 20)
 #define GUEST_MEMORY_MIN     (1u << 20)
 #define GUEST_MEMORY_MAX     (UINT64_C(3) << 30) /* device registers are above, up to 4 GiB */
@@ -63,6 +64,7 @@ struct guest_config {
     enum guest_boot boot;
     char arguments[GUEST_ARGUMENTS_MAX]; /* a multiboot kernel's command line: file or name, what follows `--`
                                           */
+    char map[GUEST_MAP_MAX];             /* file name of the module with its symbols; empty: none */
     enum guest_memory memory;
     struct trace_filter trace; /* valid if trace_given */
     bool trace_given;
@@ -107,6 +109,9 @@ void guest_config_parse(struct guest_config *config, const char *string);
  * (cut to GUEST_NAME_MAX - 1 characters), and the rest of the string is the guest's affair.
  */
 bool guest_config_owner(const char *string, char owner[GUEST_NAME_MAX]);
+
+/* Whether the string has a word map=FILE; then name[] holds FILE, cut as the owner is. */
+bool guest_config_map(const char *string, char name[GUEST_MAP_MAX]);
 
 /* "sector", "flat", "floppy", "disk", "multiboot". */
 const char *guest_boot_name(enum guest_boot boot);

@@ -2,9 +2,11 @@
 /* Loading: from a module of the boot loader to a program in a VM's memory, by boot=. */
 #include "vmm/guest_load.h"
 #include "arch/x86/memory.h"
+#include "drivers/console.h"
 #include "vmm/bios_rom.h"
 #include "vmm/frame.h"
 #include "vmm/guest_load_multiboot.h"
+#include "vmm/guest_map_module.h"
 #include "vmm/machine.h"
 #include "vmm/vm.h"
 #include "vmm/vm_memory.h"
@@ -135,12 +137,35 @@ static bool load_drive(struct vm *vm, const struct boot_module *module)
     return vm_memory_load(vm, BOOT_ADDRESS, bios->disk.bytes, DISK_SECTOR_SIZE);
 }
 
+/* map=: names for the addresses in its crash report. A guest runs as well without. */
+static void load_symbols(struct vm *vm, unsigned module)
+{
+    const struct boot_info *info = machine_boot_info();
+    const char *name = vm->config.map;
+    unsigned found = guest_map_module_find(info, module, name);
+
+    if (name[0] == '\0')
+        return;
+    if (found == info->module_count) {
+        console_printf("adept: %s: map=%s: no module has that file name (add a `module2` line for it)\n",
+                       vm->config.name, name);
+        return;
+    }
+    vm->symbols.text = bytes_of(&info->modules[found]);
+    vm->symbols.length = info->modules[found].length;
+    if (guest_symbols_count(&vm->symbols) == 0)
+        console_printf(
+            "adept: %s: map=%s: no symbol is in it (a line is like `00007c00 T start`, as nm prints it)\n",
+            vm->config.name, name);
+}
+
 must_check bool guest_load(struct vm *vm, unsigned module)
 {
     const struct boot_module *source = &machine_boot_info()->modules[module];
     enum guest_boot boot = vm->config.boot;
     bool loaded;
 
+    load_symbols(vm, module);
     if (vm->config.memory == GUEST_MEMORY_IDENTITY && boot != GUEST_BOOT_SECTOR && boot != GUEST_BOOT_FLAT) {
         vm_end_by_guest(vm, false, "boot=%s needs memory=private", guest_boot_name(boot));
         return false;

@@ -14,6 +14,7 @@
 #include "vmm/exit_reason.h"
 #include "vmm/frame.h"
 #include "vmm/guest_cpus.h"
+#include "vmm/guest_map_module.h"
 #include "vmm/guest_run.h"
 #include "vmm/machine.h"
 #include "vmm/panic.h"
@@ -179,7 +180,7 @@ static bool prepare(void)
     for (unsigned i = 0; i < info->module_count; i++) {
         struct guest *guest = &guests[guest_count];
 
-        if (belongs_to_guest(info->modules[i].string))
+        if (guest_map_module_is(info, i) || belongs_to_guest(info->modules[i].string))
             continue;
         guest->vm = allocate_vm();
         if (guest->vm == NULL)
@@ -271,7 +272,7 @@ int guests_run(void)
     else if (!prepare())
         result = refuse("memory for the guests' structures is missing (give the machine more memory)");
     else if (guest_count == 0)
-        result = refuse("a guest is missing: every module says for= (see above)");
+        result = refuse("a guest is missing: every module belongs to another (for=, map=)");
     else {
         console_set_cpu_index(trace_console_writer);
         (void)apic_timer_khz(); /* measured now, not while a guest sleeps */

@@ -109,7 +109,9 @@ struct vcpu {
     uint16_t bios_function; /* AX of the last BIOS call, for the trace */
     uint64_t nmi_count, external_interrupt_count;
     bool ran;
-    bool entry_failed; /* the last VM entry did, and the report says why */
+    bool entry_failed;    /* the last VM entry did, and the report says why */
+    uint32_t entry_error; /* its VM-instruction error number: any VMREAD may change the field. 0: another
+                             failure */
     struct vcpu_brief brief;
 };
 

@@ -46,14 +46,13 @@ static void print_addresses(uint32_t reason, uint64_t qualification)
 
 void vcpu_report_exit(const struct vcpu *vcpu)
 {
-    struct vmcs_text reason = vmcs_text(VMCS_EXIT_REASON), qualification = vmcs_text(VMCS_EXIT_QUALIFICATION),
-                     error = vmcs_text(VMCS_VM_INSTRUCTION_ERROR);
+    struct vmcs_text reason = vmcs_text(VMCS_EXIT_REASON), qualification = vmcs_text(VMCS_EXIT_QUALIFICATION);
     uint32_t basic = (uint32_t)reason.value & EXIT_REASON_BASIC_MASK;
 
     console_printf("adept:   exit: count=%llu", (unsigned long long)vcpu->exit_count);
-    if (vcpu->entry_failed && reason.readable && !(reason.value & EXIT_REASON_ENTRY_FAILURE)) {
-        console_printf(" none: the VM entry failed: vm_instruction_error=%s (%s)\n", error.text,
-                       vmx_error_text(error.value));
+    if (vcpu->entry_error != 0) {
+        console_printf(" none: the VM entry failed: vm_instruction_error=%u (%s)\n", vcpu->entry_error,
+                       vmx_error_text(vcpu->entry_error));
         return;
     }
     console_printf(" reason=%s", reason.text);

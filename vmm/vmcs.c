@@ -49,6 +49,8 @@ static uint32_t choose_secondary(const struct vcpu *vcpu)
         chosen &= ~VMX_ENABLE_RDTSCP;
     if (!guest_cpuid_has_invpcid())
         chosen &= ~VMX_ENABLE_INVPCID;
+    if (cmdline_has_test(machine_options(), "unhandled-exit")) /* LGDT, LIDT...: an exit that has no handler */
+        chosen |= VMX_DESCRIPTOR_TABLE_EXITING;
     return chosen;
 }
 

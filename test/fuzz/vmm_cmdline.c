@@ -70,6 +70,11 @@ static void check_guest(const char *text)
 
     if (guest_config_owner(text, owner))
         require(memchr(owner, '\0', GUEST_NAME_MAX) != NULL && owner[0] != '\0');
+    char map[GUEST_MAP_MAX];
+
+    require(memchr(config.map, '\0', GUEST_MAP_MAX) != NULL);
+    if (guest_config_map(text, map))
+        require(memchr(map, '\0', GUEST_MAP_MAX) != NULL && map[0] != '\0');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

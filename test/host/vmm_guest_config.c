@@ -278,6 +278,24 @@ static void owners(void **state)
     assert_int_equal(strlen(owner), GUEST_NAME_MAX - 1);
 }
 
+static void maps(void **state)
+{
+    char map[GUEST_MAP_MAX], string[120] = "k map=";
+
+    (void)state;
+    parse_cleanly("kernel boot=multiboot map=kernel.map");
+    assert_string_equal(config.map, "kernel.map");
+    parse_cleanly("kernel boot=multiboot -- map=kernel.map");
+    assert_string_equal(config.map, "");
+    problem("map=", "map: '' is no file name of 1 to 63 characters");
+    assert_true(guest_config_map("kernel boot=multiboot MAP=kernel.map x", map));
+    assert_string_equal(map, "kernel.map");
+    assert_false(guest_config_map("kernel map= -- map=m", map));
+    memset(string + strlen(string), 'm', 80);
+    assert_true(guest_config_map(string, map));
+    assert_int_equal(strlen(map), GUEST_MAP_MAX - 1);
+}
+
 /* What the caller set between init and parse stays where the string says nothing. */
 static void defaults_of_the_caller(void **state)
 {
@@ -309,6 +327,7 @@ int main(void)
         cmocka_unit_test(boots),
         cmocka_unit_test(arguments),
         cmocka_unit_test(owners),
+        cmocka_unit_test(maps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
