@@ -12,11 +12,11 @@
 #include "arch/x86/spinlock.h"
 #include "arch/x86/tsc.h"
 #include "drivers/console.h"
+#include "vmm/panic_stack.h"
 #include "vmm/power.h"
 #include "vmm/symbols.h"
 
 #define STATUS_PANIC        2
-#define TRACE_DEPTH         24
 #define OTHERS_STOP_US      20000
 #define CODE_BYTES          16
 #define MACHINE_CHECK_VALID (UINT64_C(1) << 63)
@@ -114,44 +114,6 @@ static void print_part(const char *part, void (*print)(void *argument), void *ar
         (unsigned long long)guard.cr2);
 }
 
-static bool on_a_stack(const struct percpu *cpu, uint64_t address)
-{
-    if (address >= cpu->stacks.main_bottom && address + 16 <= cpu->stacks.main_top)
-        return true;
-    for (unsigned i = 0; i < IST_COUNT; i++) {
-        if (address >= cpu->stacks.ist_bottom[i] && address + 16 <= cpu->stacks.ist_top[i])
-            return true;
-    }
-    return false;
-}
-
-static void print_frame(unsigned depth, uint64_t rip)
-{
-    char symbol[SYMBOL_TEXT];
-
-    symbols_format(symbol, sizeof(symbol), rip);
-    console_printf("adept: panic: stack[%u]=%#llx %s\n", depth, (unsigned long long)rip, symbol);
-}
-
-/* Along the saved frame pointers, each of which lies above the one before, on a stack of this CPU. */
-static void print_stack(void *argument)
-{
-    const struct exception_frame *registers = argument;
-    uint64_t previous = 0, rbp = registers->rbp;
-
-    print_frame(0, registers->rip);
-    for (unsigned depth = 1; depth < TRACE_DEPTH; depth++) {
-        const uint64_t *frame = (const uint64_t *)(uintptr_t)rbp;
-        if (rbp <= previous || (rbp & 7) != 0 || !on_a_stack(percpu(), rbp) || !paging_is_readable(rbp) ||
-            !paging_is_readable(rbp + 8) || frame[1] == 0)
-            return;
-        print_frame(depth, frame[1]);
-        previous = rbp;
-        rbp = frame[0];
-    }
-    console_printf("adept: panic: stack: more frames than %u\n", TRACE_DEPTH);
-}
-
 static void print_control_registers(void *argument)
 {
     (void)argument;
@@ -235,7 +197,8 @@ static noreturn_fn void end_report(struct exception_frame *registers)
     print_part("code", print_code, registers);
     if (registers->vector == VECTOR_MC)
         print_part("machine-check", print_machine_check_banks, NULL);
-    print_part("stack", print_stack, registers);
+    print_part("stack", panic_stack_frames, registers);
+    print_part("stack-words", panic_stack_words, registers);
     print_part("last-exits", call_report_hook, NULL);
     power_end(STATUS_PANIC);
 }

@@ -237,7 +237,9 @@ def host(context):
     quiet = {"status": 2, "ran": False, "GUEST": "hello"}
     yield emulator_test(context, "crash-host-exception", CMDLINE="test=host-exception", **quiet, expect=[
         rf"^adept: panic: exception #PF\(14\) error=0x2 cpu=0 apic=0x0 rip={HEX} host_test_page_fault\+{HEX} vmm/host_test\.c$",
-        r"^adept: panic: write of 0x18: not mapped$", r"^adept: panic: rax=[0-9a-f]{16} rbx=[0-9a-f]{16} ", r"^adept: panic: r12=[0-9a-f]{16} ", *PANIC_REST])
+        r"^adept: panic: write of 0x18: not mapped$", r"^adept: panic: rax=[0-9a-f]{16} rbx=[0-9a-f]{16} ", r"^adept: panic: r12=[0-9a-f]{16} ",
+        # The function that faults has no frame yet: its caller is not in the chain of frames.
+        rf"^adept: panic: rsp\+0x0={HEX} host_test_run\+{HEX} vmm/host_test\.c$", *PANIC_REST])
     yield emulator_test(context, "crash-host-assert", CMDLINE="test=host-assert", **quiet, expect=[
         r"^adept: panic: impossible: value != ASSERT_VALUE is false \(vmm/host_test\.c:\d+ cpu=0 apic=0x0\)$",
         # The registers are those at the assertion, not those of the function that prints them.
@@ -289,8 +291,24 @@ def maps(context):
     yield "crash-symbols-bad", bad
 
 
+def readme(context):
+    """README's excerpt of a crash report: each of its lines stands in that report, in that order."""
+
+    def test():
+        with open(os.path.join(context.root, "README.md"), encoding="utf-8") as file:
+            blocks = re.findall(r"^```\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
+        excerpts = [block.splitlines() for block in blocks if block.startswith("adept: report: vm=crash ")]
+        if len(excerpts) != 1 or len(excerpts[0]) < 10:
+            raise Failure(f"README.md has {len(excerpts)} excerpts of a crash report, or a short one")
+        run = launch(context, "readme-crash", GUEST="crash", MODEL=MODEL)
+        check(context, "readme-crash", run, 1)
+        holds(report_of(run, "crash"), *(re.escape(line) for line in excerpts[0] if line != "..."))
+    return "readme-crash", test
+
+
 def tests(context):
     yield wreck(context, "crash-wreck")
+    yield readme(context)
     yield last_exits(context)
     yield policy(context)
     yield from entry_failures(context)
