@@ -34,7 +34,7 @@
 #define ABSENT_MSR  0x12345678u
 #define RET_OPCODE  0xc3
 
-/* What the report of a failed assertion must show in R12 to R15, this much apart. */
+/* What the report of a failed assertion must show in RSI, RDX, R8 and R12, the register's number added. */
 #define ASSERT_VALUE UINT64_C(0x5eed0000)
 
 void host_test_page_fault(volatile uint32_t *nowhere);
@@ -50,12 +50,12 @@ __attribute__((noinline)) void host_test_page_fault(volatile uint32_t *nowhere)
 /* Registers hold values that a test knows, and the assertion fails. */
 __attribute__((noinline)) void host_test_assert(uint64_t value)
 {
-    register uint64_t r12 __asm__("r12") = value + 12, r13 __asm__("r13") = value + 13;
-    register uint64_t r14 __asm__("r14") = value + 14, r15 __asm__("r15") = value + 15;
+    register uint64_t rsi __asm__("rsi") = value + 6, rdx __asm__("rdx") = value + 2;
+    register uint64_t r8 __asm__("r8") = value + 8, r12 __asm__("r12") = value + 12;
 
-    __asm__ volatile("" : "+r"(r12), "+r"(r13), "+r"(r14), "+r"(r15));
+    __asm__ volatile("" : "+r"(rsi), "+r"(rdx), "+r"(r8), "+r"(r12));
     assert(value != ASSERT_VALUE);
-    __asm__ volatile("" : : "r"(r12), "r"(r13), "r"(r14), "r"(r15));
+    __asm__ volatile("" : : "r"(rsi), "r"(rdx), "r"(r8), "r"(r12));
 }
 
 __attribute__((noinline)) void host_test_undefined(void)

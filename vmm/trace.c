@@ -261,14 +261,15 @@ void trace_report_end(void)
     drain_unlock();
 }
 
-void trace_print_last(struct vmm_cpu *cpu, unsigned count)
+unsigned trace_print_last(struct vmm_cpu *cpu, unsigned count)
 {
     char line[TRACE_LINE_MAX];
     struct trace_ring *ring = &cpu->trace;
     uint32_t first, oldest;
+    unsigned printed = 0;
 
     if (ring->records == NULL)
-        return;
+        return 0;
     trace_publish(ring);
     oldest = ring->head > TRACE_RING_RECORDS ? ring->head - TRACE_RING_RECORDS : 0;
     for (first = ring->head; first != oldest && count > 0;) /* text lies between */
@@ -280,5 +281,7 @@ void trace_print_last(struct vmm_cpu *cpu, unsigned count)
             continue;
         (void)line_of(record, line, sizeof(line));
         console_printf("adept:   %s\n", line);
+        printed++;
     }
+    return printed;
 }

@@ -51,6 +51,10 @@ void vcpu_report_ept_walk(const struct vcpu *vcpu, uint64_t guest_physical_addre
     const struct ept_region *region = ept_region_find(&vm->regions, guest_physical_address);
     char rights[EPT_QUALIFICATION_WORD_SIZE];
 
+    console_printf("adept:   ept: gpa=%#llx eptp=%#llx root=%#llx%s\n",
+                   (unsigned long long)guest_physical_address, (unsigned long long)vm->eptp,
+                   (unsigned long long)vm->ept.root,
+                   (vm->eptp & EPT_ADDRESS) != vm->ept.root ? " the processor has another root" : "");
     for (unsigned i = 0; i < walk.count; i++)
         print_ept_step(vm, guest_physical_address, &walk.steps[i]);
     console_printf("adept:   ept: gpa=%#llx end=\"%s\"", (unsigned long long)guest_physical_address,

@@ -88,15 +88,16 @@ static unsigned usable_physical_width(void)
     return width > key_bits ? width - key_bits : width;
 }
 
-/* For test=ept-wrong-root: the processor walks an empty table, whatever the engine installs in its own. Kept
- * to the machine's end. */
-static uint64_t empty_root(void)
+/* For test=ept-wrong-root and ept-bad-root: the processor walks a table of its own, whatever the engine
+ * installs in the VM's, empty or with a misconfigured first entry. Kept to the machine's end. */
+static uint64_t other_root(uint64_t first_entry)
 {
     uint64_t physical = frame_alloc(FRAME_HOST);
 
     if (physical == FRAME_ALLOC_FAILED)
-        panic("no frame for test=ept-wrong-root");
+        panic("no frame for the root of test=");
     memset(phys_to_virt(physical), 0, PAGE_SIZE);
+    *(uint64_t *)phys_to_virt(physical) = first_entry;
     return physical;
 }
 
@@ -134,7 +135,9 @@ static bool create_ept(struct vm *vm, const struct ept_caps *caps)
     vm->ept.no_executable_large = workaround_active(WORKAROUND_ITLB_MULTIHIT);
     vm->eptp = eptp_make(caps, vm->ept.root);
     if (cmdline_has_test(machine_options(), "ept-wrong-root"))
-        vm->eptp = eptp_make(caps, empty_root());
+        vm->eptp = eptp_make(caps, other_root(0));
+    if (cmdline_has_test(machine_options(), "ept-bad-root"))
+        vm->eptp = eptp_make(caps, other_root(EPT_WRITE));
     return true;
 }
 

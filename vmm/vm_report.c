@@ -74,7 +74,8 @@ static void print_last_exits(void *argument)
     struct vcpu *vcpu = argument;
 
     console_printf("adept:   exits: the last %u of cpu=%u\n", LAST_EXITS, vcpu->cpu->percpu->index);
-    trace_print_last(vcpu->cpu, LAST_EXITS);
+    if (trace_print_last(vcpu->cpu, LAST_EXITS) == 0)
+        console_printf("adept:   exits: none was recorded (trace=)\n");
 }
 
 static void print_other_vcpus(void *argument)
@@ -98,6 +99,7 @@ static const struct {
 } parts[] = {
     {"entry-check", print_entry_check},
     {"exit", print_exit},
+    {"test", fault_on_purpose},
     {"regs", print_registers},
     {"ctrl", print_control_registers},
     {"segs", print_segments},
@@ -105,7 +107,6 @@ static const struct {
     {"code", print_code},
     {"stack", print_stack},
     {"walk", print_walk},
-    {"test", fault_on_purpose},
     {"vcpus", print_other_vcpus},
     {"exits", print_last_exits},
 };
