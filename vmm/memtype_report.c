@@ -8,8 +8,8 @@
 #include "ept/page_type.h"
 #include "ept/qualification.h"
 #include "ept/walk.h"
-#include "vmm/guest_memory.h"
 #include "vmm/trace_text.h"
+#include "vmm/vcpu_report.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
@@ -132,18 +132,17 @@ static void print_choices(const struct report *report)
 }
 
 /* The guest's page is looked for where guests usually have it: at the linear address that equals the
- * guest-physical one. */
-static void find_pat_index(struct report *report)
+ * guest-physical one. false: the VMCS cannot be read. */
+static bool find_pat_index(struct report *report)
 {
     struct guest_paging paging;
     struct guest_walk walk;
 
-    guest_paging_state(report->vcpu, &paging);
-    paging.user = false; /* rights do not matter here */
-    paging.rflags_ac = true;
+    if (!vcpu_report_paging(report->vcpu, &paging))
+        return false;
     walk = guest_walk(&paging, report->gpa, GUEST_ACCESS_READ);
     report->input.cr0 = (paging.cr0 & CR0_PG) | (cr0_read() & CR0_CD);
-    report->input.pat = vmcs_read(VMCS_GUEST_IA32_PAT);
+    report->input.pat = paging.pat;
     if (!(paging.cr0 & CR0_PG))
         report->pat_index_from = PAT_INDEX_NO_PAGING;
     else if (walk.status == GUEST_PAGING_OK && walk.gpa == report->gpa)
@@ -151,6 +150,7 @@ static void find_pat_index(struct report *report)
     else
         report->pat_index_from = PAT_INDEX_ASSUMED;
     report->input.pat_index = report->pat_index_from == PAT_INDEX_OF_PAGE ? walk.pat_index : 0;
+    return true;
 }
 
 /* CD is the machine's: VM entry and VM exit leave it alone, and a guest that sets it is only shown so. */
@@ -170,7 +170,11 @@ static void print_derivation(struct report *report)
     const struct ept_type_step *steps = type.steps;
 
     report->input.eptp = report->vm->eptp;
-    find_pat_index(report);
+    if (!find_pat_index(report)) {
+        console_printf(LINE "%s unreadable: no VMCS\n", LINE_ARGUMENTS(report),
+                       ept_type_step_name(EPT_TYPE_PAT));
+        return;
+    }
     type = ept_effective_type(&report->input);
     print_leaf(report);
     print_pat(report, &steps[EPT_TYPE_PAT]);

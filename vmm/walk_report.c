@@ -6,8 +6,8 @@
 #include "ept/memtype.h"
 #include "ept/misconfig.h"
 #include "ept/qualification.h"
-#include "vmm/guest_memory.h"
 #include "vmm/machine.h"
+#include "vmm/vcpu_report.h"
 #include "vmm/vm.h"
 #include "vmm/vm_walk.h"
 
@@ -84,9 +84,11 @@ static void print_walk(struct vcpu *vcpu, uint64_t linear_address)
     struct guest_paging paging;
     unsigned number = 0;
 
-    guest_paging_state(vcpu, &paging);
-    paging.user = false; /* the report may look where the guest's privilege may not */
-    paging.rflags_ac = true;
+    if (!vcpu_report_paging(vcpu, &paging)) {
+        console_printf("adept: walk: vm=%s gva=%#llx unreadable: no VMCS\n", name,
+                       (unsigned long long)linear_address);
+        return;
+    }
     vm_walk(walk, vcpu, &paging, linear_address, GUEST_ACCESS_READ);
     console_printf("adept: walk: vm=%s gva=%#llx access=R mode=%s cr3=%#llx eptp=%#llx\n", name,
                    (unsigned long long)linear_address, guest_paging_mode_text(walk->mode),

@@ -63,7 +63,7 @@ def wreck(context, name, options="", symbol=False, maps=""):
                 file.write(maps)
             guest += f" map={name}.map; {path}"
         run = launch(context, name, GUEST=guest, MODEL=MODEL)
-        check(context, name, run, 1, [r"^adept: guest wreck: fail \(triple fault\)$"])
+        check(context, name, run, 1, [r"^adept: guest wreck: fail \(triple fault\)$"], forbid=[r"^adept: guest crash-symbols"])
         lines = report_of(run, "wreck")
         whole(lines)
         holds(lines, r"adept: report: vm=wreck cpu=0 ended: triple fault",
@@ -205,8 +205,11 @@ def nothing_readable(context):
 
     def test():
         name = "crash-no-vmcs"
-        run = launch(context, name, GUEST="crash; hello", CMDLINE="test=report-no-vmcs", MODEL=MODEL)
-        check(context, name, run, 1, [r"^adept: guest crash: fail \(triple fault\)$", r"^adept: guest hello: pass"])
+        run = launch(context, name, GUEST="crash; hello", CMDLINE="test=report-no-vmcs dump=vmcs,ept,screen memtype=0x7c00 walk=0x7c00", MODEL=MODEL)
+        check(context, name, run, 1, [
+            r"^adept: walk: vm=crash gva=0x7c00 unreadable: no VMCS$", r"^adept: memtype: vm=crash gpa=0x7c00 .*unreadable: no VMCS$",
+            r"^adept: vmcs: guest GUEST_RIP\(0x681e\)=absent$",
+            r"^adept: guest crash: fail \(triple fault\)$", r"^adept: guest hello: pass"])
         lines = report_of(run, "crash")
         whole(lines)
         holds(lines, r"adept:   exit: count=\d+ reason=unreadable qualification=unreadable",
@@ -291,7 +294,7 @@ def maps(context):
         if done.returncode != 0:
             raise Failure(f"it does not assemble: {done.stderr.strip()}")
         run = launch(context, name, GUEST=f"{paths['map']}; {paths['bin']} name=two vcpus=2 map={name}.map", CPUS=2, CMDLINE="trace=none")
-        check(context, name, run, 1, [r"^adept: guest two: fail \(triple fault\)$"], forbid=[r"^adept: \S+: map="])
+        check(context, name, run, 1, [r"^adept: guest two: fail \(triple fault\)$"], forbid=[r"^adept: \S+: map=", r"^adept: guest crash"])
         holds(report_of(run, "two"), rf"adept:   regs: rip={HEX} symbol=second\+{HEX} .*",
               rf"adept:   vcpu=0 cpu=0 cs:ip=0000:7c[0-9a-f]{{2}} symbol=[\w.@]+\+{HEX} mode=.*")
     yield "crash-symbols-nasm", nasm
