@@ -228,7 +228,7 @@ static void print_last_exits(uint32_t cpu_index)
     struct vmm_cpu *cpu = vmm_cpu_at(cpu_index);
 
     if (cpu != NULL)
-        (void)trace_print_last(cpu, LAST_EXITS);
+        trace_print_last(cpu, LAST_EXITS);
 }
 
 /* The table of every guest, then one line a guest. 0: all passed, 1: one failed. */

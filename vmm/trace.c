@@ -261,15 +261,14 @@ void trace_report_end(void)
     drain_unlock();
 }
 
-unsigned trace_print_last(struct vmm_cpu *cpu, unsigned count)
+void trace_print_last(struct vmm_cpu *cpu, unsigned count)
 {
     char line[TRACE_LINE_MAX];
     struct trace_ring *ring = &cpu->trace;
     uint32_t first, oldest;
-    unsigned printed = 0;
 
     if (ring->records == NULL)
-        return 0;
+        return;
     trace_publish(ring);
     oldest = ring->head > TRACE_RING_RECORDS ? ring->head - TRACE_RING_RECORDS : 0;
     for (first = ring->head; first != oldest && count > 0;) /* text lies between */
@@ -281,7 +280,5 @@ unsigned trace_print_last(struct vmm_cpu *cpu, unsigned count)
             continue;
         (void)line_of(record, line, sizeof(line));
         console_printf("adept:   %s\n", line);
-        printed++;
     }
-    return printed;
 }

@@ -131,7 +131,7 @@ uint32_t trace_console_writer(void);
 void trace_name_vm(uint16_t vm, const char *name, uint64_t start_tsc);
 
 /* Prints the newest `count` exits (records of them, folded ones count once) of the CPU's ring whether drained
- * or not, for crash reports; takes no lock. How many there were. */
-unsigned trace_print_last(struct vmm_cpu *cpu, unsigned count);
+ * or not, for crash reports; takes no lock. */
+void trace_print_last(struct vmm_cpu *cpu, unsigned count);
 
 #endif

@@ -73,9 +73,9 @@ static void print_last_exits(void *argument)
 {
     struct vcpu *vcpu = argument;
 
-    console_printf("adept:   exits: the last %u of cpu=%u\n", LAST_EXITS, vcpu->cpu->percpu->index);
-    if (trace_print_last(vcpu->cpu, LAST_EXITS) == 0)
-        console_printf("adept:   exits: none was recorded (trace=)\n");
+    console_printf("adept:   exits: the last %u of cpu=%u that were recorded (trace=)\n", LAST_EXITS,
+                   vcpu->cpu->percpu->index);
+    trace_print_last(vcpu->cpu, LAST_EXITS);
 }
 
 static void print_other_vcpus(void *argument)
