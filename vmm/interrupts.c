@@ -82,6 +82,15 @@ static void follow_deadline(struct vcpu *vcpu)
         set_next_wake(vcpu);
 }
 
+/*
+ * A trap of the instruction that was done in the guest's stead, a single step's, goes first: an entry that
+ * injects an interrupt or an NMI loses it. SDM vol. 3, "Delivery of Pending Debug Exceptions after VM Entry".
+ */
+static bool trap_is_pending(const struct vcpu *vcpu)
+{
+    return vcpu->interrupts.advanced && vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) != 0;
+}
+
 void interrupts_deliver(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
@@ -99,7 +108,7 @@ void interrupts_deliver(struct vcpu *vcpu)
         vm_unlock_devices(vm);
         return;
     }
-    free = (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID) == 0;
+    free = (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID) == 0 && !trap_is_pending(vcpu);
     blocking = blocking_now(vcpu);
     if (pc_nmi_pending(pc) && virtual_nmis()) {
         if (free && takes_nmi(blocking)) {
