@@ -24,9 +24,15 @@ def tests(context):
         for guest, expect in (
                 ("vectors", [rf" reason={reason}\(" for reason in ("HLT", "PREEMPTION_TIMER", "EPT_VIOLATION", "CR_ACCESS", "IO")]),
                 ("syscalls", []),
-                ("breakpoints", [])):
+                ("breakpoints", []),
+                ("switches", []),
+                # What five-level paging does is not tested: a model that has it wants a test.
+                ("features", [r"^\[features\] features: no five-level paging$"])):
             yield made_guest(context, f"{guest}-{model}", guest, MODEL=model, CMDLINE="trace=stats", options="boot=flat timeout=60",
                              expect=expect)
+    for model in ("corei7_skylake_x", "tigerlake"):
+        yield made_guest(context, f"features-{model}", "features", MODEL=model, CMDLINE="trace=stats", options="boot=flat timeout=60",
+                         expect=[r"^\[features\] features: no five-level paging$"])
     for guest in ("vectors", "syscalls", "breakpoints"):
         for cpus in (1, 2):
             yield two(context, guest, cpus)
