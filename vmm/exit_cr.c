@@ -7,6 +7,7 @@
  */
 #include "arch/x86/control_registers.h"
 #include "arch/x86/invept.h"
+#include "vmm/control_rules.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
 #include "vmm/guest_memory.h"
@@ -19,11 +20,8 @@
 #define CR0_KNOWN                                                                                            \
     (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 /* A change of one of these makes PAE paging load its four PDPTEs anew. SDM vol. 3, "PDPTE Registers". */
-#define CR0_LOADS_PDPTES (CR0_CD | CR0_NW | CR0_PG)
-#define CR4_LOADS_PDPTES (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)
-/* Bits of a PDPTE of PAE paging that must be 0 when it is present: 2:1, 8:5, 63 and above MAXPHYADDR. */
-#define PDPTE_RESERVED       (UINT64_C(0x1e6) | UINT64_C(1) << 63)
-#define PDPTE_PRESENT        UINT64_C(1)
+#define CR0_LOADS_PDPTES     (CR0_CD | CR0_NW | CR0_PG)
+#define CR4_LOADS_PDPTES     (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)
 #define CODE_SEGMENT_L       (1u << 13)
 #define SEGMENT_TYPE(rights) ((rights)&15)
 #define TYPE_BUSY_TSS16      3
@@ -47,6 +45,18 @@ static uint64_t cr4_seen(void)
     return seen(VMCS_GUEST_CR4, VMCS_CR4_GUEST_HOST_MASK, VMCS_CR4_READ_SHADOW);
 }
 
+static struct control_state control_state(void)
+{
+    return (struct control_state){
+        .cr0 = cr0_seen(),
+        .cr3 = vmcs_read(VMCS_GUEST_CR3),
+        .cr4 = cr4_seen(),
+        .efer = vmcs_read(VMCS_GUEST_IA32_EFER),
+        .code_l = vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & CODE_SEGMENT_L,
+        .busy_tss16 = SEGMENT_TYPE(vmcs_read(VMCS_GUEST_TR_ACCESS_RIGHTS)) == TYPE_BUSY_TSS16,
+    };
+}
+
 /* Loads the PDPTE registers from memory; false: a reserved bit, the instruction raises #GP. */
 static bool load_pdptes(struct vcpu *vcpu, uint64_t cr3)
 {
@@ -56,14 +66,8 @@ static bool load_pdptes(struct vcpu *vcpu, uint64_t cr3)
     guest_paging_state(vcpu, &paging);
     if (guest_memory_read(vcpu->vm, cr3 & UINT64_C(0xffffffe0), pdpte, sizeof(pdpte)) != sizeof(pdpte))
         return false;
-    for (unsigned i = 0; i < 4; i++) {
-        uint64_t above = paging.physical_width < 52 ? pdpte[i] >> paging.physical_width &
-                                                          (UINT64_C(0xfffffffffffff) >> paging.physical_width)
-                                                    : 0;
-
-        if ((pdpte[i] & PDPTE_PRESENT) && ((pdpte[i] & PDPTE_RESERVED) || above))
-            return false;
-    }
+    if (!control_pdptes_valid(pdpte, paging.physical_width))
+        return false;
     for (unsigned i = 0; i < 4; i++)
         vmcs_write((enum vmcs_field)(VMCS_GUEST_PDPTE0 + 2 * i), pdpte[i]);
     return true;
@@ -87,27 +91,6 @@ static bool in_64bit_code(uint64_t efer)
     return (efer & EFER_LMA) && (vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & CODE_SEGMENT_L);
 }
 
-/* Whether MOV to CR0 takes this value; else it raises #GP. */
-static bool cr0_valid(uint64_t value, uint64_t old, uint64_t cr4, uint64_t efer)
-{
-    if (value >> 32)
-        return false;
-    if ((value & CR0_PG) && !(value & CR0_PE))
-        return false;
-    if ((value & CR0_NW) && !(value & CR0_CD))
-        return false;
-    if (value & ~old & CR0_PG) {
-        if ((efer & EFER_LME) &&
-            (!(cr4 & CR4_PAE) || (vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & CODE_SEGMENT_L) ||
-             SEGMENT_TYPE(vmcs_read(VMCS_GUEST_TR_ACCESS_RIGHTS)) == TYPE_BUSY_TSS16))
-            return false;
-    } else if (old & ~value & CR0_PG) {
-        if (in_64bit_code(efer) || (cr4 & CR4_PCIDE))
-            return false;
-    }
-    return true;
-}
-
 /* Long mode begins when paging is switched on with EFER.LME set and ends when it is switched off. */
 static void set_long_mode(uint64_t efer, bool active)
 {
@@ -120,12 +103,12 @@ static void set_long_mode(uint64_t efer, bool active)
 
 static enum exit_action write_cr0(struct vcpu *vcpu, uint64_t value)
 {
-    uint64_t efer = vmcs_read(VMCS_GUEST_IA32_EFER);
-    uint64_t old = cr0_seen(), cr4 = cr4_seen();
+    const struct control_state state = control_state();
+    uint64_t old = state.cr0, cr4 = state.cr4, efer = state.efer;
     uint64_t fixed_one = vmx_shared_capabilities()->cr0_fixed0 & ~(CR0_PE | CR0_PG);
     bool pae_paging;
 
-    if (!cr0_valid(value, old, cr4, efer))
+    if (!control_cr0_valid(&state, value))
         return exit_inject_gp(vcpu);
     value = (value & CR0_KNOWN) | CR0_ET;
     pae_paging = (value & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LME);
@@ -162,23 +145,13 @@ static enum exit_action write_cr3(struct vcpu *vcpu, uint64_t value)
     return EXIT_ACTION_ADVANCE;
 }
 
-static bool cr4_valid(uint64_t value, uint64_t old, uint64_t efer)
-{
-    if (value & ~guest_cr4_allowed())
-        return false;
-    if ((efer & EFER_LMA) && !(value & CR4_PAE))
-        return false;
-    if (value & ~old & CR4_PCIDE)
-        return (efer & EFER_LMA) && (vmcs_read(VMCS_GUEST_CR3) & 0xfff) == 0;
-    return true;
-}
-
 static enum exit_action write_cr4(struct vcpu *vcpu, uint64_t value)
 {
-    uint64_t cr0 = cr0_seen(), old = cr4_seen(), efer = vmcs_read(VMCS_GUEST_IA32_EFER);
-    bool pae_paging = (cr0 & CR0_PG) && (value & CR4_PAE) && !(efer & EFER_LMA);
+    const struct control_state state = control_state();
+    uint64_t old = state.cr4;
+    bool pae_paging = (state.cr0 & CR0_PG) && (value & CR4_PAE) && !(state.efer & EFER_LMA);
 
-    if (!cr4_valid(value, old, efer))
+    if (!control_cr4_valid(&state, value, guest_cr4_allowed()))
         return exit_inject_gp(vcpu);
     if (pae_paging && ((value ^ old) & CR4_LOADS_PDPTES) && !load_pdptes(vcpu, vmcs_read(VMCS_GUEST_CR3)))
         return exit_inject_gp(vcpu);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Exits of instructions with little to them. SDM vol. 3, "Instructions That Cause VM Exits". */
 #include "arch/x86/control_registers.h"
-#include "arch/x86/fpu.h"
 #include "arch/x86/invept.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
+#include "vmm/control_rules.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
 #include "vmm/guest_cpuid.h"
@@ -96,24 +96,13 @@ enum exit_action exit_invpcid(struct vcpu *vcpu)
     return EXIT_ACTION_ADVANCE;
 }
 
-/* What XSETBV takes as XCR0. SDM vol. 1, "Extended Control Registers (XCRs)". */
-static bool xcr0_valid(uint64_t value)
-{
-    if (value & ~guest_cpuid_xcr0_bits())
-        return false;
-    if (!(value & FPU_COMPONENT_X87) || ((value & FPU_COMPONENT_AVX) && !(value & FPU_COMPONENT_SSE)))
-        return false;
-    return !(value & FPU_COMPONENT_AVX512) ||
-           ((value & FPU_COMPONENT_AVX512) == FPU_COMPONENT_AVX512 && (value & FPU_COMPONENT_AVX));
-}
-
 enum exit_action exit_xsetbv(struct vcpu *vcpu)
 {
     const uint64_t *gpr = vcpu->registers.gpr;
     uint64_t value = (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX];
 
     /* CPL and CR4.OSXSAVE were checked before the exit. */
-    if ((uint32_t)gpr[GPR_RCX] != 0 || !xcr0_valid(value))
+    if ((uint32_t)gpr[GPR_RCX] != 0 || !control_xcr0_valid(value, guest_cpuid_xcr0_bits()))
         return exit_inject_gp(vcpu);
     xcr0_write(value);
     vcpu->xcr0 = value;

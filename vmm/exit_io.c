@@ -78,6 +78,7 @@ struct string_io {
     unsigned size;         /* of an element, in bytes */
     unsigned address_size; /* in bytes: which part of RCX and of RSI or RDI counts */
     bool in, repeat;
+    uint64_t rflags;
     uint64_t linear_address; /* of the next element */
     int64_t step;
 };
@@ -115,6 +116,7 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *io)
     uint64_t *index = &vcpu->registers.gpr[io->in ? GPR_RDI : GPR_RSI];
     uint64_t *counter = &vcpu->registers.gpr[GPR_RCX];
     uint64_t mask = io->address_size == 8 ? ~UINT64_C(0) : (UINT64_C(1) << (8 * io->address_size)) - 1;
+    bool single_steps = io->rflags & RFLAGS_TF;
     struct guest_paging paging;
 
     guest_paging_state(vcpu, &paging);
@@ -128,10 +130,18 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *io)
         if (!io->repeat)
             return EXIT_ACTION_ADVANCE;
         set_low(counter, io->address_size, *counter - 1);
+        if (single_steps)
+            break; /* a trap after each element */
         if ((*index & mask) < io->size || (*index & mask) > mask - io->size)
             break; /* the index may wrap: the next exit has the linear address right */
     }
-    return io->repeat && (*counter & mask) == 0 ? EXIT_ACTION_ADVANCE : EXIT_ACTION_RESUME;
+    if ((*counter & mask) == 0)
+        return EXIT_ACTION_ADVANCE;
+    /* The exit has saved RF as 0; in the middle of it the instruction does not break again. */
+    vmcs_write(VMCS_GUEST_RFLAGS, io->rflags | RFLAGS_RF);
+    if (single_steps)
+        exit_advance_to(vcpu, vmcs_read(VMCS_GUEST_RIP));
+    return EXIT_ACTION_RESUME;
 }
 
 /* The address size, from the instruction-information field where the processor reports it, else from the code
@@ -160,7 +170,8 @@ static __attribute__((noinline)) enum exit_action string_instruction(struct vcpu
                            .repeat = qualification & QUALIFICATION_REP};
 
     io.linear_address = vmcs_read(VMCS_GUEST_LINEAR_ADDRESS);
-    io.step = vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_DF ? -(int64_t)size : (int64_t)size;
+    io.rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+    io.step = io.rflags & RFLAGS_DF ? -(int64_t)size : (int64_t)size;
     return string_io(vcpu, &io);
 }
 

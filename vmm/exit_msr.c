@@ -40,20 +40,22 @@ static void allow(uint8_t *bitmap, uint32_t msr, bool read, bool write)
         bitmap[(high ? BITMAP_WRITE_HIGH : BITMAP_WRITE_LOW) + index / 8] &= (uint8_t) ~(1u << index % 8);
 }
 
-/* MSRs whose guest value stands in the VMCS, or is switched when a vCPU is loaded: the guest reads and writes
- * them itself. */
+/*
+ * MSRs whose guest value stands in the VMCS, or is switched when a vCPU is loaded: the guest reads and writes
+ * them itself. So is all of EFER, by every entry and exit; the processor refuses the bits that CPUID does not
+ * tell of, and an exit saves the entry control that goes with LMA.
+ */
 void msr_bitmap_fill(void *bitmap)
 {
     static const uint32_t own[] = {MSR_IA32_FS_BASE,     MSR_IA32_GS_BASE,      MSR_IA32_KERNEL_GS_BASE,
                                    MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
                                    MSR_IA32_STAR,        MSR_IA32_LSTAR,        MSR_IA32_CSTAR,
-                                   MSR_IA32_FMASK};
+                                   MSR_IA32_FMASK,       MSR_IA32_EFER};
 
     memset(bitmap, 0xff, PAGE_SIZE);
     for (unsigned i = 0; i < array_count(own); i++)
         allow(bitmap, own[i], true, true);
     allow(bitmap, MSR_IA32_TIME_STAMP_COUNTER, true, false);
-    allow(bitmap, MSR_IA32_EFER, true, false);
     allow(bitmap, MSR_IA32_PAT, true, false);
     if (guest_cpuid_has_rdtscp())
         allow(bitmap, MSR_IA32_TSC_AUX, true, true);
@@ -67,19 +69,6 @@ static bool pat_valid(uint64_t value)
         if (type > 7 || type == 2 || type == 3)
             return false;
     }
-    return true;
-}
-
-/* LMA follows LME and CR0.PG by itself and is not written; LME may not change while paging is on. */
-static bool write_efer(uint64_t value)
-{
-    uint64_t old = vmcs_read(VMCS_GUEST_IA32_EFER);
-
-    if (value & ~guest_cpuid_efer_bits())
-        return false;
-    if (((value ^ old) & EFER_LME) && (vmcs_read(VMCS_GUEST_CR0) & CR0_PG))
-        return false;
-    vmcs_write(VMCS_GUEST_IA32_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
     return true;
 }
 
@@ -161,6 +150,8 @@ static bool read_msr(struct vm *vm, uint32_t msr, uint64_t *value)
     case MSR_IA32_MISC_ENABLE:
         *value = MISC_ENABLE_FAST_STRINGS;
         return true;
+    case MSR_IA32_P5_MC_ADDR: /* a machine check exception is the machine's: a guest has none */
+    case MSR_IA32_P5_MC_TYPE:
     case MSR_IA32_BIOS_SIGN_ID:
     case MSR_IA32_PLATFORM_ID:
     case MSR_IA32_DEBUGCTL:
@@ -178,16 +169,15 @@ static bool write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
     switch (msr) {
     case MSR_IA32_TIME_STAMP_COUNTER:
         return write_tsc(vcpu->vm, value);
-    case MSR_IA32_EFER:
-        return write_efer(value);
     case MSR_IA32_PAT:
         if (!pat_valid(value))
             return false;
         vmcs_write(VMCS_GUEST_IA32_PAT, value);
         return true;
-    case MSR_IA32_DEBUGCTL: /* no branch records, no BTF */
-        return value == 0;
+    case MSR_IA32_DEBUGCTL:     /* no branch records, no BTF */
     case MSR_IA32_BIOS_SIGN_ID: /* written with 0 before it is read */
+    case MSR_IA32_P5_MC_ADDR:
+    case MSR_IA32_P5_MC_TYPE:
         return value == 0;
     case MSR_IA32_MISC_ENABLE:
         return value == MISC_ENABLE_FAST_STRINGS;

@@ -16,11 +16,12 @@
 #define LEAF1_ECX_KNOWN                                                                                      \
     (1u << 0 | 1u << 1 | 1u << 9 | 1u << 12 | 1u << 13 | 1u << 17 | 1u << 19 | 1u << 20 | 1u << 22 |         \
      1u << 23 | 1u << 25 | 1u << 26 | 1u << 28 | 1u << 29 | 1u << 30)
-/* Leaf 1 EDX: FPU, VME, DE, PSE, TSC, MSR, PAE, CX8, SEP, MTRR, PGE, CMOV, PAT, PSE-36, CLFSH, MMX, FXSR,
- * SSE, SSE2. */
+/* Leaf 1 EDX: FPU, VME, DE, PSE, TSC, MSR, PAE, MCE, CX8, SEP, MTRR, PGE, CMOV, PAT, PSE-36, CLFSH, MMX,
+ * FXSR, SSE, SSE2. */
 #define LEAF1_EDX_KNOWN                                                                                      \
-    (1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 11 | 1u << 12 |   \
-     1u << 13 | 1u << 15 | 1u << 16 | 1u << 17 | 1u << 19 | 1u << 23 | 1u << 24 | 1u << 25 | 1u << 26)
+    (1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 11 |    \
+     1u << 12 | 1u << 13 | 1u << 15 | 1u << 16 | 1u << 17 | 1u << 19 | 1u << 23 | 1u << 24 | 1u << 25 |      \
+     1u << 26)
 /*
  * Leaf 7 EBX: FSGSBASE, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, AVX512F/DQ, RDSEED, ADX, SMAP, IFMA,
  * CLFLUSHOPT, CLWB, AVX512CD, SHA, AVX512BW/VL.
@@ -67,23 +68,16 @@ uint64_t guest_cpuid_xcr0_bits(void)
     return ((uint64_t)leaf.edx << 32 | leaf.eax) & FPU_COMPONENTS;
 }
 
-uint64_t guest_cpuid_efer_bits(void)
-{
-    uint32_t edx = cpuid(0x80000001, 0).edx;
-
-    return (edx & CPUID_81_EDX_LM ? EFER_SCE | EFER_LME | EFER_LMA : 0) |
-           (edx & CPUID_81_EDX_NX ? EFER_NXE : 0);
-}
-
 uint64_t guest_cpuid_cr4_bits(void)
 {
     struct cpuid_result one = guest_cpuid(1, 0, 0, 1, true), seven = guest_cpuid(7, 0, 0, 1, true);
-    uint64_t bits = CR4_TSD | CR4_PCE | CR4_MCE;
+    uint64_t bits = CR4_TSD | CR4_PCE;
 
     bits |= one.edx & (1u << 1) ? CR4_VME | CR4_PVI : 0;
     bits |= one.edx & (1u << 2) ? CR4_DE : 0;
     bits |= one.edx & (1u << 3) ? CR4_PSE : 0;
     bits |= one.edx & (1u << 6) ? CR4_PAE : 0;
+    bits |= one.edx & (1u << 7) ? CR4_MCE : 0;
     bits |= one.edx & (1u << 13) ? CR4_PGE : 0;
     bits |= one.edx & CPUID_1_EDX_FXSR ? CR4_OSFXSR : 0;
     bits |= one.edx & CPUID_1_EDX_SSE ? CR4_OSXMMEXCPT : 0;

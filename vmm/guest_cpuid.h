@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The processor that a guest sees: CPUID leaves, and what follows from them for CR4, XCR0 and EFER. What is
+ * The processor that a guest sees: CPUID leaves, and what follows from them for CR4 and XCR0. What is
  * not listed as known here is hidden, so that a future processor's features, whose state nobody saves, stay
  * out of guests.
  */
@@ -22,8 +22,6 @@ struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t cr4, u
 uint64_t guest_cpuid_cr4_bits(void);
 /* XCR0 bits that the guest may set; 0 without XSAVE. */
 uint64_t guest_cpuid_xcr0_bits(void);
-/* IA32_EFER bits that the guest may set. */
-uint64_t guest_cpuid_efer_bits(void);
 bool guest_cpuid_has_rdtscp(void);
 bool guest_cpuid_has_invpcid(void);
 

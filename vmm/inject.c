@@ -14,12 +14,16 @@ static bool has_error_code(unsigned vector)
 void inject_exception(struct vcpu *vcpu, unsigned vector, uint32_t error_code)
 {
     uint32_t information = EVENT_VALID | EVENT_HARDWARE_EXCEPTION << 8 | vector;
+    bool protected_mode = vmcs_read(VMCS_GUEST_CR0) & CR0_PE;
 
     /* "Deliver error code" must be 0 while CR0.PE is 0. */
-    if (has_error_code(vector) && (vmcs_read(VMCS_GUEST_CR0) & CR0_PE)) {
+    if (has_error_code(vector) && protected_mode) {
         information |= EVENT_HAS_ERROR_CODE;
         vmcs_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error_code);
     }
+    /* A fault's handler finds RF set, and an entry pushes RFLAGS as it is. #DB leaves RF to its handler. */
+    if (vector != VECTOR_DB && protected_mode)
+        vmcs_write(VMCS_GUEST_RFLAGS, vmcs_read(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
     vmcs_write(VMCS_ENTRY_INTERRUPTION_INFORMATION, information);
     vcpu->result.code = RESULT_INJECT;
     vcpu->result.vector = (uint8_t)vector;

@@ -61,6 +61,36 @@ static uint64_t blocking_now(struct vcpu *vcpu)
     return blocking;
 }
 
+/* The devices are locked. */
+static void set_next_wake(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    struct vcpu_interrupts *state = &vcpu->interrupts;
+    uint64_t wake;
+
+    state->deadline = pc_next_deadline(&vm->pc);
+    wake = guest_time_tsc(&vm->time, state->deadline);
+    if (vm->config.input && state->console < wake)
+        wake = state->console;
+    state->wake = vcpu->deadline < wake ? vcpu->deadline : wake;
+}
+
+/* What was done to a device may have moved the earliest deadline. The devices are locked. */
+static void follow_deadline(struct vcpu *vcpu)
+{
+    if (vcpu->index == 0 && pc_next_deadline(&vcpu->vm->pc) != vcpu->interrupts.deadline)
+        set_next_wake(vcpu);
+}
+
+/*
+ * A trap of the instruction that was done in the guest's stead, a single step's, goes first: an entry that
+ * injects an interrupt or an NMI loses it. SDM vol. 3, "Delivery of Pending Debug Exceptions after VM Entry".
+ */
+static bool trap_is_pending(const struct vcpu *vcpu)
+{
+    return vcpu->interrupts.advanced && vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) != 0;
+}
+
 void interrupts_deliver(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
@@ -73,11 +103,12 @@ void interrupts_deliver(struct vcpu *vcpu)
         return;
     __atomic_store_n(&vcpu->interrupts.look, false, __ATOMIC_RELAXED);
     vm_lock_devices(vm);
+    follow_deadline(vcpu);
     if (!pc_nmi_pending(pc) && !pc_interrupt_pending(pc) && vcpu->interrupts.windows == 0) {
         vm_unlock_devices(vm);
         return;
     }
-    free = (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID) == 0;
+    free = (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID) == 0 && !trap_is_pending(vcpu);
     blocking = blocking_now(vcpu);
     if (pc_nmi_pending(pc) && virtual_nmis()) {
         if (free && takes_nmi(blocking)) {
@@ -99,26 +130,17 @@ void interrupts_deliver(struct vcpu *vcpu)
 }
 
 /* Characters from the console, for the guest that has it. What its devices have no room for waits in here. */
-static void read_console(struct vcpu *vcpu, uint64_t now)
+static void read_console(struct vcpu *vcpu, uint64_t tsc, uint64_t now)
 {
     struct vm *vm = vcpu->vm;
 
-    if (!vm->config.input)
+    if (!vm->config.input || tsc < vcpu->interrupts.console)
         return;
+    vcpu->interrupts.console = tsc + tsc_ticks(CONSOLE_PERIOD_US);
     if (vm->console_character < 0)
         vm->console_character = console_try_read();
     while (vm->console_character >= 0 && pc_console_input(&vm->pc, (char)vm->console_character, now))
         vm->console_character = console_try_read();
-}
-
-static void set_next_wake(struct vcpu *vcpu, uint64_t tsc)
-{
-    struct vm *vm = vcpu->vm;
-    uint64_t wake = guest_time_tsc(&vm->time, pc_next_deadline(&vm->pc));
-
-    if (vm->config.input && tsc + tsc_ticks(CONSOLE_PERIOD_US) < wake)
-        wake = tsc + tsc_ticks(CONSOLE_PERIOD_US);
-    vcpu->interrupts.wake = vcpu->deadline < wake ? vcpu->deadline : wake;
 }
 
 void interrupts_wake(struct vcpu *vcpu)
@@ -136,10 +158,10 @@ void interrupts_wake(struct vcpu *vcpu)
     }
     vm_lock_devices(vm);
     now = guest_time_now(&vm->time, tsc);
-    read_console(vcpu, now);
+    read_console(vcpu, tsc, now);
     pc_run(&vm->pc, now);
     interrupts_look(vcpu);
-    set_next_wake(vcpu, tsc);
+    set_next_wake(vcpu);
     vm_unlock_devices(vm);
 }
 
@@ -171,6 +193,7 @@ static enum sleep look_up(struct vcpu *vcpu)
         return SLEEP_ON;
     interrupts = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) != 0;
     vm_lock_devices(vm);
+    follow_deadline(vcpu);
     if ((interrupts && pc_interrupt_pending(&vm->pc)) || (pc_nmi_pending(&vm->pc) && virtual_nmis()))
         sleep = SLEEP_OVER;
     else if (!(interrupts ? pc_can_interrupt(&vm->pc) : pc_can_send_nmi(&vm->pc)) && vm->vcpu_count == 1)

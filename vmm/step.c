@@ -22,7 +22,8 @@ static void set_trap(struct vcpu *vcpu)
     vcpu->step.guest_tf = rflags & RFLAGS_TF;
     vcpu->step.trapping = true;
     vcpu->step.rip = vmcs_read(VMCS_GUEST_RIP);
-    vmcs_write(VMCS_GUEST_RFLAGS, rflags | RFLAGS_TF);
+    /* An EPT violation saves RF as 1, so that the instruction does not break again. Bochs saves 0. */
+    vmcs_write(VMCS_GUEST_RFLAGS, rflags | RFLAGS_TF | RFLAGS_RF);
     /* The trap shall come behind the instruction. Bochs saves one as pending at every exit of a guest that
      * single-steps itself. */
     vmcs_write(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,

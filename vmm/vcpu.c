@@ -118,7 +118,7 @@ static void between_exits(struct vcpu *vcpu)
         (void)trace_drain_some();
     /* The usual case: nothing to be done before the timer's longest period ends, and that is what it is set
      * to. */
-    if (unlikely(vcpu->interrupts.wake - now < vcpu->interrupts.timer_reach ||
+    if (unlikely(vcpu->interrupts.wake < now + vcpu->interrupts.timer_reach ||
                  vcpu->interrupts.timer_value != vcpu->interrupts.timer_period))
         interrupts_set_timer(vcpu, now);
 }

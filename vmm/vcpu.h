@@ -47,6 +47,8 @@ struct vcpu_interrupts {
     bool advanced;         /* this exit's instruction was done in the guest's stead */
     uint32_t windows;      /* of the primary controls: interrupt-window and NMI-window exiting, as written */
     uint64_t wake;         /* TSC at which interrupts_wake() has something to do */
+    uint64_t deadline;     /* of the devices, by guest time, that `wake` was made from */
+    uint64_t console;      /* TSC at which the console is read next */
     uint64_t timer_reach;  /* TSC ticks of timer_period */
     uint32_t timer_value;  /* of the VMX-preemption timer, as written */
     uint32_t timer_period; /* the longest that it is set to */

@@ -65,6 +65,9 @@ def tests(context):
                                 r"^adept: screen: vm=device_vga row=0 \|Hello from 0xb8000$", r"^adept: screen: vm=device_vga row=24 \|    last row$"])):
             yield made_guest(context, f"{guest.replace('_', '-')}-{model}", guest, MODEL=model, expect=expect,
                              CMDLINE="trace=IO", options="dump=screen")
+        # Nobody reads the console for it: the timers' deadlines alone bring the guest back in time.
+        yield made_guest(context, f"device-timers-{model}", "timers", MODEL=model, CMDLINE="trace=stats input=nobody",
+                         options="boot=flat timeout=60")
         yield rates(context, model)
     yield memory_size(context, "5M", 5 << 10)
     yield memory_size(context, "70M", 70 << 10)
