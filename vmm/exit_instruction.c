@@ -116,6 +116,9 @@ enum exit_action exit_xsetbv(struct vcpu *vcpu)
     if ((uint32_t)gpr[GPR_RCX] != 0 || !xcr0_valid(value))
         return exit_inject_gp(vcpu);
     xcr0_write(value);
-    vcpu->xcr0 = value;
+    if (value != vcpu->xcr0) {
+        vcpu->xcr0 = value;
+        exit_quick_xcr0_changed(vcpu);
+    }
     return EXIT_ACTION_ADVANCE;
 }
