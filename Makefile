@@ -56,6 +56,11 @@ ifneq ($(words $(OBJECTS)),$(words $(sort $(OBJECTS))))
 $(error a .c and a .asm file share a name: $(foreach f,$(basename $(ASM_SOURCES)),$(filter $f,$(basename $(C_SOURCES)))))
 endif
 
+# BENCH=1: the build that counts VMREADs and VMWRITEs (arch/x86/vmx.h), in a directory of its own: see test/bench/run.
+ifeq ($(BENCH),1)
+BENCH_FLAGS := -DBENCH
+endif
+
 ABI_HEADERS := $(sort $(wildcard boot/*_abi.h arch/x86/*_abi.h vmm/*_abi.h))
 ABI_INCLUDES := $(addprefix $(BUILD)/gen/,$(notdir $(ABI_HEADERS:.h=.inc)))
 GENERATED := $(BUILD)/gen/version.h $(ABI_INCLUDES)
@@ -64,9 +69,9 @@ INCLUDES := -I. -I$(BUILD)/gen
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS := -std=c17 -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
-	-fno-strict-aliasing -fno-common $(WARNINGS) $(TARGET_FLAGS) $(EXTRA_CFLAGS)
+	-fno-strict-aliasing -fno-common $(WARNINGS) $(TARGET_FLAGS) $(BENCH_FLAGS) $(EXTRA_CFLAGS)
 # Relocations are wanted here, and nasm before 2.16.02 does not know that it could warn about them.
-NASMFLAGS := -f elf64 -g -F dwarf -w+all -w-unknown-warning -w-reloc-abs-dword -w-reloc-abs-qword -w-reloc-rel-dword -Werror -I. -I$(BUILD)/gen/ -I$(BUILD)/bios/
+NASMFLAGS := $(BENCH_FLAGS) -f elf64 -g -F dwarf -w+all -w-unknown-warning -w-reloc-abs-dword -w-reloc-abs-qword -w-reloc-rel-dword -Werror -I. -I$(BUILD)/gen/ -I$(BUILD)/bios/
 GUEST_NASMFLAGS := -f bin -w+all -Werror -I. -Iguests/ -I$(BUILD)/gen/
 LDFLAGS := -nostdlib -static -z max-page-size=0x1000 -z noexecstack --no-dynamic-linker --build-id=none
 
@@ -76,7 +81,7 @@ KERNEL_STRIPPED := $(BUILD)/adept
 
 GUESTS := $(patsubst guests/%.asm,$(BUILD)/guests/%.bin,$(sort $(wildcard guests/*.asm)))
 
-.PHONY: all kernel guests iso run conformance test fuzz check-host deps clean help FORCE
+.PHONY: all kernel guests iso run conformance bench test fuzz check-host deps clean help FORCE
 all: kernel guests
 kernel: $(KERNEL) $(KERNEL_STRIPPED) $(BUILD)/adept.dis
 guests: $(GUESTS)
@@ -263,6 +268,13 @@ fuzzers: $(FUZZERS)
 print-pure-sources:
 	@printf '%s\n' $(PURE_SOURCES)
 
+# --- What it costs: test/bench/figures.py -----------------------------------------------------------------------------
+bench:
+	@tools/deps run
+	@$(MAKE) --no-print-directory -j$(JOBS) kernel
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD='$(BUILD)/counting' BENCH=1 kernel
+	@test/bench/run --build '$(BUILD)'
+
 # --- Everything that is tested: the last line is `N passed, N failed` -------------------------------------------------
 # ONLY=pattern runs the tests whose name contains the pattern.
 test:
@@ -289,6 +301,7 @@ help:
 	    '                  (tools/run --help explains them)' \
 	    'make conformance  what the processor makes of EPT entries, against the manual; MODEL= CASES=$(CASES) SEED=$(SEED)' \
 	    'make test         runs every test; ONLY=pattern some of them' \
+	    'make bench        what exits and the EPT cost, in ticks: a table, $(BUILD)/bench.json' \
 	    'make fuzz         fuzzes for FUZZ_SECONDS=$(FUZZ_SECONDS) each, and with FUZZ_GUESTS=$(FUZZ_GUESTS) random guests' \
 	    'make iso          $(BUILD)/adept.iso, for CD and USB, BIOS and UEFI' \
 	    'make check-host   what this machine can run Adept in, and why' \

@@ -170,8 +170,8 @@ static enum exit_action handle(struct vcpu *vcpu, uint32_t reason)
 
 must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
 {
-    uint64_t start = tsc_read(), ticks;
-    uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
+    uint64_t start = vcpu->quick.start, ticks;
+    uint32_t reason = vcpu->quick.reason;
     uint32_t basic = reason & EXIT_REASON_BASIC_MASK;
     struct trace_record record;
     bool traced =
@@ -179,7 +179,7 @@ must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
     enum exit_action action;
 
     vcpu->exit_reason = basic;
-    vcpu->exit_count++;
+    vcpu->quick.exit_count++;
     vcpu->result.code = RESULT_EMULATED;
     vcpu->subject = &vcpu->no_subject;
     if (traced)

@@ -157,6 +157,8 @@ static enum exit_action write_cr4(struct vcpu *vcpu, uint64_t value)
         return exit_inject_gp(vcpu);
     vmcs_write(VMCS_GUEST_CR4, value | CR4_MCE | vmx_shared_capabilities()->cr4_fixed0);
     vmcs_write(VMCS_CR4_READ_SHADOW, value);
+    if ((value ^ old) & CR4_OSXSAVE)
+        exit_quick_osxsave_changed(vcpu, value & CR4_OSXSAVE);
     if (!flush_linear(vcpu))
         return flush_failed(vcpu);
     return EXIT_ACTION_ADVANCE;

@@ -27,7 +27,7 @@ static bool own_trap(struct vcpu *vcpu, uint64_t *qualification)
         /* An instruction that has not moved on may be one with REP, or one that will fault at the same place
          * for ever. */
         if (vmcs_read(VMCS_GUEST_RIP) == vcpu->step.rip)
-            vcpu->no_progress.exit_count = vcpu->exit_count;
+            vcpu->no_progress.exit_count = vcpu->quick.exit_count;
         step_finish(vcpu, true);
     } else if (vcpu->step.pushed) {
         vcpu->step.pushed = false;
@@ -155,7 +155,7 @@ enum exit_action exit_preemption_timer(struct vcpu *vcpu)
 /* The guest can take what it could not before. */
 enum exit_action exit_window(struct vcpu *vcpu)
 {
-    vcpu->interrupts.look = true;
+    vcpu->quick.look = true;
     vcpu->result.code = RESULT_RESUMED;
     return EXIT_ACTION_RESUME;
 }

@@ -7,6 +7,7 @@
 #include "ept/walk.h"
 #include "vmm/bios_call.h"
 #include "vmm/dirty_call.h"
+#include "arch/x86/vmx.h"
 #include "vmm/exit.h"
 #include "vmm/guest_memory.h"
 #include "vmm/guest_output.h"
@@ -233,9 +234,9 @@ static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
     case HYPERCALL_PUT_STRING:
         return put_string(vcpu, call);
     case HYPERCALL_EXIT_COUNT:
-        call->ecx = (uint32_t)(vcpu->exit_count >> 32);
+        call->ecx = (uint32_t)(vcpu->quick.exit_count >> 32);
         call->set_ecx = true;
-        return answer(call, (uint32_t)vcpu->exit_count);
+        return answer(call, (uint32_t)vcpu->quick.exit_count);
     case HYPERCALL_PLANT_FAULT:
         return plant_fault(vcpu, call);
     case HYPERCALL_LAST_FAULT:
@@ -261,6 +262,12 @@ static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
     case HYPERCALL_DIRTY_STOP:
     case HYPERCALL_HARVEST_ACCESSED:
         return log_call(vcpu, number, call);
+#ifdef BENCH
+    case HYPERCALL_BENCH_COUNTS:
+        call->ecx = (uint32_t)vmx_bench_writes;
+        call->set_ecx = true;
+        return answer(call, (uint32_t)vmx_bench_reads);
+#endif
     case HYPERCALL_BIOS_RESET:
         vcpu->result.code = RESULT_ENDED;
         vm_end(vcpu->vm, VM_FAILED, "reset by the reset vector");
@@ -282,6 +289,8 @@ enum exit_action exit_vmcall(struct vcpu *vcpu)
     if (number >= HYPERCALL_BIOS && number <= HYPERCALL_BIOS_LAST)
         return bios_call(vcpu, number - HYPERCALL_BIOS);
     status = perform(vcpu, number, &call);
+    if (status == HYPERCALL_UNKNOWN)
+        exit_quick_note_call(vcpu, number);
     if (status != HYPERCALL_OK && status != HYPERCALL_UNKNOWN)
         vcpu->result.code = RESULT_REFUSED_CALL;
     gpr[GPR_RAX] = status;

@@ -105,6 +105,9 @@ enum exit_action exit_xsetbv(struct vcpu *vcpu)
     if ((uint32_t)gpr[GPR_RCX] != 0 || !control_xcr0_valid(value, guest_cpuid_xcr0_bits()))
         return exit_inject_gp(vcpu);
     xcr0_write(value);
-    vcpu->xcr0 = value;
+    if (value != vcpu->xcr0) {
+        vcpu->xcr0 = value;
+        exit_quick_xcr0_changed(vcpu);
+    }
     return EXIT_ACTION_ADVANCE;
 }

@@ -12,6 +12,7 @@
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
 #include "vmm/guest_cpuid.h"
+#include "vmm/panic.h"
 #include "vmm/vm.h"
 #include "vmm/interrupts.h"
 #include "vmm/vm_devices.h"
@@ -96,6 +97,8 @@ static bool write_apic(struct vcpu *vcpu, uint32_t msr, uint64_t value)
     vm_lock_devices(vm);
     written = pc_write_apic_msr(&vm->pc, msr, value, guest_time_now(&vm->time, tsc_read()));
     vm_unlock_devices(vm);
+    if (msr == MSR_IA32_APIC_BASE)
+        exit_quick_apic_changed(vm);
     interrupts_look(vcpu);
     return written;
 }
@@ -143,25 +146,46 @@ static bool write_mtrr(struct vm *vm, uint32_t msr, uint64_t value)
     return written;
 }
 
+static const struct {
+    uint32_t number;
+    uint64_t value;
+} constants[] = {
+    {MSR_IA32_MISC_ENABLE, MISC_ENABLE_FAST_STRINGS},
+    {MSR_IA32_DEBUGCTL, 0},
+    {MSR_IA32_BIOS_SIGN_ID, 0},
+    {MSR_IA32_PLATFORM_ID, 0},
+};
+
+/* A place that no constant has taken is found by none: 0, which stands there, belongs to the place of
+ * IA32_MISC_ENABLE. */
+void msr_constants_fill(struct quick_msr *table)
+{
+    for (unsigned i = 0; i < array_count(constants); i++) {
+        struct quick_msr *msr = &table[constants[i].number % QUICK_MSRS];
+
+        assert(msr->number.key == 0);
+        msr->number.key = constants[i].number;
+        msr->low = (uint32_t)constants[i].value;
+        msr->high = (uint32_t)(constants[i].value >> 32);
+    }
+}
+
 /* Those that the bitmap passes through never come here. */
 static bool read_msr(struct vm *vm, uint32_t msr, uint64_t *value)
 {
-    switch (msr) {
-    case MSR_IA32_MISC_ENABLE:
-        *value = MISC_ENABLE_FAST_STRINGS;
+    if (msr == MSR_IA32_P5_MC_ADDR || msr == MSR_IA32_P5_MC_TYPE) {
+        *value = 0; /* a machine check exception is the machine's: a guest has none */
         return true;
-    case MSR_IA32_P5_MC_ADDR: /* a machine check exception is the machine's: a guest has none */
-    case MSR_IA32_P5_MC_TYPE:
-    case MSR_IA32_BIOS_SIGN_ID:
-    case MSR_IA32_PLATFORM_ID:
-    case MSR_IA32_DEBUGCTL:
-        *value = 0;
-        return true;
-    default:
-        if (lapic_has_msr(msr))
-            return read_apic(vm, msr, value);
-        return guest_mtrr_read(&vm->guest_mtrr, msr, value);
     }
+    for (unsigned i = 0; i < array_count(constants); i++) {
+        if (constants[i].number == msr) {
+            *value = constants[i].value;
+            return true;
+        }
+    }
+    if (lapic_has_msr(msr))
+        return read_apic(vm, msr, value);
+    return guest_mtrr_read(&vm->guest_mtrr, msr, value);
 }
 
 static bool write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)

@@ -22,24 +22,33 @@ struct exit_subject *exit_subject_contend(struct exit_subjects *subjects, enum e
     return place;
 }
 
+/* Of two at one place the one with more exits holds it. */
+static void merge(struct exit_subject *place, struct exit_subject *others, const struct exit_subject *more)
+{
+    if (more->subject == place->subject || more->count == 0) {
+        add(place, more);
+    } else if (more->count > place->count) {
+        add(others, place);
+        *place = *more;
+    } else {
+        add(others, more);
+    }
+}
+
+void exit_subject_add(struct exit_subjects *subjects, enum exit_subject_kind kind, uint64_t subject,
+                      uint64_t count, uint64_t ticks)
+{
+    const struct exit_subject more = {.subject = subject, .count = count, .ticks = ticks};
+
+    merge(exit_subject_place(subjects, kind, subject), &subjects->others[kind], &more);
+}
+
 void exit_subjects_merge(struct exit_subjects *sum, const struct exit_subjects *more)
 {
     for (unsigned kind = 0; kind < SUBJECT_KIND_COUNT; kind++) {
         add(&sum->others[kind], &more->others[kind]);
-        for (unsigned i = 0; i < EXIT_SUBJECT_PLACES; i++) {
-            struct exit_subject *place = &sum->places[kind][i];
-            struct exit_subject loser = more->places[kind][i];
-
-            if (loser.subject == place->subject || loser.count == 0) {
-                add(place, &loser);
-                continue;
-            }
-            if (loser.count > place->count) {
-                loser = *place;
-                *place = more->places[kind][i];
-            }
-            add(&sum->others[kind], &loser);
-        }
+        for (unsigned i = 0; i < EXIT_SUBJECT_PLACES; i++)
+            merge(&sum->places[kind][i], &sum->others[kind], &more->places[kind][i]);
     }
 }
 

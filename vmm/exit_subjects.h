@@ -67,6 +67,10 @@ static inline struct exit_subject *exit_subject_count(struct exit_subjects *subj
     return place;
 }
 
+/* Counts `count` exits about one subject, of so many ticks together. */
+void exit_subject_add(struct exit_subjects *subjects, enum exit_subject_kind kind, uint64_t subject,
+                      uint64_t count, uint64_t ticks);
+
 /* *sum gets what `more` has, too. */
 void exit_subjects_merge(struct exit_subjects *sum, const struct exit_subjects *more);
 

@@ -48,8 +48,8 @@ uint64_t guest_cr4_host_bits(void)
     const struct vmx_capabilities *vmx = vmx_shared_capabilities();
 
     /* MCE stays set for real: with it clear, a machine check while the guest runs would shut the processor
-     * down. */
-    return ~guest_cr4_allowed() | CR4_VMXE | CR4_MCE | vmx->cr4_fixed0;
+     * down. OSXSAVE shows in CPUID, whose answers are made in advance. */
+    return ~guest_cr4_allowed() | CR4_VMXE | CR4_MCE | CR4_OSXSAVE | vmx->cr4_fixed0;
 }
 
 /* What a flat segment's selector is does not matter, as long as it is none of the null ones. */

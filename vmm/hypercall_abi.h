@@ -160,6 +160,12 @@
 #define HYPERCALL_VCPU_COUNT 0x41440031
 
 /*
+ * BENCH_COUNTS: EBX = VMREADs, ECX = VMWRITEs that all CPUs have executed, low 32 bits. Only of a hypervisor built with -DBENCH, for `make bench`;
+ * HYPERCALL_UNKNOWN from any other.
+ */
+#define HYPERCALL_BENCH_COUNTS 0x41440050
+
+/*
  * For the stubs of the guest's BIOS (guests/bios/), and of no use to others: EAX = HYPERCALL_BIOS + vector. At SS:SP stand the
  * caller's EAX (4 bytes), IP, CS and FLAGS; EAX and FLAGS are written back there, all other results into the registers. The status in
  * EAX is what the stub does next: 0 return; the others below. INT 19h: EBX = CS:IP to go to, DL = the drive. RESET: the reset vector.

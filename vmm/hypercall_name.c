@@ -44,6 +44,8 @@ const char *hypercall_name(uint32_t number)
         return "START_VCPU";
     case HYPERCALL_VCPU_COUNT:
         return "VCPU_COUNT";
+    case HYPERCALL_BENCH_COUNTS:
+        return "BENCH_COUNTS";
     case HYPERCALL_BIOS_RESET:
         return "BIOS_RESET";
     default:

@@ -32,6 +32,7 @@ static void set_windows(struct vcpu *vcpu, uint32_t windows)
         (uint32_t)vmcs_read(VMCS_PRIMARY_CONTROLS) & ~(VMX_INTERRUPT_WINDOW_EXITING | VMX_NMI_WINDOW_EXITING);
     vmcs_write(VMCS_PRIMARY_CONTROLS, controls | windows);
     vcpu->interrupts.windows = windows;
+    exit_quick_choose(vcpu);
 }
 
 /* An NMI goes before an interrupt. Blocking by STI holds NMIs back on some processors: SDM vol. 3, "Checks on
@@ -101,7 +102,7 @@ void interrupts_deliver(struct vcpu *vcpu)
 
     if (vcpu->step.active) /* its one instruction first: the look stays due */
         return;
-    __atomic_store_n(&vcpu->interrupts.look, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&vcpu->quick.look, false, __ATOMIC_RELAXED);
     vm_lock_devices(vm);
     follow_deadline(vcpu);
     if (!pc_nmi_pending(pc) && !pc_interrupt_pending(pc) && vcpu->interrupts.windows == 0) {

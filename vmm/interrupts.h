@@ -14,11 +14,11 @@
  */
 static inline void interrupts_look(struct vcpu *vcpu)
 {
-    __atomic_store_n(&vcpu->vm->vcpus[0].interrupts.look, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&vcpu->vm->vcpus[0].quick.look, true, __ATOMIC_RELAXED);
 }
 
 /*
- * The guest's devices may have something for its processor (vcpu->interrupts.look): injects at most one event
+ * The guest's devices may have something for its processor (vcpu->quick.look): injects at most one event
  * into the next entry, and asks for an exit as soon as the guest can take what is left.
  */
 void interrupts_deliver(struct vcpu *vcpu);

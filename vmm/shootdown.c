@@ -45,6 +45,7 @@ static void kick(struct vcpu *other, bool by_nmi)
     struct shootdown_statistics *statistics = &other->vm->shootdown_statistics;
     uint32_t id = other->cpu->percpu->apic_id;
 
+    __atomic_store_n(&other->quick.kicked, true, __ATOMIC_RELAXED);
     if (by_nmi ? apic_send_nmi(id)
                : apic_send_fixed(id, SHOOTDOWN_VECTOR)) /* else the preemption timer will do */
         count(by_nmi ? &statistics->nmis : &statistics->interrupts, 1);

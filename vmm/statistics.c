@@ -21,6 +21,8 @@ void statistics_add_up(struct vm *vm)
             exit_statistics_merge(&vm->statistics[reason], &vm->vcpus[i].statistics[reason]);
     }
     for (unsigned i = 0; i < vm->vcpu_count; i++)
+        exit_quick_collect(&vm->vcpus[i]);
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
         exit_subjects_merge(&vm->subjects, &vm->vcpus[i].subjects);
 }
 

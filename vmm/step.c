@@ -61,6 +61,7 @@ must_check bool step_over(struct vcpu *vcpu, uint64_t guest_physical_address, ui
     if (!step->active)
         vm_pause(vcpu->vm); /* to the step's end; the caller has it already, so this waits for nobody */
     step->active = true;
+    exit_quick_choose(vcpu);
     return true;
 }
 
@@ -89,4 +90,5 @@ void step_finish(struct vcpu *vcpu, bool trapped)
     if (step->active)
         vm_unpause(vcpu->vm);
     step->active = step->trapping = false;
+    exit_quick_choose(vcpu);
 }

@@ -12,6 +12,7 @@
 #include "vmm/entry_report.h"
 #include "vmm/entry_test.h"
 #include "vmm/exit.h"
+#include "vmm/exit_quick.h"
 #include "vmm/frame.h"
 #include "vmm/guest_cpuid.h"
 #include "vmm/interrupts.h"
@@ -32,10 +33,10 @@ must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
     vcpu->start.state = index == 0 ? VCPU_STARTED : VCPU_WAITS;
     vcpu->trace = vm->config.trace;
     for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++)
-        exit_statistics_init(&vcpu->statistics[reason]);
-    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++)
         vcpu->traced[reason] = trace_filter_has(&vcpu->trace, reason);
     vcpu->deadline = ~UINT64_C(0);
+    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++)
+        exit_statistics_init(&vcpu->statistics[reason]);
     vcpu->vmcs_physical = frame_alloc(FRAME_HOST);
     if (vcpu->vmcs_physical == FRAME_ALLOC_FAILED)
         return false;
@@ -92,6 +93,7 @@ static bool load(struct vcpu *vcpu, struct vmm_cpu *cpu)
         return false;
     }
     load_registers(vcpu);
+    exit_quick_prepare(vcpu);
     if (!flush_stale(vcpu)) {
         vm_end(vcpu->vm, VM_FAILED, "INVEPT or INVVPID fails before the first entry");
         return false;
@@ -111,7 +113,7 @@ static void between_exits(struct vcpu *vcpu)
         now = tsc_read();
     }
     /* What waited for the end of blocking by STI or MOV SS need not wait until the guest has gone on. */
-    if (unlikely(vcpu->interrupts.look || (vcpu->interrupts.windows != 0 && vcpu->interrupts.advanced)))
+    if (unlikely(vcpu->quick.look || (vcpu->interrupts.windows != 0 && vcpu->interrupts.advanced)))
         interrupts_deliver(vcpu);
     vcpu->interrupts.advanced = false;
     if (trace_pending(&vcpu->cpu->trace))
@@ -121,6 +123,7 @@ static void between_exits(struct vcpu *vcpu)
     if (unlikely(vcpu->interrupts.wake < now + vcpu->interrupts.timer_reach ||
                  vcpu->interrupts.timer_value != vcpu->interrupts.timer_period))
         interrupts_set_timer(vcpu, now);
+    exit_quick_set_due(vcpu, now);
 }
 
 /* All but the first: until the guest starts it. false: the VM has ended before. */
@@ -164,8 +167,12 @@ static void run(struct vcpu *vcpu)
         enum exit_action action;
         uint64_t outcome;
 
-        if (several && !shootdown_enter(&vm->sync, &vcpu->sync) && !shootdown_catch_up(vcpu))
-            break;
+        if (several) {
+            /* Whoever sets it has raised the generation before, which is looked at now. */
+            __atomic_store_n(&vcpu->quick.kicked, false, __ATOMIC_RELAXED);
+            if (!shootdown_enter(&vm->sync, &vcpu->sync) && !shootdown_catch_up(vcpu))
+                break;
+        }
         outcome = vmx_enter(&vcpu->registers);
         if (several)
             shootdown_leave(&vcpu->sync);

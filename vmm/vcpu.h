@@ -9,6 +9,7 @@
 #include "arch/x86/vmx_capabilities.h"
 #include "arch/x86/vmx_entry.h"
 #include "ept/misconfig.h"
+#include "vmm/exit_quick.h"
 #include "vmm/exit_reason.h"
 #include "vmm/exit_statistics.h"
 #include "vmm/exit_subjects.h"
@@ -42,7 +43,6 @@ struct no_progress {
 
 /* What its devices want of it, and when. */
 struct vcpu_interrupts {
-    bool look;             /* interrupts_deliver() before the next entry */
     bool halted;           /* by HLT: interrupts_wait() before the next entry */
     bool advanced;         /* this exit's instruction was done in the guest's stead */
     uint32_t windows;      /* of the primary controls: interrupt-window and NMI-window exiting, as written */
@@ -50,6 +50,7 @@ struct vcpu_interrupts {
     uint64_t deadline;     /* of the devices, by guest time, that `wake` was made from */
     uint64_t console;      /* TSC at which the console is read next */
     uint64_t timer_reach;  /* TSC ticks of timer_period */
+    uint64_t timer_slack;  /* TSC ticks by which quick exits may make the guest's coming back later */
     uint32_t timer_value;  /* of the VMX-preemption timer, as written */
     uint32_t timer_period; /* the longest that it is set to */
     uint8_t timer_rate;    /* it counts once every 2^rate TSC ticks */
@@ -74,6 +75,11 @@ struct vcpu_brief {
 
 struct vcpu {
     struct vmx_registers registers; /* first: the stub's structure */
+    struct exit_quick quick;        /* this and its tables at constant offsets, too */
+    struct exit_statistics statistics[EXIT_REASON_COUNT];
+    struct quick_cpuid quick_cpuid[QUICK_CPUID_LEAVES];
+    struct quick_msr quick_msrs[QUICK_MSRS];
+    struct quick_port quick_ports[QUICK_PORTS];
     struct vm *vm;
     unsigned index;      /* in its VM; 0 starts with it, the others when the guest says so */
     struct vmm_cpu *cpu; /* where it runs */
@@ -87,12 +93,10 @@ struct vcpu {
     /* This exit. */
     uint32_t exit_reason; /* the basic exit reason */
     struct trace_result result;
-    uint64_t exit_count;
-    struct exit_statistics statistics[EXIT_REASON_COUNT];
     struct exit_subject *subject; /* what this exit is about, counted by its handler; else no_subject */
     struct exit_subject no_subject;
     struct exit_subjects subjects;
-    struct trace_filter trace;         /* which exits are recorded */
+    struct trace_filter trace;         /* which exits are recorded; exit_quick_choose() after a change */
     uint8_t traced[EXIT_REASON_COUNT]; /* the same, one byte a reason: all that an exit asks */
 
     /* What of the guest's state no VMCS field holds. */
@@ -110,6 +114,7 @@ struct vcpu {
         misconfig;          /* what the last misconfiguration exit was about; level 0: nothing was found */
     uint16_t bios_function; /* AX of the last BIOS call, for the trace */
     uint64_t nmi_count, external_interrupt_count;
+    bool quick_off; /* test=no-quick-exits */
     bool ran;
     bool entry_failed;    /* the last VM entry did, and the report says why */
     uint32_t entry_error; /* its VM-instruction error number: any VMREAD may change the field. 0: another

@@ -19,11 +19,25 @@
 
 /* How often a guest that never exits by itself comes back, for its deadline and for the console. */
 #define PREEMPTION_PERIOD_US 2000
+/* See exit_quick_set_due(). */
+#define QUICK_SLACK_US 20
 
-noreturn_fn void vmcs_access_failed(const char *instruction, enum vmcs_field field, enum vmx_status status)
+static noreturn_fn void access_failed(const char *instruction, enum vmcs_field field, enum vmx_status status)
 {
     panic("%s of %s(0x%04x): %s", instruction, vmcs_field_name(field), (unsigned)field,
           vmx_status_text(status));
+}
+
+noreturn_fn void vmcs_read_failed(enum vmcs_field field)
+{
+    uint64_t value;
+
+    access_failed("VMREAD", field, vmx_read(field, &value));
+}
+
+noreturn_fn void vmcs_write_failed(enum vmcs_field field, uint64_t value)
+{
+    access_failed("VMWRITE", field, vmx_write(field, value));
 }
 
 /* Required and wished-for controls of a word, less what the CPUs do not all have. */
@@ -69,6 +83,7 @@ static void set_preemption_timer(struct vcpu *vcpu)
     state->timer_rate = (uint8_t)VMX_MISC_TIMER_RATE(vmm_cpu()->capabilities.misc);
     state->timer_period = state->timer_value = preemption_timer_value();
     state->timer_reach = (uint64_t)state->timer_period << state->timer_rate;
+    state->timer_slack = tsc_ticks(QUICK_SLACK_US);
     vmcs_write(VMCS_PREEMPTION_TIMER_VALUE, state->timer_value);
 }
 
@@ -135,7 +150,7 @@ static void write_host_state(const struct vcpu *vcpu)
     vmcs_write(VMCS_HOST_IA32_PAT, PAT_VALUE);
     vmcs_write(VMCS_HOST_IA32_EFER, msr_read(MSR_IA32_EFER));
     vmcs_write(VMCS_HOST_RSP, (uint64_t)(uintptr_t)&vcpu->registers.host_rsp);
-    vmcs_write(VMCS_HOST_RIP, (uint64_t)(uintptr_t)vmx_exit_entry);
+    vmcs_write(VMCS_HOST_RIP, (uint64_t)(uintptr_t)exit_quick_entry);
 }
 
 must_check enum vmx_status vmcs_setup(struct vcpu *vcpu)

@@ -11,26 +11,24 @@
 #include "vmm/vcpu.h"
 #include <stdint.h>
 
-/* Reports the failed access (our own bug: the field exists by capability) and stops the machine. */
-noreturn_fn void vmcs_access_failed(const char *instruction, enum vmcs_field field, enum vmx_status status);
+/* Report the failed access (our own bug: the field exists by capability) and stop the machine. */
+noreturn_fn void vmcs_read_failed(enum vmcs_field field);
+noreturn_fn void vmcs_write_failed(enum vmcs_field field, uint64_t value);
 
 /* Reads a field that every processor has, or whose control is in use. The current VMCS of the calling CPU. */
 static inline uint64_t vmcs_read(enum vmcs_field field)
 {
     uint64_t value;
-    enum vmx_status status = vmx_read(field, &value);
 
-    if (unlikely(status != VMX_OK))
-        vmcs_access_failed("VMREAD", field, status);
+    if (unlikely(!vmx_read_succeeds(field, &value)))
+        vmcs_read_failed(field);
     return value;
 }
 
 static inline void vmcs_write(enum vmcs_field field, uint64_t value)
 {
-    enum vmx_status status = vmx_write(field, value);
-
-    if (unlikely(status != VMX_OK))
-        vmcs_access_failed("VMWRITE", field, status);
+    if (unlikely(!vmx_write_succeeds(field, value)))
+        vmcs_write_failed(field, value);
 }
 
 /*

@@ -2,6 +2,10 @@
 /* VMXON, which may fault, and the names of outcomes, errors and fields. */
 #include "arch/x86/vmx.h"
 
+#ifdef BENCH
+uint64_t vmx_bench_reads, vmx_bench_writes;
+#endif
+
 must_check enum vmx_status vmx_on(uint64_t region_physical)
 {
     uint64_t outcome = VMX_FAULT;

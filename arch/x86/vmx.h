@@ -51,10 +51,23 @@ static inline must_check enum vmx_status vmx_load_pointer(uint64_t vmcs_physical
     return VMX_STATUS_FROM_FLAGS(carry, zero);
 }
 
+/*
+ * With -DBENCH every VMREAD and VMWRITE is counted, for `make bench`: of all CPUs together, and not
+ * atomically. Never in a hypervisor whose ticks count.
+ */
+#ifdef BENCH
+extern uint64_t vmx_bench_reads, vmx_bench_writes;
+#define VMX_BENCH_COUNT(counter) ((void)++(counter))
+#else
+#define VMX_BENCH_COUNT(counter) ((void)0)
+#endif
+
 static inline must_check enum vmx_status vmx_read(enum vmcs_field field, uint64_t *value)
 {
     bool carry, zero;
     uint64_t result;
+
+    VMX_BENCH_COUNT(vmx_bench_reads);
     __asm__ volatile("vmread %3, %2"
                      : "=@ccc"(carry), "=@ccz"(zero), "=r"(result)
                      : "r"((uint64_t)field)
@@ -66,11 +79,33 @@ static inline must_check enum vmx_status vmx_read(enum vmcs_field field, uint64_
 static inline must_check enum vmx_status vmx_write(enum vmcs_field field, uint64_t value)
 {
     bool carry, zero;
+
+    VMX_BENCH_COUNT(vmx_bench_writes);
     __asm__ volatile("vmwrite %2, %3"
                      : "=@ccc"(carry), "=@ccz"(zero)
                      : "r"(value), "r"((uint64_t)field)
                      : "memory");
     return VMX_STATUS_FROM_FLAGS(carry, zero);
+}
+
+/* The same two where failure is the caller's own fault: true is success, and how it failed is asked again.
+ * One branch each. */
+static inline must_check bool vmx_read_succeeds(enum vmcs_field field, uint64_t *value)
+{
+    bool failed;
+
+    VMX_BENCH_COUNT(vmx_bench_reads);
+    __asm__ volatile("vmread %2, %1" : "=@ccbe"(failed), "=r"(*value) : "r"((uint64_t)field) : "memory");
+    return !failed;
+}
+
+static inline must_check bool vmx_write_succeeds(enum vmcs_field field, uint64_t value)
+{
+    bool failed;
+
+    VMX_BENCH_COUNT(vmx_bench_writes);
+    __asm__ volatile("vmwrite %1, %2" : "=@ccbe"(failed) : "r"(value), "r"((uint64_t)field) : "memory");
+    return !failed;
 }
 
 static inline must_check enum vmx_status vmx_invept(enum invept_type type, uint64_t eptp)

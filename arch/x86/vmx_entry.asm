@@ -1,11 +1,12 @@
 ; SPDX-License-Identifier: MIT
 ;
-; VM entry and VM exit, the whole journey: save the host's registers, load the guest's, VMRESUME (VMLAUNCH the first time);
-; on the exit store the guest's registers, take the host's back, return to C.
+; VM entry and VM exit: save the host's registers, load the guest's, VMRESUME (VMLAUNCH the first time); on the exit store the
+; guest's registers, take the host's back, return to C. In between stands vmm/exit_quick_entry.asm, where the processor
+; arrives (HOST_RIP): it ends some exits by itself and brings the others here.
 ;
-; HOST_RSP points just above the sixteen register slots of struct vmx_registers (at its member host_rsp), so that fifteen pushes store
-; the guest's registers where they belong without a free register. Nothing may use the stack below in that window: NMI,
-; #MC and #DF have stacks of their own, interrupts are off, and the pushes write memory that is mapped.
+; HOST_RSP points just above the sixteen register slots of struct vmx_registers (at its member host_rsp), so that the guest's registers
+; are stored without a free register. Nothing may use the stack in that window: NMI, #MC and #DF have stacks of their
+; own, and interrupts are off.
 
 %include "vmx_entry_abi.inc"
 
@@ -67,27 +68,42 @@ vmx_enter:
     mov eax, VMX_ENTER_FAIL_INVALID
     jmp leave_to_c
 
-; HOST_RIP. RSP = &registers->host_rsp.
-global vmx_exit_entry
-vmx_exit_entry:
-    push r15
-    push r14
-    push r13
-    push r12
-    push r11
-    push r10
-    push r9
-    push r8
-    push rdi
-    push rsi
-    push rbp
-    sub rsp, 8                          ; RSP's slot: GUEST_RSP is in the VMCS
-    push rbx
-    push rdx
-    push rcx
-    push rax
-    mov rsp, [rsp + VMX_REGISTER_HOST_RSP]
+; Stores the guest's registers but RAX, RCX, RDX and RBX. RSP = &registers->host_rsp. RFLAGS stay.
+%macro STORE_OTHER_GUEST_REGISTERS 0
+    mov [rsp + VMX_REGISTER_RBP - VMX_REGISTER_HOST_RSP], rbp
+    mov [rsp + VMX_REGISTER_RSI - VMX_REGISTER_HOST_RSP], rsi
+    mov [rsp + VMX_REGISTER_RDI - VMX_REGISTER_HOST_RSP], rdi
+    mov [rsp + VMX_REGISTER_R8 - VMX_REGISTER_HOST_RSP], r8
+    mov [rsp + VMX_REGISTER_R9 - VMX_REGISTER_HOST_RSP], r9
+    mov [rsp + VMX_REGISTER_R10 - VMX_REGISTER_HOST_RSP], r10
+    mov [rsp + VMX_REGISTER_R11 - VMX_REGISTER_HOST_RSP], r11
+    mov [rsp + VMX_REGISTER_R12 - VMX_REGISTER_HOST_RSP], r12
+    mov [rsp + VMX_REGISTER_R13 - VMX_REGISTER_HOST_RSP], r13
+    mov [rsp + VMX_REGISTER_R14 - VMX_REGISTER_HOST_RSP], r14
+    mov [rsp + VMX_REGISTER_R15 - VMX_REGISTER_HOST_RSP], r15
+%endmacro
+
+; Where the code at HOST_RIP goes on to when the exit is for C, with the guest's RAX, RCX, RDX and RBX stored and its
+; other registers as they were. RSP = &registers->host_rsp.
+global vmx_exit_saved
+vmx_exit_saved:
+    STORE_OTHER_GUEST_REGISTERS
+    mov rsp, [rsp]
     xor eax, eax                        ; VMX_ENTER_EXITED
+    jmp leave_to_c
+
+; Right behind a VMRESUME that failed in the code at HOST_RIP, the guest's registers loaded. RSP = &registers->host_rsp.
+global vmx_resume_failed
+vmx_resume_failed:
+    mov [rsp + VMX_REGISTER_RAX - VMX_REGISTER_HOST_RSP], rax
+    mov [rsp + VMX_REGISTER_RCX - VMX_REGISTER_HOST_RSP], rcx
+    mov [rsp + VMX_REGISTER_RDX - VMX_REGISTER_HOST_RSP], rdx
+    mov [rsp + VMX_REGISTER_RBX - VMX_REGISTER_HOST_RSP], rbx
+    STORE_OTHER_GUEST_REGISTERS
+    mov rsp, [rsp]
+    mov eax, VMX_ENTER_FAIL_INVALID
+    jc leave_to_c
+    mov eax, VMX_ENTER_FAIL_VALID
 
 ; No value of the guest's stays in a host register: the callee-saved ones are popped, the others cleared.
 leave_to_c:

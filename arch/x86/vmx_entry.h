@@ -38,12 +38,10 @@ _Static_assert(offsetof(struct vmx_registers, host_rsp) == VMX_REGISTER_HOST_RSP
  * Enters the guest of the current VMCS with these registers and returns when it has left it, with the guest's
  * registers stored back: VMX_ENTER_EXITED (read EXIT_REASON), VMX_ENTER_FAIL_INVALID, or VMX_ENTER_FAIL_VALID
  * (read VM_INSTRUCTION_ERROR; nothing of the guest has run). Chooses VMRESUME or VMLAUNCH by itself. HOST_RIP
- * must be vmx_exit_entry and HOST_RSP the address of `host_rsp`, so that the exit finds the structure; both
- * are constant for a vCPU. VMX root operation, interrupts off.
+ * must be code that jumps to vmx_exit_saved with the guest's RAX, RCX, RDX and RBX stored, and HOST_RSP the
+ * address of `host_rsp`, so that the exit finds the structure; both are constant for a vCPU. VMX root
+ * operation, interrupts off.
  */
 must_check uint64_t vmx_enter(struct vmx_registers *registers);
-
-/* Where the processor arrives on a VM exit; never called from C. */
-extern const char vmx_exit_entry[];
 
 #endif

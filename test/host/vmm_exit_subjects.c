@@ -39,6 +39,27 @@ static struct exit_subject total(const struct exit_subjects *subjects, enum exit
     return all;
 }
 
+/* Counted elsewhere and added later: as if each had been counted here, but for who holds a place. */
+static void many_at_once(void **state)
+{
+    struct exit_subject top[8], rest;
+
+    (void)state;
+    memset(&table, 0, sizeof(table));
+    exit_subject_add(&table, SUBJECT_CPUID, 7, 1000, 67000);
+    count(&table, SUBJECT_CPUID, 7, 300);
+    assert_int_equal(exit_subjects_top(&table, SUBJECT_CPUID, top, 8, &rest), 1);
+    assert_int_equal(top[0].subject, 7);
+    assert_int_equal(top[0].count, 1001);
+    assert_int_equal(top[0].ticks, 67300);
+    for (unsigned subject = 0; subject < 1000; subject++)
+        exit_subject_add(&table, SUBJECT_CPUID, subject, subject + 1, 3);
+    assert_int_equal(total(&table, SUBJECT_CPUID, 8).count, 1001 + 1000 * 1001 / 2);
+    assert_int_equal(total(&table, SUBJECT_CPUID, 8).ticks, 67300 + 3000);
+    (void)exit_subjects_top(&table, SUBJECT_CPUID, top, 8, &rest);
+    assert_int_equal(top[0].subject, 7); /* that of most exits */
+}
+
 static void few_are_exact(void **state)
 {
     struct exit_subject top[8], rest;
@@ -141,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(few_are_exact),
+        cmocka_unit_test(many_at_once),
         cmocka_unit_test(a_frequent_one_among_many),
         cmocka_unit_test(a_place_changes_hands),
         cmocka_unit_test(merging_keeps_the_sums),

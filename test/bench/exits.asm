@@ -1,0 +1,86 @@
+; SPDX-License-Identifier: MIT
+;
+; What single exits cost: instructions, ports, device registers. Assembled for MODE 16, 32 and 64.
+
+%include "bench.inc"
+
+%ifdef SHORT
+N equ 100
+%else
+N equ 1000
+%endif
+UNKNOWN_CALL equ 0x12340000
+ABSENT_PORT equ 0x1234
+MSR_MISC_ENABLE equ 0x1a0
+MSR_PAT equ 0x277
+CR0_CD equ 1 << 30
+CR4_MCE equ 1 << 6
+CR4_OSXSAVE equ 1 << 18
+HPET equ 0xfed00000
+HPET_CONFIG equ 0x10
+
+%macro load_pat 0
+    mov eax, [pat]
+    mov edx, [pat + 4]
+%endmacro
+
+%macro load_xcr0 0
+    xor edx, edx
+    mov eax, 1
+%endmacro
+
+%macro write_cr 1
+%if MODE = 64
+    mov cr %+ %1, rax
+%else
+    mov cr %+ %1, eax
+%endif
+%endmacro
+
+%macro read_cr 1
+%if MODE = 64
+    mov rax, cr %+ %1
+%else
+    mov eax, cr %+ %1
+%endif
+%endmacro
+
+    bench_start
+    check_version
+    row "vmcall", N, {vmcall}, nothing, {mov eax, UNKNOWN_CALL}
+    row "cpuid_0", N, {cpuid}, {xor ecx, ecx}, {xor eax, eax}
+    row "cpuid_1", N, {cpuid}, {xor ecx, ecx}, {mov eax, 1}
+    row "cpuid_7", N, {cpuid}, {xor ecx, ecx}, {mov eax, 7}
+    row "cpuid_0xd", N, {cpuid}, {xor ecx, ecx}, {mov eax, 0xd}
+    row "cpuid_0x40000000", N, {cpuid}, {xor ecx, ecx}, {mov eax, 0x40000000}
+    row "cpuid_0x80000008", N, {cpuid}, {xor ecx, ecx}, {mov eax, 0x80000008}
+    row "rdmsr", N, {rdmsr}, {mov ecx, MSR_MISC_ENABLE}
+    row "rdmsr_apic_base", N, {rdmsr}, {mov ecx, 0x1b}
+    mov ecx, MSR_PAT
+    rdmsr
+    mov [pat], eax
+    mov [pat + 4], edx
+    row "wrmsr", N, {wrmsr}, {mov ecx, MSR_PAT}, {load_pat}
+    row "in_absent", N, {in al, dx}, nothing, {mov edx, ABSENT_PORT}
+    row "out_absent", N, {out dx, al}, nothing, {mov edx, ABSENT_PORT}
+    row "in_uart", N, {in al, dx}, nothing, {mov edx, PORT_COM1 + 5}
+    row "out_uart", N, {out dx, al}, nothing, {mov edx, PORT_COM1 + 7}
+    read_cr 0
+    mov [cr0_value], eax
+    row "mov_cr0", N, {write_cr 0}, {xor dword [cr0_value], CR0_CD}, {mov eax, [cr0_value]}
+    read_cr 4
+    mov [cr4_value], eax
+    row "mov_cr4", N, {write_cr 4}, {xor dword [cr4_value], CR4_MCE}, {mov eax, [cr4_value]}
+    read_cr 4
+    or eax, CR4_OSXSAVE
+    write_cr 4
+    row "xsetbv", N, {xsetbv}, {xor ecx, ecx}, {load_xcr0}
+    row "mmio_read", N, {mov eax, [fs:edi]}, {mov edi, HPET + HPET_CONFIG}
+    row "mmio_write", N, {mov [fs:edi], eax}, {mov edi, HPET + HPET_CONFIG}, {xor eax, eax}
+    pass
+
+    bench_routines
+    align 8, db 0
+pat: dq 0
+cr0_value: dd 0
+cr4_value: dd 0

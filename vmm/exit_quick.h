@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Quick exits: those that vmm/exit_quick_entry.asm ends before any C. Their answers are constants, which C
+ * has noted before: CPUID and some MSRs for all, a hypercall's number or a port that nobody has when it comes
+ * by there.
+ *
+ * This is the one place that says when an exit may be quick:
+ *
+ * - its kind is open: exits of its reason are not traced (exit_quick_choose());
+ * - nothing else is due on this vCPU: `closed` is zero from its second byte on. A new thing that a vCPU must
+ * come to C for either becomes a condition in exit_quick_choose(), called on the vCPU's CPU whenever it
+ * changes, or, if other CPUs ask for it, a byte of its own beside `look` and `kicked`;
+ * - no moment is due: `due`, which the run loop sets before each entry (exit_quick_set_due()), has not come.
+ *
+ * A quick exit has the result that the handler in C has, is counted in the same statistics and in exit_count,
+ * and is nothing else: no trace record, no look at devices, no check for the VM's end. For other vCPUs
+ * (vmm/shootdown_state.h) this one is in the guest all the time: nothing that an INVEPT would matter for is
+ * used.
+ */
+#ifndef VMM_EXIT_QUICK_H
+#define VMM_EXIT_QUICK_H
+
+#include "vmm/exit_quick_abi.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vcpu;
+struct vm;
+
+/* What an exit must be about, and how often it was and its ticks, since the last exit_quick_collect(). */
+struct quick_key {
+    uint32_t key, unused;
+    uint64_t count, ticks;
+};
+
+/* The answer to CPUID with a leaf; to other subleaves C answers. */
+struct quick_cpuid {
+    struct quick_key leaf;
+    uint32_t eax, ebx, ecx, edx;
+    uint32_t subleaf_bits; /* of ECX: one that is set asks for another answer */
+    uint32_t unused[5];
+};
+
+/* An MSR that always reads the same. It stands at its number modulo the table's size. */
+struct quick_msr {
+    struct quick_key number;
+    uint32_t low, high;
+};
+
+/* An access to a port without a device: the exit qualification. It stands at the port modulo the table's
+ * size. */
+struct quick_port {
+    struct quick_key qualification;
+    uint64_t unused;
+};
+
+struct exit_quick {
+    uint64_t due;         /* TSC from which on no exit is quick; 0: none ever is */
+    uint64_t start;       /* TSC at the exit, of every exit */
+    uint64_t exit_count;  /* all exits */
+    uint8_t closed_kinds; /* EXIT_QUICK_... */
+    bool closed;          /* as exit_quick_choose() found */
+    bool look, kicked; /* other CPUs write these: a device asks for the processor, a shootdown for the CPU */
+    uint32_t reason;   /* the VMCS field EXIT_REASON, of every exit */
+    struct quick_key call; /* the number of the last unknown hypercall */
+};
+
+/* The table index of a leaf; QUICK_CPUID_LEAVES or more: it is not in the table. */
+static inline uint32_t quick_cpuid_index(uint32_t leaf)
+{
+    return leaf << 2 | leaf >> 30;
+}
+
+/* The leaf at a table index. */
+static inline uint32_t quick_cpuid_leaf(uint32_t index)
+{
+    return index >> 2 | index << 30;
+}
+
+/* Makes the vCPU's tables. Its CPU, before its first entry. */
+void exit_quick_prepare(struct vcpu *vcpu);
+
+/*
+ * Says again which exits may be quick. The vCPU's CPU, whenever one of these has changed: which exits are
+ * traced, the windows that the vCPU waits for, the step over one instruction. What else shall have its exits
+ * come to C is a condition in here.
+ */
+void exit_quick_choose(struct vcpu *vcpu);
+
+/* Before each entry; `now`: TSC. */
+void exit_quick_set_due(struct vcpu *vcpu, uint64_t now);
+
+/* The guest's CR4.OSXSAVE is now so; its XCR0 has changed: CPUID shows it. The vCPU's CPU. */
+void exit_quick_osxsave_changed(struct vcpu *vcpu, bool on);
+void exit_quick_xcr0_changed(struct vcpu *vcpu);
+
+/* The local APIC may have been enabled or disabled, and CPUID shows it. Any of the VM's vCPUs. */
+void exit_quick_apic_changed(struct vm *vm);
+
+/* No hypercall has this number; nobody answers to this port access. The vCPU's CPU. */
+void exit_quick_note_call(struct vcpu *vcpu, uint32_t number);
+void exit_quick_note_port(struct vcpu *vcpu, uint32_t qualification);
+
+/*
+ * Adds what quick exits were about to vcpu->subjects, where all other exits are counted at once. Before these
+ * are looked at; the vCPU's CPU, or any when it does not run.
+ */
+void exit_quick_collect(struct vcpu *vcpu);
+
+/* HOST_RIP. */
+extern const char exit_quick_entry[];
+
+#endif

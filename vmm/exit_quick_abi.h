@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the assembly of the quick exits (vmm/exit_quick_entry.asm) knows of struct vcpu and of other structures and numbers in C.
+ * vmm/exit_quick.c asserts each of them.
+ */
+#ifndef VMM_EXIT_QUICK_ABI_H
+#define VMM_EXIT_QUICK_ABI_H
+
+/* Offsets into struct vcpu. */
+#define VCPU_QUICK_DUE 136
+#define VCPU_QUICK_START 144
+#define VCPU_QUICK_EXIT_COUNT 152
+#define VCPU_QUICK_CLOSED 160
+#define VCPU_QUICK_REASON 164
+#define VCPU_QUICK_CALL 168
+#define VCPU_STATISTICS 192
+#define VCPU_QUICK_CPUID 20160
+#define VCPU_QUICK_MSRS 28352
+#define VCPU_QUICK_PORTS 28608
+
+/* The word `closed`: which exits go to C at once. The low byte has a bit a kind of exit, the rest closes all. */
+#define EXIT_QUICK_VMCALL 1
+#define EXIT_QUICK_CPUID 2
+#define EXIT_QUICK_RDMSR 4
+#define EXIT_QUICK_IO 8
+#define EXIT_QUICK_EPT 16
+#define EXIT_QUICK_ALL 0xffffff00
+
+/* struct quick_key: what an exit must be about, and its own count. */
+#define QUICK_KEY 0
+#define QUICK_COUNT 8
+#define QUICK_TICKS 16
+
+/* struct quick_cpuid: the answers to CPUID, and the bits of ECX that another answer would need. */
+#define QUICK_CPUID_LEAVES 128
+#define QUICK_CPUID_SHIFT 6
+#define QUICK_CPUID_EAX 24
+#define QUICK_CPUID_EBX 28
+#define QUICK_CPUID_ECX 32
+#define QUICK_CPUID_EDX 36
+#define QUICK_CPUID_SUBLEAF_BITS 40
+
+/* struct quick_msr */
+#define QUICK_MSRS 8
+#define QUICK_MSR_SHIFT 5
+#define QUICK_MSR_LOW 24
+#define QUICK_MSR_HIGH 28
+
+/* struct quick_port; its key is the whole exit qualification. */
+#define QUICK_PORTS 8
+#define QUICK_PORT_SHIFT 5
+#define QUICK_IO_IN 8
+#define QUICK_IO_PORT_SHIFT 16
+
+/* struct exit_statistics */
+#define STATISTICS_SIZE 256
+#define STATISTICS_TICKS 0
+#define STATISTICS_MIN 8
+#define STATISTICS_MAX 16
+#define STATISTICS_HISTOGRAM 24
+#define STATISTICS_LAST_BIN 28
+
+/* Basic exit reasons, VMCS fields, a bit of RFLAGS. */
+#define QUICK_REASON_CPUID 10
+#define QUICK_REASON_VMCALL 18
+#define QUICK_REASON_IO 30
+#define QUICK_REASON_RDMSR 31
+#define QUICK_REASON_EPT_VIOLATION 48
+#define QUICK_FIELD_REASON 0x4402
+#define QUICK_FIELD_INSTRUCTION_LENGTH 0x440c
+#define QUICK_FIELD_QUALIFICATION 0x6400
+#define QUICK_FIELD_RIP 0x681e
+#define QUICK_FIELD_RFLAGS 0x6820
+#define QUICK_RFLAGS_TF 0x100
+
+#endif

@@ -1,0 +1,234 @@
+; SPDX-License-Identifier: MIT
+;
+; Where the processor arrives on a VM exit (HOST_RIP). Exits whose answer is a constant that C has noted end here, before any C: CPUID, RDMSR of a
+; constant, VMCALL with a number that is none of ours, ports without a device. All others, and these too when something else is due, go on to
+; vmx_exit_saved and to exit_dispatch(). vmm/exit_quick.h says when an exit may be quick.
+;
+; RSP points to the member host_rsp of struct vmx_registers, with which struct vcpu begins, and nothing else uses the stack (vmx_entry.asm).
+; RAX, RCX, RDX and RBX are stored at once and free from then on; the other registers stay the guest's. Every path ends with
+; all registers the guest's or an answer; none ends with a value of the host's.
+;
+; Until RIP is written nothing has changed: whatever is unusual, a VMREAD that fails too, is left to C, which meets it again and knows what to do.
+
+%include "exit_quick_abi.inc"
+%include "hypercall_abi.inc"
+%include "vmx_entry_abi.inc"
+
+%define AT(offset) rsp + (offset) - VMX_REGISTER_HOST_RSP
+%define STATISTICS(reason) VCPU_STATISTICS + (reason) * STATISTICS_SIZE
+
+bits 64
+default rel
+
+section .text
+
+extern vmx_exit_saved
+extern vmx_resume_failed
+
+%ifdef BENCH
+extern vmx_bench_reads
+extern vmx_bench_writes
+%endif
+
+; VMREAD and VMWRITE; what fails goes to C.
+%macro READ 2                           ; to, field
+%ifdef BENCH
+    inc qword [vmx_bench_reads]
+%endif
+    vmread %1, %2
+    jbe to_c
+%endmacro
+
+%macro WRITE 2                          ; field, from
+%ifdef BENCH
+    inc qword [vmx_bench_writes]
+%endif
+    vmwrite %1, %2
+    jbe to_c
+%endmacro
+
+; Goes on if this kind of exit may be quick now. RAX: the TSC at the exit.
+%macro ONLY_IF_OPEN 1
+    test dword [AT(VCPU_QUICK_CLOSED)], EXIT_QUICK_ALL | %1
+    jnz to_c
+    cmp rax, [AT(VCPU_QUICK_DUE)]
+    jae to_c
+%endmacro
+
+; Moves RIP behind the instruction. Not for a guest that single-steps, which wants its trap, nor where RIP passes a multiple of 4 GiB, which depends
+; on the mode. Changes RAX, RCX, RDX.
+%macro ADVANCE 0
+    mov ecx, QUICK_FIELD_RFLAGS
+    READ rcx, rcx
+    test ecx, QUICK_RFLAGS_TF
+    jnz to_c
+    mov edx, QUICK_FIELD_INSTRUCTION_LENGTH
+    READ rdx, rdx
+    mov ecx, QUICK_FIELD_RIP
+    READ rax, rcx
+    add rdx, rax
+    cmp edx, eax
+    jb to_c
+    WRITE rcx, rdx
+%endmacro
+
+; exit_statistics_add() for this reason and the ticks of the exit, and the subject's own count; the second parameter is the address of its struct
+; quick_key, by neither RAX nor RDX. The difference of 32 bits is enough for what takes a hundred instructions. Changes RAX, RCX, RDX.
+%macro ACCOUNT 2
+    rdtsc
+    sub eax, [AT(VCPU_QUICK_START)]
+    inc qword [%2 + QUICK_COUNT]
+    add [%2 + QUICK_TICKS], rax
+    add [AT(STATISTICS(%1) + STATISTICS_TICKS)], rax
+    cmp rax, [AT(STATISTICS(%1) + STATISTICS_MIN)]
+    jb %%new_min
+%%not_min:
+    cmp rax, [AT(STATISTICS(%1) + STATISTICS_MAX)]
+    ja %%new_max
+%%not_max:
+    or eax, 1
+    bsr rcx, rax
+    cmp ecx, STATISTICS_LAST_BIN
+    ja %%last_bin
+%%count:
+    inc qword [AT(STATISTICS(%1) + STATISTICS_HISTOGRAM) + rcx * 8]
+    inc qword [AT(VCPU_QUICK_EXIT_COUNT)]
+section .text.unlikely progbits alloc exec nowrite align=16
+%%new_min:
+    mov [AT(STATISTICS(%1) + STATISTICS_MIN)], rax
+    jmp %%not_min
+%%new_max:
+    mov [AT(STATISTICS(%1) + STATISTICS_MAX)], rax
+    jmp %%not_max
+%%last_bin:
+    mov ecx, STATISTICS_LAST_BIN
+    jmp %%count
+section .text
+%endmacro
+
+%macro RESUME 0
+    vmresume
+    jmp vmx_resume_failed
+%endmacro
+
+global exit_quick_entry
+exit_quick_entry:
+    mov [AT(VMX_REGISTER_RAX)], rax
+    mov [AT(VMX_REGISTER_RCX)], rcx
+    mov [AT(VMX_REGISTER_RDX)], rdx
+    mov [AT(VMX_REGISTER_RBX)], rbx
+    rdtsc
+    shl rdx, 32
+    or rax, rdx
+    mov [AT(VCPU_QUICK_START)], rax
+    mov ecx, QUICK_FIELD_REASON
+%ifdef BENCH
+    inc qword [vmx_bench_reads]
+%endif
+    vmread rcx, rcx
+    jbe no_reason
+    mov [AT(VCPU_QUICK_REASON)], ecx
+    cmp ecx, QUICK_REASON_VMCALL
+    je vmcall_exit
+    cmp ecx, QUICK_REASON_CPUID
+    je cpuid_exit
+    cmp ecx, QUICK_REASON_RDMSR
+    je rdmsr_exit
+    cmp ecx, QUICK_REASON_IO
+    je io_exit
+to_c:
+    jmp vmx_exit_saved
+
+no_reason:
+    mov dword [AT(VCPU_QUICK_REASON)], -1
+    jmp to_c
+
+; The number that no hypercall has, of the last such call.
+vmcall_exit:
+    ONLY_IF_OPEN EXIT_QUICK_VMCALL
+    mov eax, [AT(VMX_REGISTER_RAX)]
+    cmp eax, [AT(VCPU_QUICK_CALL) + QUICK_KEY]
+    jne to_c
+    ADVANCE
+    ACCOUNT QUICK_REASON_VMCALL, AT(VCPU_QUICK_CALL)
+    mov eax, HYPERCALL_UNKNOWN
+    mov rcx, [AT(VMX_REGISTER_RCX)]
+    mov rdx, [AT(VMX_REGISTER_RDX)]
+    RESUME
+
+; The index is the leaf's low five bits and above them its highest two: turned left by two, any other leaf is beyond the table. The mask keeps
+; a processor that runs ahead of the branch within the table, too.
+cpuid_exit:
+    ONLY_IF_OPEN EXIT_QUICK_CPUID
+    mov ebx, [AT(VMX_REGISTER_RAX)]
+    rol ebx, 2
+    cmp ebx, QUICK_CPUID_LEAVES
+    jae to_c
+    and ebx, QUICK_CPUID_LEAVES - 1
+    shl ebx, QUICK_CPUID_SHIFT
+    lea rbx, [AT(VCPU_QUICK_CPUID) + rbx]
+    mov eax, [AT(VMX_REGISTER_RCX)]
+    test [rbx + QUICK_CPUID_SUBLEAF_BITS], eax
+    jnz to_c
+    ADVANCE
+    ACCOUNT QUICK_REASON_CPUID, rbx
+    mov eax, [rbx + QUICK_CPUID_EAX]
+    mov ecx, [rbx + QUICK_CPUID_ECX]
+    mov edx, [rbx + QUICK_CPUID_EDX]
+    mov ebx, [rbx + QUICK_CPUID_EBX]
+    RESUME
+
+rdmsr_exit:
+    ONLY_IF_OPEN EXIT_QUICK_RDMSR
+    mov eax, [AT(VMX_REGISTER_RCX)]
+    mov ebx, eax
+    and ebx, QUICK_MSRS - 1
+    shl ebx, QUICK_MSR_SHIFT
+    lea rbx, [AT(VCPU_QUICK_MSRS) + rbx]
+    cmp [rbx + QUICK_KEY], eax
+    jne to_c
+    ADVANCE
+    ACCOUNT QUICK_REASON_RDMSR, rbx
+    mov eax, [rbx + QUICK_MSR_LOW]
+    mov edx, [rbx + QUICK_MSR_HIGH]
+    mov rcx, [AT(VMX_REGISTER_RCX)]
+    mov rbx, [AT(VMX_REGISTER_RBX)]
+    RESUME
+
+; A port, size and direction that C has found without a device: IN gives all ones, OUT goes nowhere. Sizes of 1, 2 and 4 bytes are 0, 1 and 3 in
+; the qualification.
+io_exit:
+    ONLY_IF_OPEN EXIT_QUICK_IO
+    mov ecx, QUICK_FIELD_QUALIFICATION
+    READ rax, rcx
+    mov ebx, eax
+    shr ebx, QUICK_IO_PORT_SHIFT
+    and ebx, QUICK_PORTS - 1
+    shl ebx, QUICK_PORT_SHIFT
+    lea rbx, [AT(VCPU_QUICK_PORTS) + rbx]
+    cmp [rbx + QUICK_KEY], eax
+    jne to_c
+    ADVANCE
+    ACCOUNT QUICK_REASON_IO, rbx
+    mov ebx, [rbx + QUICK_KEY]
+    mov rax, [AT(VMX_REGISTER_RAX)]
+    mov rcx, [AT(VMX_REGISTER_RCX)]
+    mov rdx, [AT(VMX_REGISTER_RDX)]
+    test ebx, QUICK_IO_IN
+    jz .answered
+    test ebx, 3
+    jz .byte
+    test ebx, 2
+    jz .word
+    mov eax, -1
+    jmp .answered
+.byte:
+    mov al, -1
+    jmp .answered
+.word:
+    mov ax, -1
+.answered:
+    mov rbx, [AT(VMX_REGISTER_RBX)]
+    RESUME
+
+section .note.GNU-stack noalloc noexec nowrite progbits
