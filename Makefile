@@ -81,8 +81,8 @@ KERNEL_STRIPPED := $(BUILD)/adept
 
 GUESTS := $(patsubst guests/%.asm,$(BUILD)/guests/%.bin,$(sort $(wildcard guests/*.asm)))
 
-.PHONY: all kernel guests iso run conformance bench test fuzz check-host deps clean help FORCE
-all: kernel guests
+.PHONY: all kernel guests tools iso run conformance bench test fuzz check-host deps clean help FORCE
+all: kernel guests tools
 kernel: $(KERNEL) $(KERNEL_STRIPPED) $(BUILD)/adept.dis
 guests: $(GUESTS)
 
@@ -172,6 +172,23 @@ $(BUILD)/guests/%.bin: guests/%.asm $(BUILD)/flags | $(GENERATED)
 	$(Q)$(NASM) $(GUEST_NASMFLAGS) -M -MP -MT $@ -MF $(@:.bin=.d) $<
 	$(Q)$(NASM) $(GUEST_NASMFLAGS) -l $(@:.bin=.lst) $< -o $@
 
+# --- Programs for this machine ---------------------------------------------------------------------------------------
+# The trace's decoder: its own parts, and what it shares with the hypervisor.
+TRACE_TOOL_PARTS := tools/trace_decode.c tools/trace_write.c
+TRACE_TOOL := tools/adept-trace.c $(TRACE_TOOL_PARTS) arch/x86/exception_name.c arch/x86/msr_name.c drivers/format.c $(wildcard ept/*.c) \
+	vmm/exit_reason.c vmm/hypercall_name.c vmm/trace_frame.c vmm/trace_record.c vmm/trace_text.c
+
+tools: $(BUILD)/adept-trace
+$(BUILD)/adept-trace: $(TRACE_TOOL:%.c=$(BUILD)/tools/%.o)
+	$(call say,LD,$@)
+	$(Q)$(HOSTCC) -g $^ -o $@
+$(BUILD)/tools/%.o: %.c $(BUILD)/tools/flags | $(GENERATED)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) -std=gnu17 -O2 -g -Wall -Wextra -Werror $(INCLUDES) -MMD -MP -c $< -o $@
+$(BUILD)/tools/flags: FORCE
+	$(call stamp,$@,$(HOSTCC) --version 2>&1 | head -n 1)
+-include $(TRACE_TOOL:%.c=$(BUILD)/tools/%.d)
+
 # --- ISO -------------------------------------------------------------------------------------------------------------
 iso: $(BUILD)/adept.iso
 $(BUILD)/adept.iso: $(KERNEL_STRIPPED) $(GUESTS) iso/menu iso/guests iso/image
@@ -206,9 +223,10 @@ PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/pag
 	vmm/cmdline.c vmm/conformance_case.c vmm/conformance_confine.c vmm/conformance_judge.c vmm/conformance_memory.c \
 	vmm/conformance_predict.c vmm/control_rules.c vmm/decode*.c vmm/emulate*.c vmm/entry_break.c vmm/entry_check.c vmm/exit_reason.c vmm/exit_subjects.c vmm/frame_pool.c \
 	vmm/guest_config.c vmm/guest_cpus.c vmm/guest_line.c vmm/guest_mtrr.c vmm/guest_time.c vmm/hypercall_name.c vmm/opcode.c \
-	vmm/guest_map_module.c vmm/guest_symbols.c vmm/vcpu_words.c vmm/operation.c vmm/option_text.c vmm/trace_filter.c vmm/trace_text.c vmm/vpid_pool.c vmm/devices/*.c \
+	vmm/guest_map_module.c vmm/guest_symbols.c vmm/vcpu_words.c vmm/operation.c vmm/option_text.c vmm/trace_filter.c vmm/trace_frame.c \
+	vmm/trace_record.c vmm/trace_ring.c vmm/trace_terms.c vmm/trace_text.c vmm/vpid_pool.c vmm/devices/*.c \
 	vmm/guest_disk.c vmm/guest_memory_map.c vmm/guest_multiboot.c vmm/guest_multiboot_information.c \
-	$(filter-out vmm/bios_call.c vmm/bios_rom.c,$(wildcard vmm/bios*.c))))
+	$(filter-out vmm/bios_call.c vmm/bios_rom.c,$(wildcard vmm/bios*.c)) $(TRACE_TOOL_PARTS)))
 
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
 TSAN_FLAGS := -fsanitize=thread
@@ -295,8 +313,8 @@ clean:
 
 help:
 	@printf '%s\n' \
-	    'make all          builds the hypervisor and the guests into $(BUILD)/; so does make alone' \
-	    'make kernel       the hypervisor alone, and its disassembly; make guests: the guests alone' \
+	    'make all          builds the hypervisor, the guests and adept-trace into $(BUILD)/; so does make alone' \
+	    'make kernel       the hypervisor alone, and its disassembly; make guests, make tools: these alone' \
 	    'make run          runs them in an emulator; GUEST= CPUS= MEM= MODEL= EMU= CMDLINE= TIMEOUT= UEFI=1' \
 	    '                  (tools/run --help explains them)' \
 	    'make conformance  what the processor makes of EPT entries, against the manual; MODEL= CASES=$(CASES) SEED=$(SEED)' \

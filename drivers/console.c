@@ -138,6 +138,48 @@ size_t console_try_write(const char *text, size_t length)
     return taken;
 }
 
+size_t console_try_write_frames(const uint8_t *bytes, size_t length)
+{
+    size_t taken = 0;
+
+    if (in_panic() || !spinlock_try_lock(&console.lock)) {
+        return 0;
+    }
+    if (!console.line_open) {
+        taken = uart_put(&console.devices.uart, (const char *)bytes, length);
+    }
+    spinlock_unlock(&console.lock);
+    return taken;
+}
+
+void console_write_frames(const uint8_t *bytes, size_t length)
+{
+    bool locked = lock_or_give_up();
+
+    if (console.line_open && length > 0) {
+        console_devices_write(&console.devices, "\n", 1);
+        console.line_open = false;
+    }
+    uart_write(&console.devices.uart, (const char *)bytes, length);
+    unlock(locked);
+}
+
+bool console_uses_uart(uint16_t port, uint64_t mmio)
+{
+    const struct console_devices *devices = &console.devices;
+
+    if (!devices->uart.present) {
+        return false;
+    }
+    return mmio != 0 ? devices->uart_mmio == mmio
+                     : devices->uart.registers == NULL && devices->uart.port == port;
+}
+
+enum uart_status console_open_uart(struct uart16550 *uart, uint16_t port, uint64_t mmio, uint32_t baud)
+{
+    return console_devices_open_uart(&console.devices, uart, port, mmio, baud);
+}
+
 int console_try_read(void)
 {
     int character;

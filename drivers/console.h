@@ -74,6 +74,20 @@ void console_vprintf(const char *format, va_list arguments) printf_like(1, 0);
  */
 size_t console_try_write(const char *text, size_t length) must_check;
 
+/*
+ * Bytes that are no text, for the console's UART alone: only while no line is open, so that no line is cut.
+ * console_try_write_frames() never waits and returns how many were taken; console_write_frames() waits for
+ * the UART, and ends an open line first.
+ */
+size_t console_try_write_frames(const uint8_t *bytes, size_t length) must_check;
+void console_write_frames(const uint8_t *bytes, size_t length);
+
+/* Whether this is the console's UART. */
+bool console_uses_uart(uint16_t port, uint64_t mmio);
+/* Opens another UART of the machine, for somebody else: `mmio` as in struct console_config. Boot CPU only. */
+enum uart_status console_open_uart(struct uart16550 *uart, uint16_t port, uint64_t mmio,
+                                   uint32_t baud) must_check;
+
 /* The next character that was typed at the UART, -1 for none, or while another CPU uses the console. Never
  * waits. */
 int console_try_read(void);

@@ -122,35 +122,47 @@ void console_devices_flush(struct console_devices *devices)
     (void)uart_flush(&devices->uart); /* nothing to be done about a stuck UART */
 }
 
+/* A UART's registers in memory; NULL: they cannot be reached. */
+static volatile uint32_t *map_uart(const struct console_devices *devices, uint64_t mmio)
+{
+    if (mmio % sizeof(uint32_t) != 0) {
+        return NULL;
+    }
+    return devices->hardware->map(mmio, 8 * sizeof(uint32_t), CONSOLE_MEMORY_DEVICE);
+}
+
+enum uart_status console_devices_open_uart(const struct console_devices *devices, struct uart16550 *uart,
+                                           uint16_t port, uint64_t mmio, uint32_t baud)
+{
+    volatile uint32_t *registers;
+
+    if (devices->hardware == NULL) {
+        return UART_ABSENT;
+    }
+    if (mmio == 0) {
+        return uart_init_ports(uart, &devices->hardware->ports, port, baud);
+    }
+    registers = map_uart(devices, mmio);
+    return registers != NULL ? uart_init_mmio(uart, registers, baud) : UART_ABSENT;
+}
+
 /* The one in use stays when it is the one asked for: starting it again would garble what it is sending. */
 static enum uart_status start_uart(struct console_devices *devices, const struct console_config *config)
 {
-    volatile uint32_t *registers = NULL;
     struct uart16550 uart;
     enum uart_status status;
 
-    if (config->uart_mmio != 0) {
-        if (config->uart_mmio % sizeof(*registers) == 0) {
-            registers =
-                devices->hardware->map(config->uart_mmio, 8 * sizeof(*registers), CONSOLE_MEMORY_DEVICE);
-        }
-        if (registers == NULL) {
-            return UART_ABSENT;
-        }
-    }
-    if (devices->uart.present && devices->uart_baud == config->baud && devices->uart.registers == registers &&
-        (registers != NULL || devices->uart.port == config->uart_port)) {
+    if (devices->uart.present && devices->uart_baud == config->baud &&
+        devices->uart_mmio == config->uart_mmio &&
+        (config->uart_mmio != 0 || devices->uart.port == config->uart_port)) {
         return UART_OK;
     }
-    if (registers != NULL) {
-        status = uart_init_mmio(&uart, registers, config->baud);
-    } else {
-        status = uart_init_ports(&uart, &devices->hardware->ports, config->uart_port, config->baud);
-    }
+    status = console_devices_open_uart(devices, &uart, config->uart_port, config->uart_mmio, config->baud);
     if (status == UART_OK) {
         uart.lost = devices->uart.lost;
         devices->uart = uart;
         devices->uart_baud = config->baud;
+        devices->uart_mmio = config->uart_mmio;
         devices->half_newline = false;
     }
     return status;

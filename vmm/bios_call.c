@@ -13,6 +13,7 @@
 #include "vmm/guest_output.h"
 #include "vmm/hypercall_abi.h"
 #include "vmm/interrupts.h"
+#include "vmm/trace.h"
 #include "vmm/vm_devices.h"
 #include "vmm/vmcs.h"
 #include "drivers/format.h"

@@ -16,6 +16,23 @@ static void handle_trace(void *target, struct option_span value, struct option_p
         options->trace_given = true;
 }
 
+static void handle_filter(void *target, struct option_span value, struct option_problems *problems)
+{
+    (void)trace_terms_parse(&((struct cmdline_options *)target)->trace_terms, "filter", value.text,
+                            value.length, problems);
+}
+
+static void handle_trace_rate(void *target, struct option_span value, struct option_problems *problems)
+{
+    uint64_t rate;
+
+    if (option_number(value, &rate) && rate >= 1 && rate <= UINT32_MAX)
+        ((struct cmdline_options *)target)->trace_rate = (uint32_t)rate;
+    else
+        option_problem(problems, "trace_rate: '%.*s' is no number of records a second",
+                       option_span_arguments(value));
+}
+
 static void handle_dump(void *target, struct option_span value, struct option_problems *problems)
 {
     struct cmdline_options *options = target;
@@ -162,7 +179,7 @@ static bool is_hexadecimal(struct option_span item)
 }
 
 /* com1..com4, a port, or an address above the ports; false if the item is none of these. */
-static bool take_uart(struct cmdline_console *console, struct option_span item)
+static bool take_base(uint16_t *port, uint64_t *mmio, struct option_span item)
 {
     static const uint16_t ports[] = {UART_PORT_COM1, 0x2f8, 0x3e8, 0x2e8};
     static const char *const names[] = {"com1", "com2", "com3", "com4"};
@@ -178,21 +195,27 @@ static bool take_uart(struct cmdline_console *console, struct option_span item)
     }
     if (base > UART_PORT_MAX && (base <= 0xffff || base % 4 != 0 || base >> 52 != 0))
         return false;
+    *port = base <= UART_PORT_MAX ? (uint16_t)base : 0;
+    *mmio = base <= UART_PORT_MAX ? 0 : base;
+    return true;
+}
+
+static bool take_uart(struct cmdline_console *console, struct option_span item)
+{
+    if (!take_base(&console->uart_port, &console->uart_mmio, item))
+        return false;
     console->serial = console->serial_given = true;
-    console->uart_port = base <= UART_PORT_MAX ? (uint16_t)base : 0;
-    console->uart_mmio = base <= UART_PORT_MAX ? 0 : base;
     return true;
 }
 
 /* A decimal baud rate, which a divisor of the 16550's 115200 or a faster part's clock can make. */
-static bool take_baud(struct cmdline_console *console, struct option_span item)
+static bool take_baud(uint32_t *to, struct option_span item)
 {
     uint64_t baud;
 
     if (is_hexadecimal(item) || !option_number(item, &baud) || baud < 50 || baud > UART_BAUD_MAX)
         return false;
-    console->baud = (uint32_t)baud;
-    console->baud_given = true;
+    *to = (uint32_t)baud;
     return true;
 }
 
@@ -208,18 +231,59 @@ static void handle_console(void *target, struct option_span value, struct option
             console->vga_text = item.text[0] != '-';
         else if (option_is(item, "fb") || option_is(item, "-fb"))
             console->framebuffer = item.text[0] != '-';
-        else if (!take_uart(console, item) && !take_baud(console, item))
+        else if (take_baud(&console->baud, item))
+            console->baud_given = true;
+        else if (!take_uart(console, item))
             option_problem(problems, "console: '%.*s' is no port, baud rate, vga, fb or none",
                            option_span_arguments(item));
     }
 }
 
+static void handle_trace_to(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct cmdline_trace_to *to = &((struct cmdline_options *)target)->trace_to;
+    struct cmdline_trace_to given = {.uart = to->uart};
+    struct option_span item;
+    bool sink = false;
+
+    while (option_next_item(&value, &item)) {
+        bool text = option_is(item, "text"), binary = option_is(item, "binary");
+
+        if (text || binary || option_is(item, "ram")) {
+            sink = true;
+            given.text |= text;
+            given.binary |= binary;
+        } else if (take_base(&given.uart.port, &given.uart.mmio, item)) {
+            given.uart.given = true;
+        } else if (!take_baud(&given.uart.baud, item)) {
+            option_problem(problems, "trace_to: '%.*s' is not text, binary, ram, a port or a baud rate",
+                           option_span_arguments(item));
+        }
+    }
+    if (sink)
+        *to = given;
+    else
+        option_problem(problems, "trace_to: text, binary or ram expected");
+}
+
 static const struct option_handler handlers[] = {
-    {"trace", handle_trace},     {"dump", handle_dump},     {"on_end", handle_on_end},
-    {"console", handle_console}, {"cpus", handle_cpus},     {"timeout", handle_timeout},
-    {"policy", handle_policy},   {"guests", handle_guests}, {"test", handle_test},
-    {"memtype", handle_memtype}, {"walk", handle_walk},     {"conformance", handle_conformance},
-    {"input", handle_input},     {"stats", handle_stats},
+    {"trace", handle_trace},
+    {"dump", handle_dump},
+    {"on_end", handle_on_end},
+    {"console", handle_console},
+    {"cpus", handle_cpus},
+    {"timeout", handle_timeout},
+    {"policy", handle_policy},
+    {"guests", handle_guests},
+    {"test", handle_test},
+    {"memtype", handle_memtype},
+    {"walk", handle_walk},
+    {"conformance", handle_conformance},
+    {"input", handle_input},
+    {"stats", handle_stats},
+    {"trace_to", handle_trace_to},
+    {"filter", handle_filter},
+    {"trace_rate", handle_trace_rate},
 };
 
 static bool is_file_name(struct option_span word)
@@ -240,6 +304,7 @@ void cmdline_parse(struct cmdline_options *options, const char *line)
                     .vga_text = true,
                     .framebuffer = true},
     };
+    options->trace_to = (struct cmdline_trace_to){.text = true, .uart = {.baud = 115200}};
     trace_filter_all(&options->trace);
     for (bool first = true; option_next_word(&rest, &word); first = false) {
         if (first && !option_split(word, '=', &name, &value) && is_file_name(word))

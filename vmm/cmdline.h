@@ -13,6 +13,7 @@
 #include "vmm/guest_config.h"
 #include "vmm/option_text.h"
 #include "vmm/trace_filter.h"
+#include "vmm/trace_terms.h"
 
 enum cmdline_on_end { ON_END_POWEROFF, ON_END_HALT, ON_END_REBOOT };
 enum cmdline_guests { GUESTS_PARALLEL, GUESTS_SEQUENTIAL };
@@ -37,9 +38,27 @@ struct cmdline_console {
 #define CMDLINE_TEST_MAX    8
 #define CMDLINE_TEST_LENGTH 32
 
+/* A serial port: com1..com4, or 0xBASE. */
+struct cmdline_uart {
+    bool given;
+    uint16_t port; /* 0 if mmio is set */
+    uint64_t mmio; /* physical, 0 if it is a port */
+    uint32_t baud; /* default 115200 */
+};
+
+/* trace_to=: a list of text, binary, ram, a port and a baud rate as in console=. Neither text nor binary: the
+ * rings alone. */
+struct cmdline_trace_to {
+    bool text, binary;        /* default text */
+    struct cmdline_uart uart; /* of the frames; not given: the console's */
+};
+
 struct cmdline_options {
+    struct cmdline_trace_to trace_to;
     struct trace_filter trace; /* default all */
     bool trace_given;
+    struct trace_terms trace_terms; /* of all guests; default none */
+    uint32_t trace_rate;            /* records a second and CPU; 0: no limit */
     bool dump_ept, dump_vmcs, dump_screen;
     struct guest_memtype memtype; /* of every guest */
     enum cmdline_on_end on_end;

@@ -135,7 +135,7 @@ void cpu_vmx_on(void)
     if (difference != NULL)
         console_printf("adept: cpu=%u differs from the CPUs before it: %s; what all share is used\n",
                        self->index, difference);
-    if (cpu != NULL && !trace_ring_create(cpu))
+    if (cpu != NULL && !trace_create(cpu))
         console_printf("adept: cpu=%u has no memory for its trace: exits there are counted, not shown\n",
                        self->index);
 }

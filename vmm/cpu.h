@@ -5,19 +5,25 @@
 
 #include "arch/x86/percpu.h"
 #include "arch/x86/vmx_capabilities.h"
+#include "vmm/exit_trace_filter.h"
 #include "vmm/trace.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 struct vcpu;
+struct trace_frame_cpu;
 
 struct vmm_cpu {
     struct percpu *percpu;
     uint64_t vmxon_physical;
     struct vmx_capabilities capabilities;
     bool vmx_on;
-    struct trace_ring trace;
-    struct vcpu *vcpu; /* that runs here now; NULL when none does */
+    struct trace_ring trace;        /* its exits */
+    struct trace_output output;     /* what its guests have printed */
+    struct trace_frame_cpu *frames; /* of the drain's: what its frames build on; NULL: no frames */
+    struct vcpu *vcpu;              /* that runs here now; NULL when none does */
+    struct vcpu *traced;            /* the same, for exit_trace_filter.c, under its lock */
+    struct trace_rate rate;
 };
 
 /* The calling CPU's; NULL before cpu_vmx_on(). */

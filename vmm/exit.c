@@ -109,7 +109,7 @@ static inline void go_on_at(uint64_t old, uint64_t rip)
 }
 
 /* Moves RIP behind the instruction that exited. */
-static void advance(void)
+static inline __attribute__((always_inline)) void advance(void)
 {
     uint64_t old = vmcs_read(VMCS_GUEST_RIP);
 
@@ -149,16 +149,17 @@ must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcom
     return EXIT_ACTION_STOP;
 }
 
-static enum exit_action handle(struct vcpu *vcpu, uint32_t reason)
+static inline __attribute__((always_inline)) enum exit_action handle(struct vcpu *vcpu, uint32_t reason)
 {
     exit_handler *handler;
     enum exit_action action;
 
     if (unlikely(reason & EXIT_REASON_ENTRY_FAILURE))
         return entry_failure_exit(vcpu, reason);
-    if (unlikely(vcpu->step.active) && vcpu->exit_reason != EXIT_EPT_VIOLATION &&
-        vcpu->exit_reason != EXIT_EXCEPTION_NMI)
-        step_finish(vcpu, false);
+    if (unlikely(vcpu->step.active)) {
+        if (vcpu->exit_reason != EXIT_EPT_VIOLATION && vcpu->exit_reason != EXIT_EXCEPTION_NMI)
+            step_finish(vcpu, false);
+    }
     handler = likely(vcpu->exit_reason < EXIT_REASON_COUNT) ? handlers[vcpu->exit_reason] : NULL;
     action = likely(handler != NULL) ? handler(vcpu) : exit_unexpected(vcpu);
     if (action == EXIT_ACTION_ADVANCE) {
@@ -168,28 +169,76 @@ static enum exit_action handle(struct vcpu *vcpu, uint32_t reason)
     return action;
 }
 
-must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
+/* The exit, and its statistics; `ticks` gets what it took. Inline, twice: neither way through the dispatch
+ * pays for the other. */
+static inline __attribute__((always_inline)) enum exit_action
+handle_and_count(struct vcpu *vcpu, uint32_t reason, uint64_t start, uint64_t *ticks)
 {
-    uint64_t start = vcpu->quick.start, ticks;
-    uint32_t reason = vcpu->quick.reason;
     uint32_t basic = reason & EXIT_REASON_BASIC_MASK;
-    struct trace_record record;
-    bool traced =
-        likely(basic < EXIT_REASON_COUNT) ? vcpu->traced[basic] : trace_filter_has(&vcpu->trace, basic);
     enum exit_action action;
 
-    vcpu->exit_reason = basic;
-    vcpu->quick.exit_count++;
-    vcpu->result.code = RESULT_EMULATED;
+    vcpu->result = (struct trace_result){.code = RESULT_EMULATED};
     vcpu->subject = &vcpu->no_subject;
-    if (traced)
-        exit_trace_begin(vcpu, &record, start);
     action = handle(vcpu, reason);
-    ticks = tsc_read() - start;
-    vcpu->subject->ticks += ticks;
+    *ticks = tsc_read() - start;
+    vcpu->subject->ticks += *ticks;
     if (likely(basic < EXIT_REASON_COUNT))
-        exit_statistics_add(&vcpu->statistics[basic], ticks);
-    if (traced)
-        exit_trace_end(vcpu, &record, ticks);
+        exit_statistics_add(&vcpu->statistics[basic], *ticks);
     return action;
+}
+
+static __attribute__((noinline)) enum exit_action dispatch_untraced(struct vcpu *vcpu, uint32_t reason,
+                                                                    uint64_t start)
+{
+    uint64_t ticks;
+
+    return handle_and_count(vcpu, reason, start, &ticks);
+}
+
+static inline __attribute__((always_inline)) enum exit_action
+trace_and_handle(struct vcpu *vcpu, uint32_t reason, uint64_t start, bool plain)
+{
+    enum exit_action action;
+    uint64_t ticks;
+
+    exit_trace_begin(vcpu, reason & EXIT_REASON_BASIC_MASK, start, plain);
+    action = handle_and_count(vcpu, reason, start, &ticks);
+    exit_trace_end(vcpu, ticks, plain);
+    return action;
+}
+
+static __attribute__((noinline)) enum exit_action dispatch_traced(struct vcpu *vcpu, uint32_t reason,
+                                                                  uint64_t start)
+{
+    return trace_and_handle(vcpu, reason, start, false);
+}
+
+static __attribute__((noinline)) enum exit_action dispatch_traced_plain(struct vcpu *vcpu, uint32_t reason,
+                                                                        uint64_t start)
+{
+    return trace_and_handle(vcpu, reason, start, true);
+}
+
+/* -DTEST_NO_TRACE leaves the trace out, so that a test can show what it costs when it is off. */
+static inline bool is_traced(const struct vcpu *vcpu, uint32_t reason)
+{
+#ifdef TEST_NO_TRACE
+    return (void)vcpu, (void)reason, false;
+#else
+    return vcpu->traced[reason % TRACE_FILTER_REASONS] !=
+           0; /* what is beyond ends the guest, traced or not */
+#endif
+}
+
+must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
+{
+    uint64_t start = vcpu->quick.start;
+    uint32_t reason = vcpu->quick.reason;
+
+    vcpu->exit_reason = reason & EXIT_REASON_BASIC_MASK;
+    vcpu->quick.exit_count++;
+    if (unlikely(is_traced(vcpu, vcpu->exit_reason)))
+        return vcpu->exit_reason == vcpu->trace_plain ? dispatch_traced_plain(vcpu, reason, start)
+                                                      : dispatch_traced(vcpu, reason, start);
+    return dispatch_untraced(vcpu, reason, start);
 }

@@ -146,7 +146,7 @@ enum exit_action exit_ignored_event(struct vcpu *vcpu)
  * exits. */
 enum exit_action exit_preemption_timer(struct vcpu *vcpu)
 {
-    trace_publish(
+    trace_ring_publish(
         &vcpu->cpu->trace); /* a guest that loops without exits: its last exit shall be seen all the same */
     vcpu->result.code = RESULT_RESUMED;
     return EXIT_ACTION_RESUME;

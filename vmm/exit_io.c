@@ -30,7 +30,7 @@
 static void set_result(struct vcpu *vcpu, const char *device)
 {
     vcpu->result.code = device != NULL ? RESULT_DEVICE : RESULT_NO_DEVICE;
-    vcpu->result.device = device;
+    vcpu->device = device;
     if (device != NULL)
         interrupts_look(vcpu);
 }
@@ -189,7 +189,7 @@ enum exit_action exit_io(struct vcpu *vcpu)
         set_low(rax, size, port_read(vcpu, port, size));
     else
         port_write(vcpu, port, size, (uint32_t)*rax);
-    if (vcpu->result.device == NULL)
+    if (vcpu->device == NULL)
         exit_quick_note_port(vcpu, (uint32_t)qualification);
     return vm_has_ended(vcpu->vm) ? EXIT_ACTION_STOP : EXIT_ACTION_ADVANCE;
 }

@@ -97,13 +97,19 @@ void exit_quick_prepare(struct vcpu *vcpu)
     exit_quick_choose(vcpu);
 }
 
+void exit_quick_trace_changed(struct vcpu *vcpu)
+{
+    uint8_t kinds = (vcpu->traced[EXIT_VMCALL] ? EXIT_QUICK_VMCALL : 0) |
+                    (vcpu->traced[EXIT_CPUID] ? EXIT_QUICK_CPUID : 0) |
+                    (vcpu->traced[EXIT_RDMSR] ? EXIT_QUICK_RDMSR : 0) |
+                    (vcpu->traced[EXIT_IO] ? EXIT_QUICK_IO : 0) |
+                    (vcpu->traced[EXIT_EPT_VIOLATION] ? EXIT_QUICK_EPT : 0);
+
+    __atomic_store_n(&vcpu->quick.closed_kinds, kinds, __ATOMIC_RELAXED);
+}
+
 void exit_quick_choose(struct vcpu *vcpu)
 {
-    vcpu->quick.closed_kinds = (vcpu->traced[EXIT_VMCALL] ? EXIT_QUICK_VMCALL : 0) |
-                               (vcpu->traced[EXIT_CPUID] ? EXIT_QUICK_CPUID : 0) |
-                               (vcpu->traced[EXIT_RDMSR] ? EXIT_QUICK_RDMSR : 0) |
-                               (vcpu->traced[EXIT_IO] ? EXIT_QUICK_IO : 0) |
-                               (vcpu->traced[EXIT_EPT_VIOLATION] ? EXIT_QUICK_EPT : 0);
     vcpu->quick.closed = vcpu->step.active || vcpu->interrupts.windows != 0 || vcpu->quick_off;
 }
 

@@ -6,7 +6,7 @@
  *
  * This is the one place that says when an exit may be quick:
  *
- * - its kind is open: exits of its reason are not traced (exit_quick_choose());
+ * - its kind is open: exits of its reason are not traced (exit_quick_trace_changed());
  * - nothing else is due on this vCPU: `closed` is zero from its second byte on. A new thing that a vCPU must
  * come to C for either becomes a condition in exit_quick_choose(), called on the vCPU's CPU whenever it
  * changes, or, if other CPUs ask for it, a byte of its own beside `look` and `kicked`;
@@ -80,10 +80,13 @@ static inline uint32_t quick_cpuid_leaf(uint32_t index)
 /* Makes the vCPU's tables. Its CPU, before its first entry. */
 void exit_quick_prepare(struct vcpu *vcpu);
 
+/* vcpu->traced[] has changed. Any CPU, under the lock of exit_trace_filter.c. */
+void exit_quick_trace_changed(struct vcpu *vcpu);
+
 /*
- * Says again which exits may be quick. The vCPU's CPU, whenever one of these has changed: which exits are
- * traced, the windows that the vCPU waits for, the step over one instruction. What else shall have its exits
- * come to C is a condition in here.
+ * Says again which exits may be quick. The vCPU's CPU, whenever one of these has changed: the windows that
+ * the vCPU waits for, the step over one instruction. What else shall have its exits come to C is a condition
+ * in here.
  */
 void exit_quick_choose(struct vcpu *vcpu);
 

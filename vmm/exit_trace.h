@@ -1,17 +1,83 @@
 /* SPDX-License-Identifier: MIT */
-/* What the trace records of an exit: taken from the VMCS before the handler changes anything, completed when
- * it is done. */
+/*
+ * What the trace records of an exit: taken from the VMCS and the guest's registers before the handler changes
+ * anything, completed when it is done, in place in the CPU's ring. Inline: an exit that is traced costs some
+ * forty instructions more than one that is not.
+ */
 #ifndef VMM_EXIT_TRACE_H
 #define VMM_EXIT_TRACE_H
 
-#include "vmm/trace.h"
-#include <stdint.h>
+#include "vmm/cpu.h"
+#include "vmm/vcpu.h"
+#include "vmm/vmcs.h"
 
-struct vcpu;
+/* Bits of vcpu->traced[reason]: 0 for an exit that is not traced. */
+#define EXIT_TRACED    (1u << 0)
+#define EXIT_TRACED_IF (1u << 1) /* exit_trace_wanted() decides, when the record is complete */
 
-/* Fills the record with the state at the exit. The vCPU's CPU, only for exits that are traced. */
-void exit_trace_begin(const struct vcpu *vcpu, struct trace_record *record, uint64_t tsc);
-/* Adds what became of it and puts it into the CPU's ring. */
-void exit_trace_end(const struct vcpu *vcpu, struct trace_record *record, uint64_t ticks);
+/* vcpu->trace_plain: the one reason whose details are EAX and ECX, while no filter asks for more; else none.
+ */
+#define EXIT_TRACE_PLAIN EXIT_CPUID
+#define EXIT_TRACE_NONE  UINT32_MAX
+
+/* The details that some reasons have, at the exit and when it was handled. */
+void exit_trace_begin_details(const struct vcpu *vcpu, struct trace_record *record);
+/* false: filter= or trace_rate= do not let the record pass. */
+bool exit_trace_end_details(struct vcpu *vcpu, struct trace_record *record);
+
+/*
+ * CS:RIP, and what tells the guest's mode. All processors have these fields, so that a VMREAD of them fails
+ * only without a current VMCS, and then all four do: the last one's flags speak for all.
+ */
+static inline void exit_trace_place(struct trace_record *record)
+{
+    bool failed;
+
+    for (unsigned i = 0; i < 4; i++)
+        VMX_BENCH_COUNT(vmx_bench_reads);
+    __asm__ volatile("mov %[rip_field], %%eax\n\tvmread %%rax, %[rip]\n\t"
+                     "mov %[cs_field], %%eax\n\tvmread %%rax, %[cs]\n\t"
+                     "mov %[rights_field], %%eax\n\tvmread %%rax, %[rights]\n\t"
+                     "mov %[cr0_field], %%eax\n\tvmread %%rax, %[cr0]"
+                     : "=@ccbe"(failed), [rip] "=m"(record->rip), [cs] "=m"(record->cs),
+                       [rights] "=m"(record->cs_rights), [cr0] "=m"(record->cr0)
+                     : [rip_field] "i"(VMCS_GUEST_RIP), [cs_field] "i"(VMCS_GUEST_CS_SELECTOR),
+                       [rights_field] "i"(VMCS_GUEST_CS_ACCESS_RIGHTS), [cr0_field] "i"(VMCS_GUEST_CR0)
+                     : "rax");
+    if (unlikely(failed))
+        vmcs_read_failed(VMCS_GUEST_RIP);
+}
+
+/* Begins the record of the exit `reason` at `tsc`, in the ring. `plain`: vcpu->trace_plain is this reason.
+ * The vCPU's CPU, only for exits that are traced. */
+static inline void exit_trace_begin(const struct vcpu *vcpu, uint32_t reason, uint64_t tsc, bool plain)
+{
+    struct trace_record *record = vcpu->ring->next;
+
+    record->sequence = vcpu->quick.exit_count;
+    record->tsc = tsc;
+    record->source = vcpu->trace_source;
+    record->reason_alone = reason;
+    exit_trace_place(record);
+    if (!plain) {
+        exit_trace_begin_details(vcpu, record);
+        return;
+    }
+    record->word = (uint32_t)vcpu->registers.gpr[GPR_RAX];
+    record->value = (uint32_t)vcpu->registers.gpr[GPR_RCX];
+}
+
+/* Adds what became of it, and puts it into the CPU's ring. */
+static inline void exit_trace_end(struct vcpu *vcpu, uint64_t ticks, bool plain)
+{
+    struct trace_ring *ring = vcpu->ring;
+    struct trace_record *record = ring->next;
+
+    record->ticks = ticks;
+    record->result = vcpu->result;
+    if (!plain && !exit_trace_end_details(vcpu, record))
+        return;
+    trace_ring_put(ring, record);
+}
 
 #endif

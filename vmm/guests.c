@@ -11,6 +11,7 @@
 #include "drivers/console.h"
 #include "vmm/conformance.h"
 #include "vmm/cpu.h"
+#include "vmm/exit_trace_filter.h"
 #include "vmm/exit_reason.h"
 #include "vmm/frame.h"
 #include "vmm/guest_cpus.h"
@@ -20,6 +21,7 @@
 #include "vmm/panic.h"
 #include "vmm/preflight.h"
 #include "vmm/statistics.h"
+#include "vmm/trace_sink.h"
 #include "vmm/vm.h"
 #include "vmm/vpid.h"
 #include "vmm/workaround.h"
@@ -275,6 +277,8 @@ int guests_run(void)
         result = refuse("a guest is missing: every module belongs to another (for=, map=)");
     else {
         console_set_cpu_index(trace_console_writer);
+        trace_sink_setup();
+        exit_trace_filter_setup();
         (void)apic_timer_khz(); /* measured now, not while a guest sleeps */
         vpid_prepare();
         if (machine_mtrrs_differ())

@@ -103,7 +103,7 @@ static bool accessed(struct mmio *mmio, const char *name)
 {
     if (name == NULL)
         return false;
-    mmio->vcpu->result.device = name;
+    mmio->vcpu->device = name;
     interrupts_look(mmio->vcpu);
     return true;
 }

@@ -31,7 +31,7 @@ bool trace_filter_has(const struct trace_filter *filter, unsigned reason)
     return (filter->reasons[reason / 64] >> (reason % 64) & 1) != 0;
 }
 
-static bool find_reason(struct option_span name, unsigned *reason)
+bool trace_filter_reason(struct option_span name, unsigned *reason)
 {
     uint64_t number;
 
@@ -76,7 +76,7 @@ static bool apply(struct trace_filter *filter, struct option_span item)
     }
     if (!add)
         item = (struct option_span){item.text + 1, item.length - 1};
-    if (!find_reason(item, &reason))
+    if (!trace_filter_reason(item, &reason))
         return false;
     set_reason(filter, reason, add);
     return true;

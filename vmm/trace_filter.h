@@ -31,6 +31,9 @@ void trace_filter_none(struct trace_filter *filter);
 bool trace_filter_parse(struct trace_filter *filter, const char *option, const char *text, size_t length,
                         struct option_problems *problems);
 
+/* A reason's number, from its name (any case) or number. false: there is none. */
+bool trace_filter_reason(struct option_span name, unsigned *reason);
+
 /* True if exits with this basic exit reason (0..65535) are traced; reasons from 127 on are if `all` was asked
  * for. */
 bool trace_filter_has(const struct trace_filter *filter, unsigned reason);

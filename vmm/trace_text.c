@@ -39,33 +39,33 @@ const char *trace_page_size(unsigned level)
     return level < array_count(names) ? names[level] : "?";
 }
 
-static void add_place(struct line *line, const struct trace_exit *exit)
+static void add_place(struct line *line, const struct trace_record *exit)
 {
-    switch (exit->mode) {
+    switch (trace_record_mode(exit)) {
     case TRACE_MODE_REAL:
-        add(line, " cs:ip=%04x:%04llx", exit->cs, (unsigned long long)exit->rip);
+        add(line, " cs:ip=%04x:%04llx", (unsigned)exit->cs, (unsigned long long)exit->rip);
         break;
     case TRACE_MODE_PROTECTED:
-        add(line, " cs:ip=%04x:%08llx", exit->cs, (unsigned long long)exit->rip);
+        add(line, " cs:ip=%04x:%08llx", (unsigned)exit->cs, (unsigned long long)exit->rip);
         break;
     default:
-        add(line, " cs:ip=%04x:%016llx", exit->cs, (unsigned long long)exit->rip);
+        add(line, " cs:ip=%04x:%016llx", (unsigned)exit->cs, (unsigned long long)exit->rip);
     }
 }
 
-static void add_misconfig(struct line *line, const struct trace_exit *exit)
+static void add_misconfig(struct line *line, const struct trace_record *exit)
 {
     const char *separator = "";
 
-    if (exit->entry_level == 0) {
+    if (exit->result.entry_level == 0) {
         add(line, " entry=none");
         return;
     }
-    add(line, " level=%u entry=%#llx raw=%#llx bits=%#llx reason=\"", exit->entry_level,
+    add(line, " level=%u entry=%#llx raw=%#llx bits=%#llx reason=\"", exit->result.entry_level,
         (unsigned long long)exit->word, (unsigned long long)exit->qualification,
         (unsigned long long)exit->value);
     for (unsigned bit = 0; bit < EPT_REASON_COUNT; bit++) {
-        if (!(exit->entry_reasons & (1u << bit)))
+        if (!(exit->result.entry_reasons & (1u << bit)))
             continue;
         add(line, "%s%s", separator, ept_misconfig_reason_text(1u << bit));
         separator = ", ";
@@ -73,12 +73,12 @@ static void add_misconfig(struct line *line, const struct trace_exit *exit)
     add(line, "\"");
 }
 
-static void add_ept(struct line *line, const struct trace_exit *exit)
+static void add_ept(struct line *line, const struct trace_record *exit)
 {
     char access[EPT_QUALIFICATION_WORD_SIZE], page[EPT_QUALIFICATION_WORD_SIZE];
 
     add(line, " gpa=%#llx", (unsigned long long)exit->guest_physical_address);
-    if (exit->has_address & 2)
+    if (trace_record_fields(exit) & TRACE_HAS_LINEAR_ADDRESS)
         add(line, " gla=%#llx", (unsigned long long)exit->guest_linear_address);
     if (exit->reason == EXIT_EPT_MISCONFIG) {
         add_misconfig(line, exit);
@@ -89,7 +89,7 @@ static void add_ept(struct line *line, const struct trace_exit *exit)
     add(line, " qual=%#llx access=%s page=%s", (unsigned long long)exit->qualification, access, page);
 }
 
-static void add_event(struct line *line, const struct trace_exit *exit)
+static void add_event(struct line *line, const struct trace_record *exit)
 {
     unsigned vector = exit->word & 0xff;
 
@@ -100,7 +100,7 @@ static void add_event(struct line *line, const struct trace_exit *exit)
 
 /* SDM vol. 3, "Exit Qualification for I/O Instructions": bits 2:0 size - 1, bit 3 in, bit 4 string, bit 5
  * REP, 31:16 port. */
-static void add_io(struct line *line, const struct trace_exit *exit)
+static void add_io(struct line *line, const struct trace_record *exit)
 {
     uint64_t q = exit->qualification;
 
@@ -112,7 +112,7 @@ static void add_io(struct line *line, const struct trace_exit *exit)
 
 /* SDM vol. 3, "Exit Qualification for Control-Register Accesses": 3:0 register, 5:4 kind, 11:8
  * general-purpose register. */
-static void add_cr(struct line *line, const struct trace_exit *exit)
+static void add_cr(struct line *line, const struct trace_record *exit)
 {
     static const char *const kinds[] = {"write", "read", "clts", "lmsw"};
 
@@ -121,7 +121,7 @@ static void add_cr(struct line *line, const struct trace_exit *exit)
         add(line, " value=%#llx", (unsigned long long)exit->value);
 }
 
-static void add_details(struct line *line, const struct trace_exit *exit)
+static void add_details(struct line *line, const struct trace_record *exit)
 {
     unsigned long long word = exit->word, value = exit->value;
     const char *name;
@@ -170,38 +170,50 @@ static const char *const result_texts[RESULT_COUNT] = {
 #undef TRACE_RESULT
 };
 
-static void add_result(struct line *line, const struct trace_exit *exit)
+static void add_result(struct line *line, const struct trace_record *exit)
 {
     const struct trace_result *result = &exit->result;
 
     if (result->code == RESULT_DEVICE)
-        add(line, " -> %s", result->device);
+        add(line, " -> %s", exit->device);
     else
         add(line, " -> %s", result->code < RESULT_COUNT ? result_texts[result->code] : "?");
     if (result->code == RESULT_MAP || result->code == RESULT_REPAIR)
         add(line, " %s %s", trace_page_size(result->level), memory_type_name((enum memory_type)result->type));
     if (result->code == RESULT_INJECT || result->code == RESULT_REINJECT)
         add(line, " %s", exception_name(result->vector));
-    add(line, " (%llu)", (unsigned long long)(exit->ticks / (exit->repeats ? exit->repeats : 1)));
-    if (exit->repeats > 1)
-        add(line, " x%u", exit->repeats);
+    add(line, " (%llu)", (unsigned long long)(exit->ticks / (UINT64_C(1) + exit->folded)));
+    if (exit->folded > 0)
+        add(line, " x%llu", 1ull + exit->folded);
+}
+
+/* Why exits have no line. */
+static void add_missing(struct line *line, const struct trace_record *record)
+{
+    add(line, "adept: trace: cpu=%u %s", record->source.cpu,
+        record->source.kind == TRACE_LOST ? "lost" : "suppressed");
+    add(line, "=%llu exits %s", (unsigned long long)record->count,
+        record->source.kind == TRACE_LOST ? "did not fit into the ring" : "were above trace_rate=");
 }
 
 size_t trace_text(const struct trace_record *record, const char *vm_name, uint64_t vm_start, char *buffer,
                   size_t size)
 {
     struct line line = {buffer, size, 0};
-    const struct trace_exit *exit = &record->exit;
 
     if (size == 0)
         return 0;
-    add(&line, "#%llu cpu=%u vm=%s", (unsigned long long)record->sequence, record->cpu, vm_name);
-    if (record->vcpu != 0)
-        add(&line, " vcpu=%u", record->vcpu - 1u);
-    add(&line, " t=%llu %s(%u)", (unsigned long long)(record->tsc - vm_start), exit_reason_name(exit->reason),
-        exit->reason);
-    add_place(&line, exit);
-    add_details(&line, exit);
-    add_result(&line, exit);
+    if (record->source.kind != TRACE_EXIT) {
+        add_missing(&line, record);
+        return line.length;
+    }
+    add(&line, "#%llu cpu=%u vm=%s", (unsigned long long)record->sequence, record->source.cpu, vm_name);
+    if (record->source.vcpu != 0)
+        add(&line, " vcpu=%u", record->source.vcpu - 1u);
+    add(&line, " t=%llu %s(%u)", (unsigned long long)(record->tsc - vm_start),
+        exit_reason_name(record->reason), record->reason);
+    add_place(&line, record);
+    add_details(&line, record);
+    add_result(&line, record);
     return line.length;
 }

@@ -3,15 +3,15 @@
 #ifndef VMM_TRACE_TEXT_H
 #define VMM_TRACE_TEXT_H
 
-#include "vmm/trace.h"
+#include "vmm/trace_record.h"
 #include <stddef.h>
 #include <stdint.h>
 
 #define TRACE_LINE_MAX 320
 
 /*
- * Writes the line of an exit record (kind TRACE_EXIT), without a newline, NUL-terminated, cut at `size`
- * bytes; returns its length. `vm_start` is the TSC from which t= counts.
+ * Writes the line of a record that trace_record_tidy() has seen, without a newline, NUL-terminated, cut at
+ * `size` bytes; returns its length. `vm_start` is the TSC from which t= counts.
  */
 size_t trace_text(const struct trace_record *record, const char *vm_name, uint64_t vm_start, char *buffer,
                   size_t size);

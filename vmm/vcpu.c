@@ -13,6 +13,7 @@
 #include "vmm/entry_test.h"
 #include "vmm/exit.h"
 #include "vmm/exit_quick.h"
+#include "vmm/exit_trace_filter.h"
 #include "vmm/frame.h"
 #include "vmm/guest_cpuid.h"
 #include "vmm/interrupts.h"
@@ -32,8 +33,6 @@ must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
     vcpu->index = index;
     vcpu->start.state = index == 0 ? VCPU_STARTED : VCPU_WAITS;
     vcpu->trace = vm->config.trace;
-    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++)
-        vcpu->traced[reason] = trace_filter_has(&vcpu->trace, reason);
     vcpu->deadline = ~UINT64_C(0);
     for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++)
         exit_statistics_init(&vcpu->statistics[reason]);
@@ -88,6 +87,8 @@ static bool load(struct vcpu *vcpu, struct vmm_cpu *cpu)
     enum vmx_status status = vmcs_setup(vcpu);
 
     vcpu->cpu = cpu;
+    vcpu->ring = &cpu->trace;
+    exit_trace_enter(vcpu);
     if (status != VMX_OK) {
         vm_end(vcpu->vm, VM_FAILED, "its VMCS cannot be set up: %s", vmx_status_text(status));
         return false;
@@ -193,6 +194,10 @@ void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
         trace_name_vm(vm->id, vm->config.name, started);
     }
     cpu->vcpu = vcpu;
+    vcpu->trace_source = (struct trace_source){.kind = TRACE_EXIT,
+                                               .vm = vm->id,
+                                               .cpu = (uint16_t)cpu->percpu->index,
+                                               .vcpu = vm->vcpu_count > 1 ? (uint16_t)(vcpu->index + 1) : 0};
     if (load(vcpu, cpu) && wait_for_start(vcpu)) {
         entry_test(vcpu);
         (void)entry_report(vm->config.name); /* the processor has the last word */
@@ -201,7 +206,8 @@ void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
     vcpu_brief_take(vcpu);
     vm_unpause_all(vm);
     shootdown_park(&vcpu->sync);
-    trace_publish(&cpu->trace);
+    exit_trace_leave(vcpu);
+    trace_finish(cpu);
     cpu->vcpu = NULL;
     (void)__atomic_add_fetch(&vm->vcpus_out, 1, __ATOMIC_RELEASE);
 }

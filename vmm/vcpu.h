@@ -16,7 +16,8 @@
 #include "vmm/mmio_code.h"
 #include "vmm/shootdown_state.h"
 #include "vmm/step.h"
-#include "vmm/trace.h"
+#include "vmm/trace_filter.h"
+#include "vmm/trace_record.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -93,11 +94,15 @@ struct vcpu {
     /* This exit. */
     uint32_t exit_reason; /* the basic exit reason */
     struct trace_result result;
+    const char *device;           /* RESULT_DEVICE: which; a constant */
     struct exit_subject *subject; /* what this exit is about, counted by its handler; else no_subject */
     struct exit_subject no_subject;
     struct exit_subjects subjects;
-    struct trace_filter trace;         /* which exits are recorded; exit_quick_choose() after a change */
-    uint8_t traced[EXIT_REASON_COUNT]; /* the same, one byte a reason: all that an exit asks */
+    struct trace_filter trace;            /* which exits are recorded; exit_trace_set_reasons() changes it */
+    uint8_t traced[TRACE_FILTER_REASONS]; /* by it, EXIT_TRACED...: all that an exit asks */
+    uint32_t trace_plain;                 /* by it, too: EXIT_TRACE_... */
+    struct trace_source trace_source;
+    struct trace_ring *ring; /* its CPU's */
 
     /* What of the guest's state no VMCS field holds. */
     uint64_t cr2, dr0, dr1, dr2, dr3, dr6;

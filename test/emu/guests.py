@@ -33,6 +33,7 @@ MOVING = (
     (re.compile(r"^#\d+", re.MULTILINE), "#*"),
     (re.compile(r" x\d+$", re.MULTILINE), ""),
     (re.compile(r"(port=0x3f8 out size=1 value)=0x[0-9a-f]+"), r"\1=*"),
+    (re.compile(r"(call=EXIT_COUNT\(\w+\) ebx)=0x[0-9a-f]+"), r"\1=*"), # the result of the one before, which counts the timer's exits
     (re.compile(r"reason=(PREEMPTION_TIMER\(52\)|all) count=\d+"), r"reason=\1 count=*"),
     (re.compile(r"\(\d+\)( x\d+)?$", re.MULTILINE), r"(*)\1"),
     (re.compile(r"\b(ticks|mean|min|max)=\d+"), r"\1=*"),

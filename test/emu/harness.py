@@ -57,7 +57,7 @@ class Run:
 
 
 # The variables that decide a run: those of the caller's environment must not leak into a test.
-VARIABLES = ("GUEST", "CPUS", "MEM", "EMU", "MODEL", "CMDLINE", "TIMEOUT", "UEFI", "MULTIBOOT", "IPS", "SERIAL", "INPUT", "BAD_MSRS", "ISO", "KERNEL")
+VARIABLES = ("GUEST", "CPUS", "MEM", "EMU", "MODEL", "CMDLINE", "TIMEOUT", "UEFI", "MULTIBOOT", "IPS", "SERIAL", "TRACE", "INPUT", "BAD_MSRS", "ISO", "KERNEL")
 
 
 def type_answers(process, log, answers):

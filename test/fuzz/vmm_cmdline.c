@@ -42,6 +42,8 @@ static void check_command_line(const char *text)
         require((options.console.uart_port != 0) != (options.console.uart_mmio != 0));
     require(options.console.uart_mmio == 0 || options.console.uart_mmio > 0xffff);
     require(options.console.baud >= 50);
+    require(options.trace_terms.count <= TRACE_TERMS_MAX);
+    require(options.trace_to.uart.baud >= 50);
     require(!options.trace.stats_only || (options.trace.reasons[0] | options.trace.reasons[1]) == 0);
 }
 
@@ -85,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *span = malloc(size + 1);
     struct option_problems problems = {0};
     struct trace_filter filter;
+    struct trace_terms terms;
 
     memcpy(text, data, size);
     text[size] = '\0';
@@ -97,6 +100,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(exact, data, size);
     trace_filter_none(&filter);
     trace_filter_parse(&filter, "trace", exact, size, &problems);
+    check_problems(&problems);
+    if (trace_terms_parse(&terms, "filter", exact, size, &problems))
+        require(terms.count <= TRACE_TERMS_MAX);
     check_problems(&problems);
     free(exact);
     free(text);

@@ -17,14 +17,13 @@ static struct trace_record record_of(uint32_t reason)
     struct trace_record record;
 
     memset(&record, 0, sizeof(record));
-    record.kind = TRACE_EXIT;
     record.sequence = 17;
     record.tsc = 1123456;
-    record.exit.reason = reason;
-    record.exit.repeats = 1;
-    record.exit.ticks = 214;
-    record.exit.rip = 0x7c3e;
-    record.exit.mode = TRACE_MODE_REAL;
+    record.reason = reason;
+
+    record.ticks = 214;
+    record.rip = 0x7c3e;
+    record.source.kind = TRACE_EXIT;
     return record;
 }
 
@@ -41,22 +40,22 @@ static void ept_violation_as_in_the_readme(void **state)
     struct trace_record record = record_of(EXIT_EPT_VIOLATION);
 
     (void)state;
-    record.exit.guest_physical_address = record.exit.guest_linear_address = 0xb8000;
-    record.exit.has_address = 3;
-    record.exit.qualification = 0x182;
-    record.exit.result = (struct trace_result){.code = RESULT_MAP, .level = 1, .type = MEMORY_TYPE_WB};
+    record.guest_physical_address = record.guest_linear_address = 0xb8000;
+    record.qualification = 0x182;
+    record.result = (struct trace_result){.code = RESULT_MAP, .level = 1, .type = MEMORY_TYPE_WB};
     expect(&record,
            "#17 cpu=0 vm=tour t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e gpa=0xb8000 gla=0xb8000 qual=0x182 "
            "access=W page=--- -> map 4K WB (214)");
-    record.exit.has_address = 1;
-    record.vcpu = 3; /* its index + 1, in a VM of several */
-    record.cpu = 5;
-    expect(&record, "#17 cpu=5 vm=tour vcpu=2 t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e gpa=0xb8000 qual=0x182 "
-                    "access=W page=--- -> map 4K WB (214)");
-    record.vcpu = record.cpu = 0;
-    record.exit.result.level = 2;
-    record.exit.result.type = MEMORY_TYPE_UC;
-    expect(&record, "#17 cpu=0 vm=tour t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e gpa=0xb8000 qual=0x182 "
+    record.qualification = 0x102; /* bit 7: no linear address */
+    record.source.vcpu = 3;       /* its index + 1, in a VM of several */
+    record.source.cpu = 5;
+    expect(&record,
+           "#17 cpu=5 vm=tour vcpu=2 t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e gpa=0xb8000 qual=0x102 "
+           "access=W page=--- -> map 4K WB (214)");
+    record.source.vcpu = record.source.cpu = 0;
+    record.result.level = 2;
+    record.result.type = MEMORY_TYPE_UC;
+    expect(&record, "#17 cpu=0 vm=tour t=123456 EPT_VIOLATION(48) cs:ip=0000:7c3e gpa=0xb8000 qual=0x102 "
                     "access=W page=--- -> map 2M UC (214)");
 }
 
@@ -65,20 +64,22 @@ static void misconfiguration_names_entry_bits_and_reason(void **state)
     struct trace_record record = record_of(EXIT_EPT_MISCONFIG);
 
     (void)state;
-    record.exit.guest_physical_address = 0x400000;
-    record.exit.word = 0x1234008;
-    record.exit.qualification = 0x4000b2;
-    record.exit.value = 0x2;
-    record.exit.entry_level = 2;
-    record.exit.entry_reasons = EPT_REASON_WRITE_ONLY;
-    record.exit.result = (struct trace_result){.code = RESULT_REPAIR, .level = 2, .type = MEMORY_TYPE_WB};
+    record.guest_physical_address = 0x400000;
+    record.word = 0x1234008;
+    record.qualification = 0x4000b2;
+    record.value = 0x2;
+    record.result = (struct trace_result){.code = RESULT_REPAIR,
+                                          .level = 2,
+                                          .type = MEMORY_TYPE_WB,
+                                          .entry_level = 2,
+                                          .entry_reasons = EPT_REASON_WRITE_ONLY};
     char wanted[TRACE_LINE_MAX] =
         "#17 cpu=0 vm=tour t=123456 EPT_MISCONFIG(49) cs:ip=0000:7c3e gpa=0x400000 level=2 "
         "entry=0x1234008 raw=0x4000b2 bits=0x2 reason=\"";
     strcat(wanted, ept_misconfig_reason_text(EPT_REASON_WRITE_ONLY));
     strcat(wanted, "\" -> repair 2M WB (214)");
     expect(&record, wanted);
-    record.exit.entry_level = 0;
+    record.result.entry_level = 0;
     expect(&record, "#17 cpu=0 vm=tour t=123456 EPT_MISCONFIG(49) cs:ip=0000:7c3e gpa=0x400000 entry=none -> "
                     "repair 2M WB "
                     "(214)");
@@ -89,58 +90,59 @@ static void instructions(void **state)
     struct trace_record record = record_of(EXIT_IO);
 
     (void)state;
-    record.exit.qualification = 0x3f80000; /* out, 1 byte, port 0x3f8 */
-    record.exit.value = 0x41;
-    record.exit.result = (struct trace_result){.code = RESULT_DEVICE, .device = "uart"};
-    record.exit.repeats = 10;
-    record.exit.ticks = 2000;
+    record.qualification = 0x3f80000; /* out, 1 byte, port 0x3f8 */
+    record.value = 0x41;
+    record.result = (struct trace_result){.code = RESULT_DEVICE};
+    record.device = "uart";
+    record.folded = 9;
+    record.ticks = 2000;
     expect(&record, "#17 cpu=0 vm=tour t=123456 IO(30) cs:ip=0000:7c3e port=0x3f8 out size=1 value=0x41 -> "
                     "uart (200) x10");
     record = record_of(EXIT_IO);
-    record.exit.qualification = 0x60003b; /* rep ins, 4 bytes, port 0x60 */
-    record.exit.result.code = RESULT_NO_DEVICE;
+    record.qualification = 0x60003b; /* rep ins, 4 bytes, port 0x60 */
+    record.result.code = RESULT_NO_DEVICE;
     expect(&record, "#17 cpu=0 vm=tour t=123456 IO(30) cs:ip=0000:7c3e port=0x60 in rep string size=4 -> no "
                     "device (214)");
     record = record_of(EXIT_CPUID);
-    record.exit.mode = TRACE_MODE_PROTECTED;
-    record.exit.cs = 8;
-    record.exit.word = 0x80000008;
+    trace_record_set_mode(&record, TRACE_MODE_PROTECTED);
+    record.cs = 8;
+    record.word = 0x80000008;
     expect(&record, "#17 cpu=0 vm=tour t=123456 CPUID(10) cs:ip=0008:00007c3e leaf=0x80000008 subleaf=0x0 -> "
                     "emulated (214)");
     record = record_of(EXIT_RDMSR);
-    record.exit.mode = TRACE_MODE_LONG;
-    record.exit.word = 0x1234;
-    record.exit.result = (struct trace_result){.code = RESULT_INJECT, .vector = 13};
+    trace_record_set_mode(&record, TRACE_MODE_LONG);
+    record.word = 0x1234;
+    record.result = (struct trace_result){.code = RESULT_INJECT, .vector = 13};
     expect(&record, "#17 cpu=0 vm=tour t=123456 RDMSR(31) cs:ip=0000:0000000000007c3e msr=unknown(0x1234) "
                     "value=0x0 -> inject #GP "
                     "(214)");
-    record.exit.word = 0xc0000080;
-    record.exit.value = 0x100;
-    record.exit.result.code = RESULT_EMULATED;
+    record.word = 0xc0000080;
+    record.value = 0x100;
+    record.result.code = RESULT_EMULATED;
     expect(&record, "#17 cpu=0 vm=tour t=123456 RDMSR(31) cs:ip=0000:0000000000007c3e "
                     "msr=IA32_EFER(0xc0000080) value=0x100 "
                     "-> emulated (214)");
     record = record_of(EXIT_VMCALL);
-    record.exit.word = 0x41440007;
-    record.exit.value = 0x40000;
+    record.word = 0x41440007;
+    record.value = 0x40000;
     expect(
         &record,
         "#17 cpu=0 vm=tour t=123456 VMCALL(18) cs:ip=0000:7c3e call=QUERY_MAPPING(0x41440007) ebx=0x40000 -> "
         "emulated (214)");
-    record.exit.word = 0x41441013;
-    record.exit.value = 0x0501;
-    record.exit.result.code = RESULT_BIOS_MISSING;
+    record.word = 0x41441013;
+    record.value = 0x0501;
+    record.result.code = RESULT_BIOS_MISSING;
     expect(&record, "#17 cpu=0 vm=tour t=123456 VMCALL(18) cs:ip=0000:7c3e call=BIOS int=0x13 ax=0x0501 -> "
                     "no such BIOS function (214)");
     record = record_of(EXIT_CR_ACCESS);
-    record.exit.qualification = 0x4;
-    record.exit.value = 0x20;
+    record.qualification = 0x4;
+    record.value = 0x20;
     expect(
         &record,
         "#17 cpu=0 vm=tour t=123456 CR_ACCESS(28) cs:ip=0000:7c3e cr=4 write value=0x20 -> emulated (214)");
     record = record_of(EXIT_EXCEPTION_NMI);
-    record.exit.word = 0x80000b11;
-    record.exit.result = (struct trace_result){.code = RESULT_INJECT, .vector = 17};
+    record.word = 0x80000b11;
+    record.result = (struct trace_result){.code = RESULT_INJECT, .vector = 17};
     expect(
         &record,
         "#17 cpu=0 vm=tour t=123456 EXCEPTION_NMI(0) cs:ip=0000:7c3e vector=#AC(17) error=0x0 -> inject #AC "

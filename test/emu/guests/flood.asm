@@ -5,7 +5,9 @@
 
 %include "guest.inc"
 
-PAIRS equ 6000
+%ifndef PAIRS
+%define PAIRS 6000
+%endif
 REPEATS equ 5000
 
     guest_start
