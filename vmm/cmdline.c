@@ -244,7 +244,7 @@ static void handle_trace_to(void *target, struct option_span value, struct optio
     struct cmdline_trace_to *to = &((struct cmdline_options *)target)->trace_to;
     struct cmdline_trace_to given = {.uart = to->uart};
     struct option_span item;
-    bool sink = false;
+    bool sink = false, understood = true;
 
     while (option_next_item(&value, &item)) {
         bool text = option_is(item, "text"), binary = option_is(item, "binary");
@@ -256,13 +256,14 @@ static void handle_trace_to(void *target, struct option_span value, struct optio
         } else if (take_base(&given.uart.port, &given.uart.mmio, item)) {
             given.uart.given = true;
         } else if (!take_baud(&given.uart.baud, item)) {
+            understood = false;
             option_problem(problems, "trace_to: '%.*s' is not text, binary, ram, a port or a baud rate",
                            option_span_arguments(item));
         }
     }
     if (sink)
         *to = given;
-    else
+    else if (understood)
         option_problem(problems, "trace_to: text, binary or ram expected");
 }
 

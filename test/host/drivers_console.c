@@ -368,6 +368,44 @@ static void bad_framebuffers_are_refused(void **state)
     assert_string_equal(sent(&com1), "serial goes on\r\n");
 }
 
+static void frames_never_cut_a_line(void **state)
+{
+    static const uint8_t frame[] = {0xff, 0x83, 0x8a, 0x90, 0x91};
+
+    (void)state;
+    try_until_taken("half a line", 0);
+    assert_int_equal(console_try_write_frames(frame, sizeof(frame)), 0);
+    try_until_taken(", the rest\n", 0);
+    assert_int_equal(console_try_write_frames(frame, sizeof(frame)), sizeof(frame));
+    console_write_frames(frame, 1);
+    current_cpu = 1; /* in the middle of a frame anybody may write */
+    console_write("open", 4);
+    console_write_frames(frame + 1, sizeof(frame) - 1);
+    assert_string_equal(sent(&com1), "half a line, the rest\r\n\xff\x83\x8a\x90\x91\xff"
+                                     "open\r\n\x83\x8a\x90\x91");
+    console_panic_mode();
+    assert_int_equal(console_try_write_frames(frame, sizeof(frame)), 0);
+}
+
+static void a_second_uart_for_frames(void **state)
+{
+    struct uart16550 uart;
+
+    (void)state;
+    assert_true(console_uses_uart(COM1, 0));
+    assert_false(console_uses_uart(COM2, 0));
+    assert_false(console_uses_uart(0, MMIO_PHYSICAL));
+    assert_int_equal(console_open_uart(&uart, COM2, 0, 9600), UART_OK);
+    uart_write(&uart, "\xff\x83", 2);
+    assert_true(uart_flush(&uart));
+    console_write("text\n", 5);
+    assert_string_equal(sent(&com2), "\xff\x83");
+    assert_string_equal(sent(&com1), "text\r\n");
+    assert_int_equal(console_open_uart(&uart, 0x5000, 0, 115200), UART_ABSENT);
+    assert_int_equal(console_open_uart(&uart, COM2, 0, 230400), UART_BAD_BAUD);
+    assert_int_equal(console_open_uart(&uart, 0, MMIO_PHYSICAL + 2, 115200), UART_ABSENT);
+}
+
 /* A screen follows console_try_write in small steps. */
 static void try_write_draws_a_little(void **state)
 {
@@ -501,6 +539,8 @@ int main(void)
         cmocka_unit_test_setup(memory_mapped_uart, fresh_console),
         cmocka_unit_test_setup(every_device_gets_the_same, fresh_console),
         cmocka_unit_test_setup(bad_framebuffers_are_refused, fresh_console),
+        cmocka_unit_test_setup(frames_never_cut_a_line, fresh_console),
+        cmocka_unit_test_setup(a_second_uart_for_frames, fresh_console),
         cmocka_unit_test_setup(try_write_draws_a_little, fresh_console),
         cmocka_unit_test_setup(panic_ends_an_open_line_and_keeps_trace_out, fresh_console),
         cmocka_unit_test_setup(panic_breaks_the_lock, fresh_console),

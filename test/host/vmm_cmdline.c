@@ -55,6 +55,47 @@ static void assert_defaults(void)
     assert_int_equal(options.guests, GUESTS_PARALLEL);
     assert_int_equal(options.test_count, 0);
     assert_int_equal(options.memtype.count, 0);
+    assert_true(options.trace_to.text);
+    assert_false(options.trace_to.binary || options.trace_to.uart.given);
+    assert_int_equal(options.trace_to.uart.baud, 115200);
+    assert_int_equal(options.trace_terms.count, 0);
+    assert_int_equal(options.trace_rate, 0);
+    assert_false(options.stats_json);
+}
+
+static void where_the_trace_goes(void **state)
+{
+    (void)state;
+    parse_cleanly("trace_to=binary,com2,9600");
+    assert_false(options.trace_to.text);
+    assert_true(options.trace_to.binary && options.trace_to.uart.given);
+    assert_int_equal(options.trace_to.uart.port, 0x2f8);
+    assert_int_equal(options.trace_to.uart.baud, 9600);
+    parse_cleanly("trace_to=TEXT,binary,0xfe032000");
+    assert_true(options.trace_to.text && options.trace_to.binary);
+    assert_int_equal(options.trace_to.uart.port, 0);
+    assert_int_equal(options.trace_to.uart.mmio, 0xfe032000);
+    parse_cleanly("trace_to=ram");
+    assert_false(options.trace_to.text || options.trace_to.binary);
+    problem("trace_to=paper", "trace_to: 'paper' is not text, binary, ram, a port or a baud rate");
+    problem("trace_to=com2", "trace_to: text, binary or ram expected");
+    assert_true(options.trace_to.text && !options.trace_to.uart.given);
+}
+
+static void what_is_traced_and_counted(void **state)
+{
+    (void)state;
+    parse_cleanly("filter=port:0x3f8,-vm:tour trace_rate=100 stats=json");
+    assert_int_equal(options.trace_terms.count, 2);
+    assert_int_equal(options.trace_rate, 100);
+    assert_true(options.stats_json);
+    parse_cleanly("stats=text");
+    assert_false(options.stats_json);
+    problem("trace_rate=0", "trace_rate: '0' is no number of records a second");
+    problem("trace_rate=4294967296", "trace_rate: '4294967296' is no number of records a second");
+    problem("filter=port", "filter: 'port' is no [-]port|msr|cpuid|gpa|rip|cpu|vm|reason:VALUE");
+    parse("stats=xml");
+    assert_int_equal(options.problems.count, 1);
 }
 
 static void defaults(void **state)
@@ -258,6 +299,8 @@ static void tests_beyond_their_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(where_the_trace_goes),
+        cmocka_unit_test(what_is_traced_and_counted),
         cmocka_unit_test(defaults),
         cmocka_unit_test(every_option),
         cmocka_unit_test(console),
