@@ -225,8 +225,7 @@ static inline bool is_traced(const struct vcpu *vcpu, uint32_t reason)
 #ifdef TEST_NO_TRACE
     return (void)vcpu, (void)reason, false;
 #else
-    return vcpu->traced[reason % TRACE_FILTER_REASONS] !=
-           0; /* what is beyond ends the guest, traced or not */
+    return vcpu->traced[(uint8_t)reason] != 0; /* what is beyond ends the guest, traced or not */
 #endif
 }
 

@@ -118,6 +118,6 @@ bool exit_trace_end_details(struct vcpu *vcpu, struct trace_record *record)
     default:
         break;
     }
-    return !(vcpu->traced[record->reason % TRACE_FILTER_REASONS] & EXIT_TRACED_IF) ||
+    return !(vcpu->traced[(uint8_t)record->reason] & EXIT_TRACED_IF) ||
            exit_trace_wanted(vcpu, record);
 }

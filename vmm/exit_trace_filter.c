@@ -37,7 +37,7 @@ static uint8_t bits_of(const struct vcpu *vcpu, unsigned reason)
 /* Under the lock. */
 static void choose(struct vcpu *vcpu)
 {
-    for (unsigned reason = 0; reason < TRACE_FILTER_REASONS; reason++)
+    for (unsigned reason = 0; reason < EXIT_TRACED_REASONS; reason++)
         __atomic_store_n(&vcpu->traced[reason], bits_of(vcpu, reason), __ATOMIC_RELAXED);
     __atomic_store_n(&vcpu->trace_plain,
                      vcpu->traced[EXIT_TRACE_PLAIN] & EXIT_TRACED_IF ? EXIT_TRACE_NONE : EXIT_TRACE_PLAIN,

@@ -24,6 +24,10 @@
 struct vm;
 struct vmm_cpu;
 
+/* Places of vcpu->traced[]: as many as a byte has values, so that no exit need look whether its reason has
+ * one. */
+#define EXIT_TRACED_REASONS 256
+
 /* An EPT fault as HYPERCALL_LAST_FAULT reports it. */
 struct last_fault {
     uint32_t reason; /* 48, 49, or 0: none yet */
@@ -98,9 +102,9 @@ struct vcpu {
     struct exit_subject *subject; /* what this exit is about, counted by its handler; else no_subject */
     struct exit_subject no_subject;
     struct exit_subjects subjects;
-    struct trace_filter trace;            /* which exits are recorded; exit_trace_set_reasons() changes it */
-    uint8_t traced[TRACE_FILTER_REASONS]; /* by it, EXIT_TRACED...: all that an exit asks */
-    uint32_t trace_plain;                 /* by it, too: EXIT_TRACE_... */
+    struct trace_filter trace;           /* which exits are recorded; exit_trace_set_reasons() changes it */
+    uint8_t traced[EXIT_TRACED_REASONS]; /* by it, EXIT_TRACED...: all that an exit asks */
+    uint32_t trace_plain;                /* by it, too: EXIT_TRACE_... */
     struct trace_source trace_source;
     struct trace_ring *ring; /* its CPU's */
 
