@@ -179,7 +179,7 @@ must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
     enum exit_action action;
 
     vcpu->exit_reason = basic;
-    vcpu->quick.exit_count++;
+    vcpu->exit_count++;
     vcpu->result.code = RESULT_EMULATED;
     vcpu->subject = &vcpu->no_subject;
     if (traced)

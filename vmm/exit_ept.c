@@ -35,10 +35,10 @@ static bool is_stuck(struct vcpu *vcpu, uint64_t guest_physical_address)
 {
     struct no_progress *last = &vcpu->no_progress;
     /* What another vCPU has changed in between may be why it faults again. */
-    bool consecutive = vcpu->quick.exit_count == last->exit_count + 1 && vcpu->caught_up == last->caught_up;
+    bool consecutive = vcpu->exit_count == last->exit_count + 1 && vcpu->caught_up == last->caught_up;
     uint64_t rip;
 
-    last->exit_count = vcpu->quick.exit_count;
+    last->exit_count = vcpu->exit_count;
     last->caught_up = vcpu->caught_up;
     if (likely(!consecutive || guest_physical_address != last->guest_physical_address)) {
         last->guest_physical_address = guest_physical_address;

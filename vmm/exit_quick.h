@@ -57,7 +57,6 @@ struct quick_port {
 struct exit_quick {
     uint64_t due;         /* TSC from which on no exit is quick; 0: none ever is */
     uint64_t start;       /* TSC at the exit, of every exit */
-    uint64_t exit_count;  /* all exits */
     uint8_t closed_kinds; /* EXIT_QUICK_... */
     bool closed;          /* as exit_quick_choose() found */
     bool look, kicked; /* other CPUs write these: a device asks for the processor, a shootdown for the CPU */

@@ -92,7 +92,7 @@ extern vmx_bench_writes
     ja %%last_bin
 %%count:
     inc qword [AT(STATISTICS(%1) + STATISTICS_HISTOGRAM) + rcx * 8]
-    inc qword [AT(VCPU_QUICK_EXIT_COUNT)]
+    inc qword [AT(VCPU_EXIT_COUNT)]
 section .text.unlikely progbits alloc exec nowrite align=16
 %%new_min:
     mov [AT(STATISTICS(%1) + STATISTICS_MIN)], rax

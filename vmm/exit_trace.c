@@ -100,7 +100,7 @@ void exit_trace_begin(const struct vcpu *vcpu, struct trace_record *record, uint
     *record = (struct trace_record){.kind = TRACE_EXIT, .vm = vcpu->vm->id, .tsc = tsc};
     record->cpu = (uint16_t)vcpu->cpu->percpu->index;
     record->vcpu = vcpu->vm->vcpu_count > 1 ? (uint16_t)(vcpu->index + 1) : 0;
-    record->sequence = vcpu->quick.exit_count;
+    record->sequence = vcpu->exit_count;
     exit->reason = vcpu->exit_reason;
     exit->repeats = 1;
     exit->qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);

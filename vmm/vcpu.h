@@ -75,6 +75,7 @@ struct vcpu_brief {
 
 struct vcpu {
     struct vmx_registers registers; /* first: the stub's structure */
+    uint64_t exit_count;            /* all that there were */
     struct exit_quick quick;        /* this and its tables at constant offsets, too */
     struct exit_statistics statistics[EXIT_REASON_COUNT];
     struct quick_cpuid quick_cpuid[QUICK_CPUID_LEAVES];
