@@ -106,6 +106,13 @@ void exit_quick_note_port(struct vcpu *vcpu, uint32_t qualification);
  */
 void exit_quick_collect(struct vcpu *vcpu);
 
+/*
+ * exit_ept.c: a violation at a page beside the last ones, which a single entry settles. For
+ * exit_quick_entry.asm alone; RAX, RCX, RDX, RBX and RSI, RDI, R8 to R11 of the guest are stored, the others
+ * still in the processor. false: C is to handle the exit.
+ */
+bool exit_quick_ept(struct vcpu *vcpu);
+
 /* HOST_RIP. */
 extern const char exit_quick_entry[];
 

@@ -9,6 +9,7 @@
 #include "arch/x86/vmx_capabilities.h"
 #include "arch/x86/vmx_entry.h"
 #include "ept/misconfig.h"
+#include "ept/near.h"
 #include "vmm/exit_quick.h"
 #include "vmm/exit_reason.h"
 #include "vmm/exit_statistics.h"
@@ -109,6 +110,7 @@ struct vcpu {
     struct vcpu_interrupts interrupts;
     struct step step;
     struct no_progress no_progress;
+    struct ept_near near; /* what its last EPT violations have found out */
     struct mmio_code mmio_code[MMIO_CODE_COUNT];
     struct last_fault last_fault;
     struct ept_misconfig_entry
