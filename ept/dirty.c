@@ -2,6 +2,7 @@
 /* The dirty log: start, notes, stop. The fault path's part is in map.c. */
 #include "ept/dirty.h"
 #include "ept/leaves.h"
+#include "ept/table.h"
 
 #define PAGE_SHIFT      12
 #define BLOCK_PAGES     512u
@@ -179,6 +180,7 @@ struct ept_change ept_dirty_start(struct ept *ept, struct ept_dirty_log *log, en
                                   .blocks = words + bits,
                                   .groups = words + bits + blocks};
     __atomic_store_n(&ept->dirty, log, __ATOMIC_RELEASE);
+    ept_shape_changes(ept);
     ept_for_each_run(ept, 0, size, prepare_run, &change.flush);
     return change;
 }

@@ -155,7 +155,24 @@ static void install(struct ept *ept, uint64_t gpa, const struct ept_target *targ
 }
 
 /* Everything but the common case, which ept_fault() handles by itself; kept out of it for its registers'
- * sake. */
+ * sake. `target`: as ept_target_choose() left it. */
+static __attribute__((noinline)) struct ept_fault_result install_slow(struct ept *ept, uint64_t gpa,
+                                                                      unsigned access,
+                                                                      const struct ept_region *region,
+                                                                      struct ept_target *target)
+{
+    struct ept_fault_result result = {.flush = EPT_FLUSH_NONE, .region = region};
+
+    ept_target_for_log(ept, gpa, access, target);
+    install(ept, gpa, target, &result);
+    /* First W, then the note: a collection in between leaves W, and the next one takes both. */
+    if (target->log != NULL && target->log->source == EPT_DIRTY_WRITE_PROTECTION &&
+        (access & EPT_WRITE) != 0 && ept_fault_resolved(result.kind))
+        ept_dirty_note_write(ept, gpa, result.level);
+    return result;
+}
+
+/* No page to be mapped, or one under a dirty log. */
 static __attribute__((noinline)) struct ept_fault_result
 fault_slow(struct ept *ept, uint64_t gpa, unsigned access, const struct ept_region *region)
 {
@@ -170,13 +187,7 @@ fault_slow(struct ept *ept, uint64_t gpa, unsigned access, const struct ept_regi
         return result;
     }
     ept_target_choose(ept, region, gpa, access, &target);
-    ept_target_for_log(ept, gpa, access, &target);
-    install(ept, gpa, &target, &result);
-    /* First W, then the note: a collection in between leaves W, and the next one takes both. */
-    if (target.log != NULL && target.log->source == EPT_DIRTY_WRITE_PROTECTION && (access & EPT_WRITE) != 0 &&
-        ept_fault_resolved(result.kind))
-        ept_dirty_note_write(ept, gpa, result.level);
-    return result;
+    return install_slow(ept, gpa, access, region, &target);
 }
 
 /*
@@ -214,14 +225,14 @@ struct ept_fault_result ept_fault(struct ept *ept, uint64_t gpa, unsigned access
         else
             table = table_at(ept->memory.context, ept_entry_address(entry));
         if (table == NULL)
-            return fault_slow(ept, gpa, access, region);
+            return install_slow(ept, gpa, access, region, &target);
     }
     level = (shift - EPT_PAGE_SHIFT) / EPT_INDEX_BITS + 1;
     if (entry.raw != 0 || level > target.largest)
-        return fault_slow(ept, gpa, access, region);
+        return install_slow(ept, gpa, access, region, &target);
     leaf = ept_target_leaf(&target, gpa, level);
     if (!ept_replace(slot, entry, leaf))
-        return fault_slow(ept, gpa, access, region);
+        return install_slow(ept, gpa, access, region, &target);
     return (struct ept_fault_result){
         .kind = EPT_FAULT_INSTALLED,
         .flush = EPT_FLUSH_NONE,

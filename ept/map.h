@@ -70,6 +70,7 @@ struct ept {
     uint64_t retired_count; /* of these: waiting for ept_reclaim(). Atomic. */
     uint64_t retired;       /* HPA of the first retired frame, 0: none. Atomic. */
     uint64_t cold_hand;     /* of cold.h: where the next call begins. Atomic. */
+    uint64_t shape;         /* of near.h: raised by what makes kept knowledge wrong. Atomic. */
     uint32_t region_hint;   /* index of the region that the last fault was in. Atomic. */
     uint32_t planted_count; /* live records; while it is 0 nobody looks at the lock. Atomic. */
     uint32_t planted_lock;

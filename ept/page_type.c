@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The type of a leaf, from both sides' MTRRs. */
 #include "ept/page_type.h"
+#include "ept/table.h"
 #include "ept/zap.h"
 #include <stddef.h>
 
@@ -84,5 +85,6 @@ enum ept_flush ept_set_guest_mtrr(struct ept *ept, const struct mtrr_snapshot *m
     ept->guest_types_end = mtrr == NULL ? 0 : end_of_types(mtrr);
     if (mtrr != NULL)
         ept->guest_mtrr = *mtrr;
+    ept_shape_changes(ept);
     return flush;
 }

@@ -177,6 +177,7 @@ struct ept_change ept_plant(struct ept *ept, uint64_t gpa, unsigned level, enum 
     struct ept_change change = {EPT_OK, EPT_FLUSH_NONE};
     bool done = false;
 
+    ept_shape_changes(ept);
     if (level == 0)
         level = leaf_level(ept, gpa, &change);
     if (change.status == EPT_OK && (level > ept->caps.levels || !exists(&ept->caps, level, kind)))

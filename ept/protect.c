@@ -3,6 +3,7 @@
 #include "ept/protect.h"
 #include "ept/dirty.h"
 #include "ept/leaves.h"
+#include "ept/table.h"
 #include "ept/target.h"
 #include "ept/zap.h"
 #include <stddef.h>
@@ -119,6 +120,7 @@ static enum ept_flush follow_list(struct ept *ept, uint64_t gpa, uint64_t size)
 
 static struct ept_change followed(struct ept *ept, enum ept_status status, uint64_t gpa, uint64_t size)
 {
+    ept_shape_changes(ept);
     return (struct ept_change){status, status == EPT_OK ? follow_list(ept, gpa, size) : EPT_FLUSH_NONE};
 }
 
@@ -128,6 +130,7 @@ struct ept_change ept_remove(struct ept *ept, uint64_t gpa, uint64_t size)
 
     if (change.status != EPT_OK)
         return change;
+    ept_shape_changes(ept);
     split_at(ept, gpa, &change.flush);
     split_at(ept, gpa + size, &change.flush);
     change.flush = ept_flush_both(change.flush, ept_zap(ept, gpa, size));

@@ -72,6 +72,7 @@ void ept_correct(struct ept *ept, uint64_t gpa, struct ept_cursor *cursor)
         ept_cursor_start(ept, gpa, cursor);
         return;
     }
+    ept_shape_changes(ept);
     settled = ept_planted_settle(ept, cursor->slot, cursor->slot_hpa, bad, &now);
     if (settled != EPT_SETTLED_NOT) {
         if (cursor->level > cursor->repaired_level)

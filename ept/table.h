@@ -63,6 +63,13 @@ static inline bool ept_is_planted_leaf(unsigned level, struct ept_entry entry)
 /* True for a leaf that a processor would use. */
 bool ept_is_good_leaf(const struct ept *ept, unsigned level, struct ept_entry entry);
 
+/* Before a table goes, an entry that references one is spoilt, or the region list, types or a dirty log
+ * change: what a struct ept_near has kept holds no longer. */
+static inline void ept_shape_changes(struct ept *ept)
+{
+    (void)__atomic_fetch_add(&ept->shape, 1, __ATOMIC_ACQ_REL);
+}
+
 /* Frames, counted. EPT_NO_FRAME: none left. */
 uint64_t ept_table_alloc(struct ept *ept);
 void ept_table_free(struct ept *ept, uint64_t hpa);

@@ -53,6 +53,7 @@ void ept_retire(struct ept *ept, uint64_t table_hpa, unsigned level, uint64_t gp
     struct ept_entry *table = ept_table_at(ept, table_hpa);
     struct ept_entry old;
 
+    ept_shape_changes(ept);
     if (table == NULL || !freeze_first(table, &old))
         return;
     for (unsigned n = 0; n < EPT_ENTRIES; n++) {

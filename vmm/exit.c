@@ -235,7 +235,7 @@ must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
     uint32_t reason = vcpu->quick.reason;
 
     vcpu->exit_reason = reason & EXIT_REASON_BASIC_MASK;
-    vcpu->quick.exit_count++;
+    vcpu->exit_count++;
     if (unlikely(is_traced(vcpu, vcpu->exit_reason)))
         return vcpu->exit_reason == vcpu->trace_plain ? dispatch_traced_plain(vcpu, reason, start)
                                                       : dispatch_traced(vcpu, reason, start);

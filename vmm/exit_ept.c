@@ -5,6 +5,7 @@
  * "Exit Qualification for EPT Violations".
  */
 #include "arch/x86/memory.h"
+#include "arch/x86/tsc.h"
 #include "ept/map.h"
 #include "ept/misconfig.h"
 #include "ept/page_type.h"
@@ -35,10 +36,10 @@ static bool is_stuck(struct vcpu *vcpu, uint64_t guest_physical_address)
 {
     struct no_progress *last = &vcpu->no_progress;
     /* What another vCPU has changed in between may be why it faults again. */
-    bool consecutive = vcpu->quick.exit_count == last->exit_count + 1 && vcpu->caught_up == last->caught_up;
+    bool consecutive = vcpu->exit_count == last->exit_count + 1 && vcpu->caught_up == last->caught_up;
     uint64_t rip;
 
-    last->exit_count = vcpu->quick.exit_count;
+    last->exit_count = vcpu->exit_count;
     last->caught_up = vcpu->caught_up;
     if (likely(!consecutive || guest_physical_address != last->guest_physical_address)) {
         last->guest_physical_address = guest_physical_address;
@@ -248,6 +249,8 @@ static enum exit_action finish_violation(struct vcpu *vcpu, const struct ept_fau
         return flush_failed(vcpu);
     if (likely(ept_fault_resolved(fault->kind))) {
         set_result(vcpu, fault);
+        if (fault->kind == EPT_FAULT_INSTALLED)
+            ept_near_learn(&vcpu->vm->ept, &vcpu->near, guest_physical_address, fault->level);
     } else {
         enum exit_action action = denied(vcpu, fault, guest_physical_address, qualification);
 
@@ -278,6 +281,32 @@ static enum exit_action violation_alone(struct vcpu *vcpu, enum ept_flush due,
     action = finish_violation(vcpu, &fault, guest_physical_address, qualification);
     vm_unpause(vm);
     return action;
+}
+
+bool exit_quick_ept(struct vcpu *vcpu)
+{
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    uint64_t guest_physical_address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
+    struct no_progress *last = &vcpu->no_progress;
+    struct exit_subject *subject;
+
+    if (unlikely((qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) != 0 || vcpu->vm->walk_check.armed ||
+                 (vmcs_read(VMCS_IDT_VECTORING_INFORMATION) & EVENT_VALID) != 0))
+        return false;
+    if (!ept_near_install(&vcpu->vm->ept, &vcpu->near, guest_physical_address,
+                          (unsigned)(qualification & EPT_RIGHTS)))
+        return false;
+    vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
+    vcpu->last_fault.level = 0;
+    vcpu->last_fault.detail = (uint32_t)(qualification & EPT_RIGHTS);
+    /* is_stuck() with an address that does not repeat: the slot was empty. The exit is counted afterwards. */
+    last->exit_count = vcpu->exit_count + 1;
+    last->caught_up = vcpu->caught_up;
+    last->guest_physical_address = guest_physical_address;
+    last->count = 1;
+    subject = exit_subject_count(&vcpu->subjects, SUBJECT_PAGE, guest_physical_address / PAGE_SIZE);
+    subject->ticks += tsc_read() - vcpu->quick.start;
+    return true;
 }
 
 enum exit_action exit_ept_violation(struct vcpu *vcpu)

@@ -27,7 +27,7 @@ static bool own_trap(struct vcpu *vcpu, uint64_t *qualification)
         /* An instruction that has not moved on may be one with REP, or one that will fault at the same place
          * for ever. */
         if (vmcs_read(VMCS_GUEST_RIP) == vcpu->step.rip)
-            vcpu->no_progress.exit_count = vcpu->quick.exit_count;
+            vcpu->no_progress.exit_count = vcpu->exit_count;
         step_finish(vcpu, true);
     } else if (vcpu->step.pushed) {
         vcpu->step.pushed = false;

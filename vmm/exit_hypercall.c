@@ -234,9 +234,9 @@ static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
     case HYPERCALL_PUT_STRING:
         return put_string(vcpu, call);
     case HYPERCALL_EXIT_COUNT:
-        call->ecx = (uint32_t)(vcpu->quick.exit_count >> 32);
+        call->ecx = (uint32_t)(vcpu->exit_count >> 32);
         call->set_ecx = true;
-        return answer(call, (uint32_t)vcpu->quick.exit_count);
+        return answer(call, (uint32_t)vcpu->exit_count);
     case HYPERCALL_PLANT_FAULT:
         return plant_fault(vcpu, call);
     case HYPERCALL_LAST_FAULT:

@@ -22,7 +22,7 @@
 AT(registers, 0);
 AT(quick.due, VCPU_QUICK_DUE);
 AT(quick.start, VCPU_QUICK_START);
-AT(quick.exit_count, VCPU_QUICK_EXIT_COUNT);
+AT(exit_count, VCPU_EXIT_COUNT);
 AT(quick.closed_kinds, VCPU_QUICK_CLOSED);
 AT(quick.closed, VCPU_QUICK_CLOSED + 1);
 AT(quick.look, VCPU_QUICK_CLOSED + 2);

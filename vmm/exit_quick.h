@@ -57,7 +57,6 @@ struct quick_port {
 struct exit_quick {
     uint64_t due;         /* TSC from which on no exit is quick; 0: none ever is */
     uint64_t start;       /* TSC at the exit, of every exit */
-    uint64_t exit_count;  /* all exits */
     uint8_t closed_kinds; /* EXIT_QUICK_... */
     bool closed;          /* as exit_quick_choose() found */
     bool look, kicked; /* other CPUs write these: a device asks for the processor, a shootdown for the CPU */
@@ -109,6 +108,13 @@ void exit_quick_note_port(struct vcpu *vcpu, uint32_t qualification);
  * are looked at; the vCPU's CPU, or any when it does not run.
  */
 void exit_quick_collect(struct vcpu *vcpu);
+
+/*
+ * exit_ept.c: a violation at a page beside the last ones, which a single entry settles. For
+ * exit_quick_entry.asm alone; RAX, RCX, RDX, RBX and RSI, RDI, R8 to R11 of the guest are stored, the others
+ * still in the processor. false: C is to handle the exit.
+ */
+bool exit_quick_ept(struct vcpu *vcpu);
 
 /* HOST_RIP. */
 extern const char exit_quick_entry[];

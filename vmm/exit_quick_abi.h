@@ -7,9 +7,9 @@
 #define VMM_EXIT_QUICK_ABI_H
 
 /* Offsets into struct vcpu. */
-#define VCPU_QUICK_DUE 136
-#define VCPU_QUICK_START 144
-#define VCPU_QUICK_EXIT_COUNT 152
+#define VCPU_EXIT_COUNT 136
+#define VCPU_QUICK_DUE 144
+#define VCPU_QUICK_START 152
 #define VCPU_QUICK_CLOSED 160
 #define VCPU_QUICK_REASON 164
 #define VCPU_QUICK_CALL 168

@@ -22,6 +22,8 @@ default rel
 
 section .text
 
+extern exit_quick_ept
+extern vmx_exit_called
 extern vmx_exit_saved
 extern vmx_resume_failed
 
@@ -72,13 +74,15 @@ extern vmx_bench_writes
     WRITE rcx, rdx
 %endmacro
 
-; exit_statistics_add() for this reason and the ticks of the exit, and the subject's own count; the second parameter is the address of its struct
-; quick_key, by neither RAX nor RDX. The difference of 32 bits is enough for what takes a hundred instructions. Changes RAX, RCX, RDX.
-%macro ACCOUNT 2
+; exit_statistics_add() for this reason and the ticks of the exit, and the subject's own count; the second parameter, if any, is the address of its
+; struct quick_key, by neither RAX nor RDX. The difference of 32 bits is enough for what takes a hundred instructions. Changes RAX, RCX, RDX.
+%macro ACCOUNT 1-2
     rdtsc
     sub eax, [AT(VCPU_QUICK_START)]
+%if %0 = 2
     inc qword [%2 + QUICK_COUNT]
     add [%2 + QUICK_TICKS], rax
+%endif
     add [AT(STATISTICS(%1) + STATISTICS_TICKS)], rax
     cmp rax, [AT(STATISTICS(%1) + STATISTICS_MIN)]
     jb %%new_min
@@ -92,7 +96,7 @@ extern vmx_bench_writes
     ja %%last_bin
 %%count:
     inc qword [AT(STATISTICS(%1) + STATISTICS_HISTOGRAM) + rcx * 8]
-    inc qword [AT(VCPU_QUICK_EXIT_COUNT)]
+    inc qword [AT(VCPU_EXIT_COUNT)]
 section .text.unlikely progbits alloc exec nowrite align=16
 %%new_min:
     mov [AT(STATISTICS(%1) + STATISTICS_MIN)], rax
@@ -132,6 +136,8 @@ exit_quick_entry:
     je vmcall_exit
     cmp ecx, QUICK_REASON_CPUID
     je cpuid_exit
+    cmp ecx, QUICK_REASON_EPT_VIOLATION
+    je ept_exit
     cmp ecx, QUICK_REASON_RDMSR
     je rdmsr_exit
     cmp ecx, QUICK_REASON_IO
@@ -229,6 +235,35 @@ io_exit:
     mov ax, -1
 .answered:
     mov rbx, [AT(VMX_REGISTER_RBX)]
+    RESUME
+
+; The one that is done in C, by a function on the host's stack, which holds the address of the structure (vmx_enter). It leaves RBP, RBX and R12 to
+; R15 as they are, the guest's; the others are stored before, and all that it had in them is gone when the guest goes on.
+ept_exit:
+    ONLY_IF_OPEN EXIT_QUICK_EPT
+    mov [AT(VMX_REGISTER_RSI)], rsi
+    mov [AT(VMX_REGISTER_RDI)], rdi
+    mov [AT(VMX_REGISTER_R8)], r8
+    mov [AT(VMX_REGISTER_R9)], r9
+    mov [AT(VMX_REGISTER_R10)], r10
+    mov [AT(VMX_REGISTER_R11)], r11
+    lea rdi, [AT(0)]
+    mov rsp, [rsp]
+    call exit_quick_ept
+    mov rsp, [rsp]
+    add rsp, VMX_REGISTER_HOST_RSP
+    test al, al
+    jz vmx_exit_called
+    ACCOUNT QUICK_REASON_EPT_VIOLATION
+    mov rax, [AT(VMX_REGISTER_RAX)]
+    mov rcx, [AT(VMX_REGISTER_RCX)]
+    mov rdx, [AT(VMX_REGISTER_RDX)]
+    mov rsi, [AT(VMX_REGISTER_RSI)]
+    mov rdi, [AT(VMX_REGISTER_RDI)]
+    mov r8, [AT(VMX_REGISTER_R8)]
+    mov r9, [AT(VMX_REGISTER_R9)]
+    mov r10, [AT(VMX_REGISTER_R10)]
+    mov r11, [AT(VMX_REGISTER_R11)]
     RESUME
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -54,7 +54,7 @@ static inline void exit_trace_begin(const struct vcpu *vcpu, uint32_t reason, ui
 {
     struct trace_record *record = vcpu->ring->next;
 
-    record->sequence = vcpu->quick.exit_count;
+    record->sequence = vcpu->exit_count;
     record->tsc = tsc;
     record->source = vcpu->trace_source;
     record->reason_alone = reason;

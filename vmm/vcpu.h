@@ -9,6 +9,7 @@
 #include "arch/x86/vmx_capabilities.h"
 #include "arch/x86/vmx_entry.h"
 #include "ept/misconfig.h"
+#include "ept/near.h"
 #include "vmm/exit_quick.h"
 #include "vmm/exit_reason.h"
 #include "vmm/exit_statistics.h"
@@ -80,6 +81,7 @@ struct vcpu_brief {
 
 struct vcpu {
     struct vmx_registers registers; /* first: the stub's structure */
+    uint64_t exit_count;            /* all that there were */
     struct exit_quick quick;        /* this and its tables at constant offsets, too */
     struct exit_statistics statistics[EXIT_REASON_COUNT];
     struct quick_cpuid quick_cpuid[QUICK_CPUID_LEAVES];
@@ -117,6 +119,7 @@ struct vcpu {
     struct vcpu_interrupts interrupts;
     struct step step;
     struct no_progress no_progress;
+    struct ept_near near; /* what its last EPT violations have found out */
     struct mmio_code mmio_code[MMIO_CODE_COUNT];
     struct last_fault last_fault;
     struct ept_misconfig_entry

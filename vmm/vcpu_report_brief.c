@@ -41,8 +41,8 @@ void vcpu_report_brief(const struct vcpu *vcpu)
     } else {
         console_printf(" rip=unreadable");
     }
-    console_printf(" exits=%llu", (unsigned long long)vcpu->quick.exit_count);
-    if (vcpu->quick.exit_count != 0)
+    console_printf(" exits=%llu", (unsigned long long)vcpu->exit_count);
+    if (vcpu->exit_count != 0)
         console_printf(" last=%s(%u)", exit_reason_name(vcpu->exit_reason), vcpu->exit_reason);
     console_printf("\n");
 }

@@ -68,15 +68,19 @@ vmx_enter:
     mov eax, VMX_ENTER_FAIL_INVALID
     jmp leave_to_c
 
-; Stores the guest's registers but RAX, RCX, RDX and RBX. RSP = &registers->host_rsp. RFLAGS stay.
-%macro STORE_OTHER_GUEST_REGISTERS 0
-    mov [rsp + VMX_REGISTER_RBP - VMX_REGISTER_HOST_RSP], rbp
+; Store the guest's registers but RAX, RCX, RDX and RBX: those that a C function may change, and those that it leaves as they
+; are. RSP = &registers->host_rsp. RFLAGS stay.
+%macro STORE_CHANGEABLE_REGISTERS 0
     mov [rsp + VMX_REGISTER_RSI - VMX_REGISTER_HOST_RSP], rsi
     mov [rsp + VMX_REGISTER_RDI - VMX_REGISTER_HOST_RSP], rdi
     mov [rsp + VMX_REGISTER_R8 - VMX_REGISTER_HOST_RSP], r8
     mov [rsp + VMX_REGISTER_R9 - VMX_REGISTER_HOST_RSP], r9
     mov [rsp + VMX_REGISTER_R10 - VMX_REGISTER_HOST_RSP], r10
     mov [rsp + VMX_REGISTER_R11 - VMX_REGISTER_HOST_RSP], r11
+%endmacro
+
+%macro STORE_KEPT_REGISTERS 0
+    mov [rsp + VMX_REGISTER_RBP - VMX_REGISTER_HOST_RSP], rbp
     mov [rsp + VMX_REGISTER_R12 - VMX_REGISTER_HOST_RSP], r12
     mov [rsp + VMX_REGISTER_R13 - VMX_REGISTER_HOST_RSP], r13
     mov [rsp + VMX_REGISTER_R14 - VMX_REGISTER_HOST_RSP], r14
@@ -84,10 +88,13 @@ vmx_enter:
 %endmacro
 
 ; Where the code at HOST_RIP goes on to when the exit is for C, with the guest's RAX, RCX, RDX and RBX stored and its
-; other registers as they were. RSP = &registers->host_rsp.
+; other registers as they were; vmx_exit_called: with the guest's RSI, RDI, R8 to R11 stored, too. RSP = &registers->host_rsp.
 global vmx_exit_saved
+global vmx_exit_called
 vmx_exit_saved:
-    STORE_OTHER_GUEST_REGISTERS
+    STORE_CHANGEABLE_REGISTERS
+vmx_exit_called:
+    STORE_KEPT_REGISTERS
     mov rsp, [rsp]
     xor eax, eax                        ; VMX_ENTER_EXITED
     jmp leave_to_c
@@ -99,7 +106,8 @@ vmx_resume_failed:
     mov [rsp + VMX_REGISTER_RCX - VMX_REGISTER_HOST_RSP], rcx
     mov [rsp + VMX_REGISTER_RDX - VMX_REGISTER_HOST_RSP], rdx
     mov [rsp + VMX_REGISTER_RBX - VMX_REGISTER_HOST_RSP], rbx
-    STORE_OTHER_GUEST_REGISTERS
+    STORE_CHANGEABLE_REGISTERS
+    STORE_KEPT_REGISTERS
     mov rsp, [rsp]
     mov eax, VMX_ENTER_FAIL_INVALID
     jc leave_to_c

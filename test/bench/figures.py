@@ -33,6 +33,7 @@ PEERS = {
 # Guest, the words of its string, megabytes of the machine, and the hypervisor's command line.
 GUESTS = (
     ("exits", "mem=64M", 256, "trace=none input=nobody"),
+    ("memory", "mem=1280M", 1500, "trace=none input=nobody"),
 )
 
 

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* What holds for the pages around one that was just mapped. */
+#include "ept/near.h"
+#include "ept/target.h"
+
+/* [*start, *end), which holds gpa, becomes the part of it where the MTRRs say one type. */
+static void one_type(const struct mtrr_snapshot *mtrr, uint64_t offset, uint64_t gpa, uint64_t *start,
+                     uint64_t *end)
+{
+    uint64_t at = *start;
+
+    while (at < *end) {
+        struct memory_type_range range = mtrr_range_at(mtrr, at + offset);
+        uint64_t stop = range.end - offset;
+
+        if (range.end == UINT64_MAX || stop > *end)
+            stop = *end;
+        if (gpa - at < stop - at) {
+            *start = at;
+            *end = stop;
+            return;
+        }
+        at = stop;
+    }
+}
+
+void ept_near_learn(struct ept *ept, struct ept_near *near, uint64_t gpa, unsigned level)
+{
+    uint64_t shape = __atomic_load_n(&ept->shape, __ATOMIC_ACQUIRE);
+    uint64_t page = ept_level_size(level), reach = page * EPT_ENTRIES;
+    uint64_t start = gpa & ~(reach - 1), end = start + reach, offset;
+    const struct ept_region *region;
+    struct ept_cursor cursor = {.flush = EPT_FLUSH_NONE};
+    struct ept_target target;
+    bool again = near->asked == start + level;
+
+    near->asked = start + level;
+    if (!again)
+        return;
+    near->size = 0;
+    region = ept_region_find(ept->regions, gpa);
+    if (region == NULL || __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE) != NULL)
+        return;
+    ept_target_choose(ept, region, gpa, 0, &target);
+    if (target.largest != level)
+        return;
+    ept_cursor_start(ept, gpa, &cursor);
+    while (cursor.level > level)
+        if (!ept_cursor_down(ept, gpa, &cursor))
+            return;
+    if (start < region->gpa)
+        start = region->gpa;
+    if (end > region->gpa + region->size)
+        end = region->gpa + region->size;
+    offset = region->hpa - region->gpa;
+    if (region->type_from_mtrr && ept->mtrr != NULL)
+        one_type(ept->mtrr, offset, gpa, &start, &end);
+    if (ept->guest_types_end != 0)
+        one_type(&ept->guest_mtrr, 0, gpa, &start, &end);
+    start = (start + page - 1) & ~(page - 1);
+    end &= ~(page - 1);
+    if (gpa - start >= end - start)
+        return;
+    near->table = cursor.slot - ept_index(gpa, level);
+    near->leaf = ept_target_leaf(&target, gpa, level).raw - (gpa & ~(page - 1));
+    near->rights = ept_entry_rights(ept_target_leaf(&target, gpa, level));
+    near->shift = EPT_PAGE_SHIFT + EPT_INDEX_BITS * (level - 1);
+    near->shape = shape;
+    near->first = start;
+    near->size = end - start;
+}
