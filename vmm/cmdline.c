@@ -155,6 +155,15 @@ static void handle_walk(void *target, struct option_span value, struct option_pr
         option_problem(problems, "walk: '%.*s' is no address", option_span_arguments(value));
 }
 
+static void handle_cmd(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct cmdline_options *options = target;
+
+    if (!option_unquote(value, options->script, sizeof(options->script)))
+        option_problem(problems, "cmd: more than %u characters: the rest is left out",
+                       CMDLINE_SCRIPT_MAX - 1);
+}
+
 /* Begins with 0x: then it is a base, else a baud rate. */
 static bool is_hexadecimal(struct option_span item)
 {
@@ -219,7 +228,7 @@ static const struct option_handler handlers[] = {
     {"console", handle_console}, {"cpus", handle_cpus},     {"timeout", handle_timeout},
     {"policy", handle_policy},   {"guests", handle_guests}, {"test", handle_test},
     {"memtype", handle_memtype}, {"walk", handle_walk},     {"conformance", handle_conformance},
-    {"input", handle_input},     {"stats", handle_stats},
+    {"input", handle_input},     {"stats", handle_stats},   {"cmd", handle_cmd},
 };
 
 static bool is_file_name(struct option_span word)

@@ -45,6 +45,7 @@ static exit_handler *const handlers[EXIT_REASON_COUNT] = {
     [EXIT_RDMSR] = exit_rdmsr,
     [EXIT_WRMSR] = exit_wrmsr,
     [EXIT_MWAIT] = exit_undefined_instruction,
+    [EXIT_MONITOR_TRAP_FLAG] = exit_monitor_trap_flag,
     [EXIT_MONITOR] = exit_undefined_instruction,
     [EXIT_PAUSE] = exit_pause,
     [EXIT_EPT_VIOLATION] = exit_ept_violation,
@@ -157,7 +158,7 @@ static enum exit_action handle(struct vcpu *vcpu, uint32_t reason)
     if (unlikely(reason & EXIT_REASON_ENTRY_FAILURE))
         return entry_failure_exit(vcpu, reason);
     if (unlikely(vcpu->step.active) && vcpu->exit_reason != EXIT_EPT_VIOLATION &&
-        vcpu->exit_reason != EXIT_EXCEPTION_NMI)
+        vcpu->exit_reason != EXIT_EXCEPTION_NMI && vcpu->exit_reason != EXIT_MONITOR_TRAP_FLAG)
         step_finish(vcpu, false);
     handler = likely(vcpu->exit_reason < EXIT_REASON_COUNT) ? handlers[vcpu->exit_reason] : NULL;
     action = likely(handler != NULL) ? handler(vcpu) : exit_unexpected(vcpu);

@@ -104,7 +104,8 @@ void exit_quick_choose(struct vcpu *vcpu)
                                (vcpu->traced[EXIT_RDMSR] ? EXIT_QUICK_RDMSR : 0) |
                                (vcpu->traced[EXIT_IO] ? EXIT_QUICK_IO : 0) |
                                (vcpu->traced[EXIT_EPT_VIOLATION] ? EXIT_QUICK_EPT : 0);
-    vcpu->quick.closed = vcpu->step.active || vcpu->interrupts.windows != 0 || vcpu->quick_off;
+    vcpu->quick.closed =
+        vcpu->step.active || vcpu->stop_at_exit != 0 || vcpu->interrupts.windows != 0 || vcpu->quick_off;
 }
 
 void exit_quick_osxsave_changed(struct vcpu *vcpu, bool on)

@@ -17,6 +17,7 @@
 #include "vmm/guest_map_module.h"
 #include "vmm/guest_run.h"
 #include "vmm/machine.h"
+#include "vmm/monitor.h"
 #include "vmm/panic.h"
 #include "vmm/preflight.h"
 #include "vmm/statistics.h"
@@ -37,6 +38,11 @@ static bool machine_ends;             /* atomic: cpu_serve() returns */
 uint64_t guests_private_memory(void)
 {
     return reserved_for_private;
+}
+
+struct vm *guests_vm(unsigned index)
+{
+    return index < guest_count ? guests[index].vm : NULL;
 }
 
 static struct vm *allocate_vm(void)
@@ -219,6 +225,7 @@ void cpu_serve(void)
     }
     while (!__atomic_load_n(&machine_ends, __ATOMIC_ACQUIRE)) {
         cpu_pause();
+        monitor_poll();
         (void)trace_drain_some(); /* for those that still run guests, the boot CPU among them */
     }
 }
@@ -280,10 +287,14 @@ int guests_run(void)
         if (machine_mtrrs_differ())
             console_printf("adept: mtrr: they differ between CPUs: guests' memory is uncached (UC)\n");
         __atomic_store_n(&cpus_busy, percpu_count() - 1, __ATOMIC_RELEASE);
+        monitor_prepare();
         __atomic_store_n(&go, true, __ATOMIC_RELEASE);
         run_own_guests(vmm_cpu());
-        while (__atomic_load_n(&cpus_busy, __ATOMIC_ACQUIRE) != 0)
+        while (__atomic_load_n(&cpus_busy, __ATOMIC_ACQUIRE) != 0) {
+            monitor_poll();
             (void)trace_drain_some();
+        }
+        monitor_finish();
         trace_report_begin();
         result = print_results();
         trace_report_end();

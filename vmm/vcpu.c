@@ -16,6 +16,7 @@
 #include "vmm/frame.h"
 #include "vmm/guest_cpuid.h"
 #include "vmm/interrupts.h"
+#include "vmm/monitor.h"
 #include "vmm/vm.h"
 #include "vmm/vcpu_report.h"
 #include "vmm/vm_devices.h"
@@ -25,15 +26,26 @@
 #include "vmm/vmcs.h"
 #include "vmm/vpid.h"
 
+static void set_trace(struct vcpu *vcpu, const struct trace_filter *filter)
+{
+    vcpu->trace = *filter;
+    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++)
+        vcpu->traced[reason] = trace_filter_has(filter, reason);
+}
+
+void vcpu_set_trace(struct vcpu *vcpu, const struct trace_filter *filter)
+{
+    set_trace(vcpu, filter);
+    exit_quick_choose(vcpu);
+}
+
 must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
 {
     memset(vcpu, 0, sizeof(*vcpu));
     vcpu->vm = vm;
     vcpu->index = index;
     vcpu->start.state = index == 0 ? VCPU_STARTED : VCPU_WAITS;
-    vcpu->trace = vm->config.trace;
-    for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++)
-        vcpu->traced[reason] = trace_filter_has(&vcpu->trace, reason);
+    set_trace(vcpu, &vm->config.trace);
     vcpu->deadline = ~UINT64_C(0);
     for (unsigned reason = 0; reason < EXIT_REASON_COUNT; reason++)
         exit_statistics_init(&vcpu->statistics[reason]);
@@ -132,7 +144,13 @@ static bool wait_for_start(struct vcpu *vcpu)
     while (__atomic_load_n(&vcpu->start.state, __ATOMIC_ACQUIRE) != VCPU_STARTED) {
         if (vm_has_ended(vcpu->vm))
             return false;
+        if (__atomic_load_n(&vcpu->attention, __ATOMIC_RELAXED) != 0) {
+            shootdown_come_back(vcpu);
+            vm_attend(vcpu);
+            shootdown_step_aside(vcpu);
+        }
         cpu_pause();
+        monitor_poll();
         (void)trace_drain_some();
     }
     if (vcpu->index != 0)
@@ -193,11 +211,14 @@ void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
         trace_name_vm(vm->id, vm->config.name, started);
     }
     cpu->vcpu = vcpu;
+    __atomic_store_n(&vcpu->attends, 1, __ATOMIC_RELEASE);
     if (load(vcpu, cpu) && wait_for_start(vcpu)) {
+        monitor_before_entry(vcpu);
         entry_test(vcpu);
         (void)entry_report(vm->config.name); /* the processor has the last word */
         run(vcpu);
     }
+    __atomic_store_n(&vcpu->attends, 0, __ATOMIC_RELEASE);
     vcpu_brief_take(vcpu);
     vm_unpause_all(vm);
     shootdown_park(&vcpu->sync);

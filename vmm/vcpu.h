@@ -17,6 +17,7 @@
 #include "vmm/shootdown_state.h"
 #include "vmm/step.h"
 #include "vmm/trace.h"
+#include "vmm/watch.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -88,7 +89,10 @@ struct vcpu {
     uint64_t pml_page; /* the page-modification log that its VMCS has on, host-physical; 0: none */
     struct shootdown_vcpu sync;
     struct vcpu_start start;
-    uint64_t caught_up; /* how often it has invalidated, or waited, because of another vCPU */
+    uint32_t attention;    /* atomic; not 0: every exit goes to vm_attend() of vmm/vm_stop.h */
+    uint32_t attends;      /* atomic: its CPU will get there */
+    uint64_t stop_at_exit; /* the exit at which it stops the VM, 0: none */
+    uint64_t caught_up;    /* how often it has invalidated, or waited, because of another vCPU */
 
     /* This exit. */
     uint32_t exit_reason; /* the basic exit reason */
@@ -107,6 +111,7 @@ struct vcpu {
     uint64_t deadline; /* TSC after which it is ended, ~0: never */
     struct vcpu_interrupts interrupts;
     struct step step;
+    struct vcpu_debug debug;
     struct no_progress no_progress;
     struct mmio_code mmio_code[MMIO_CODE_COUNT];
     struct last_fault last_fault;
@@ -124,6 +129,9 @@ struct vcpu {
 
 /* Makes a vCPU of `vm`: allocates its VMCS and its VPID. Any CPU, before it runs. false: no memory. */
 must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index);
+
+/* Another filter for its trace. The vCPU's CPU, or another while it is parked (vmm/vm_pause.h). */
+void vcpu_set_trace(struct vcpu *vcpu, const struct trace_filter *filter);
 
 /* Gives its frames and its VPID back; it must not be loaded on a CPU. */
 void vcpu_destroy(struct vcpu *vcpu);
