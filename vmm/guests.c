@@ -167,6 +167,8 @@ static void choose_console_guest(void)
     for (unsigned i = 0; i < guest_count; i++) {
         if (wanted[0] == '\0' || strcmp(guests[i].vm->config.name, wanted) == 0) {
             guests[i].vm->config.input = true;
+            for (unsigned n = 0; n < guest_count; n++)
+                guests[n].vm->config.polls = true;
             return;
         }
     }

@@ -88,7 +88,7 @@ static void set_next_wake(struct vcpu *vcpu)
 
     state->deadline = pc_next_deadline(&vm->pc);
     wake = guest_time_tsc(&vm->time, state->deadline);
-    if (state->console < wake)
+    if (vm->config.polls && state->console < wake)
         wake = state->console;
     set_wake(vcpu, vcpu->deadline < wake ? vcpu->deadline : wake);
 }
@@ -177,7 +177,7 @@ void interrupts_wake(struct vcpu *vcpu)
         set_wake(vcpu, vcpu->deadline);
         return;
     }
-    polls = tsc >= vcpu->interrupts.console;
+    polls = vm->config.polls && tsc >= vcpu->interrupts.console;
     if (polls) {
         vcpu->interrupts.console = tsc + tsc_ticks(CONSOLE_PERIOD_US);
         monitor_run(vcpu);
