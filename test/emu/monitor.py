@@ -102,7 +102,7 @@ def stepped_on(context, model):
     def test():
         name = f"monitor-step-{model}"
         run = launch(context, name, GUEST=f"{assemble(context, 'stepped')} name=g boot=flat", MODEL=model, CPUS=1,
-                     CMDLINE='trace=none cmd="step 300; cpus; watch 0x3000+4 w log; continue"')
+                     CMDLINE='trace=none cmd="watch 0x3000+4 w log; step 900; cpus; continue"')
         check(context, name, run, 0, [r"^\[g\] stepped: done$", r"^adept: cpus: steps by: RFLAGS\.TF, hidden" + ("$" if model == "corei5_arrandale_m520" else ": "),
                                       r"^adept: watch: .*gpa=0x3000 access=W width=4 old=0x0 new=0x11223344$"], forbid=[r"^\[g\] .*(TF|changed)"])
     return f"monitor-step-{model}", test
