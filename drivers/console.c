@@ -21,6 +21,8 @@ struct console {
     bool lock_broken; /* the last wait for the lock ran out: the next is one attempt */
     bool panic;
     uint32_t (*cpu_index)(void);
+    bool (*pager)(const char *format);
+    bool prompt_shown; /* written under the lock */
 
     /* All below belongs to the holder of the lock. */
     bool line_open;      /* the last byte written was not '\n' */
@@ -75,6 +77,16 @@ static void note_line_state(const char *text, size_t length, uint32_t cpu)
     }
 }
 
+static void take_prompt_away(void)
+{
+    static const char erase[] = "\r\x1b[K";
+
+    if (console.prompt_shown) {
+        uart_write(&console.devices.uart, erase, sizeof(erase) - 1);
+        __atomic_store_n(&console.prompt_shown, false, __ATOMIC_RELAXED);
+    }
+}
+
 static void write_locked(const char *text, size_t length)
 {
     uint32_t cpu = this_cpu();
@@ -82,6 +94,7 @@ static void write_locked(const char *text, size_t length)
     if (length == 0) {
         return;
     }
+    take_prompt_away();
     if (console.line_open && console.line_owner != cpu) {
         console_devices_write(&console.devices, "\n", 1);
     }
@@ -100,8 +113,14 @@ void console_write(const char *text, size_t length)
 void console_vprintf(const char *format, va_list arguments)
 {
     static const char cut[] = "[text cut]\n";
-    bool locked = lock_or_give_up();
-    size_t length = format_v(console.text, sizeof(console.text), format, arguments);
+    bool locked;
+    size_t length;
+
+    if (console.pager != NULL && !in_panic() && !console.pager(format)) {
+        return;
+    }
+    locked = lock_or_give_up();
+    length = format_v(console.text, sizeof(console.text), format, arguments);
 
     if (length < sizeof(console.text)) {
         write_locked(console.text, length);
@@ -131,6 +150,9 @@ size_t console_try_write(const char *text, size_t length)
     }
     cpu = this_cpu();
     if (!console.line_open || console.line_owner == cpu || length == 0) {
+        if (length != 0) {
+            take_prompt_away();
+        }
         taken = console_devices_put(&console.devices, text, length);
         note_line_state(text, taken, cpu);
     }
@@ -190,6 +212,47 @@ int console_try_read(void)
     character = uart_get(&console.devices.uart);
     spinlock_unlock(&console.lock);
     return character;
+}
+
+must_check bool console_prompt_write(const char *bytes, size_t length)
+{
+    bool locked = lock_or_give_up(), closed = !console.line_open;
+
+    if (closed) {
+        uart_write(&console.devices.uart, bytes, length);
+        __atomic_store_n(&console.prompt_shown, true, __ATOMIC_RELAXED);
+    }
+    unlock(locked);
+    return closed;
+}
+
+bool console_prompt_shown(void)
+{
+    return __atomic_load_n(&console.prompt_shown, __ATOMIC_RELAXED);
+}
+
+void console_prompt_end(void)
+{
+    bool locked = lock_or_give_up();
+
+    if (console.prompt_shown) {
+        uart_write(&console.devices.uart, "\r\n", 2);
+        __atomic_store_n(&console.prompt_shown, false, __ATOMIC_RELAXED);
+    }
+    unlock(locked);
+}
+
+void console_prompt_erase(void)
+{
+    bool locked = lock_or_give_up();
+
+    take_prompt_away();
+    unlock(locked);
+}
+
+void console_set_pager(bool (*pager)(const char *format))
+{
+    console.pager = pager;
 }
 
 void console_flush(void)

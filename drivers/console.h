@@ -92,6 +92,26 @@ enum uart_status console_open_uart(struct uart16550 *uart, uint16_t port, uint64
  * waits. */
 int console_try_read(void);
 
+/*
+ * The line in which somebody types: on the UART alone, with the terminal's own control sequences, and no line
+ * of the console. Text that is written takes it away first; then it is to be drawn anew. false, and nothing
+ * is written, while a line is open.
+ */
+must_check bool console_prompt_write(const char *bytes, size_t length);
+
+/* Whether it stands there now. */
+bool console_prompt_shown(void);
+
+/* It is done: it stays, and what comes next begins a new line; or it goes. */
+void console_prompt_end(void);
+void console_prompt_erase(void);
+
+/*
+ * Asks `pager` before each text of console_printf, outside of the lock; false: the text goes nowhere. NULL:
+ * no longer.
+ */
+void console_set_pager(bool (*pager)(const char *format));
+
 /* Waits, bounded, until the screens show everything and the UART has sent everything. */
 void console_flush(void);
 

@@ -35,7 +35,7 @@ void ept_near_learn(struct ept *ept, struct ept_near *near, uint64_t gpa, unsign
     bool again = near->asked == start + level;
 
     near->asked = start + level;
-    if (!again)
+    if (!again || (gpa - near->first < near->size && near->shape == shape))
         return;
     near->size = 0;
     region = ept_region_find(ept->regions, gpa);

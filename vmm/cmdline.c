@@ -172,6 +172,15 @@ static void handle_walk(void *target, struct option_span value, struct option_pr
         option_problem(problems, "walk: '%.*s' is no address", option_span_arguments(value));
 }
 
+static void handle_cmd(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct cmdline_options *options = target;
+
+    if (!option_unquote(value, options->script, sizeof(options->script)))
+        option_problem(problems, "cmd: more than %u characters: the rest is left out",
+                       CMDLINE_SCRIPT_MAX - 1);
+}
+
 /* Begins with 0x: then it is a base, else a baud rate. */
 static bool is_hexadecimal(struct option_span item)
 {
@@ -285,6 +294,7 @@ static const struct option_handler handlers[] = {
     {"trace_to", handle_trace_to},
     {"filter", handle_filter},
     {"trace_rate", handle_trace_rate},
+    {"cmd", handle_cmd},
 };
 
 static bool is_file_name(struct option_span word)

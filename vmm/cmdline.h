@@ -37,6 +37,7 @@ struct cmdline_console {
 
 #define CMDLINE_TEST_MAX    8
 #define CMDLINE_TEST_LENGTH 32
+#define CMDLINE_SCRIPT_MAX  768 /* with the NUL */
 
 /* A serial port: com1..com4, or 0xBASE. */
 struct cmdline_uart {
@@ -73,6 +74,7 @@ struct cmdline_options {
     enum cmdline_input input_device; /* what it types on */
     uint64_t conformance_cases;      /* 0: guests run; else the conformance tester, instead of them */
     uint64_t conformance_seed;
+    char script[CMDLINE_SCRIPT_MAX]; /* cmd=: commands of the monitor with ; between them */
     bool walk_given;
     uint64_t walk; /* a linear address whose two-dimensional walk is printed at each guest's end */
     char tests[CMDLINE_TEST_MAX][CMDLINE_TEST_LENGTH]; /* the words of test= */

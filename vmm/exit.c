@@ -45,6 +45,7 @@ static exit_handler *const handlers[EXIT_REASON_COUNT] = {
     [EXIT_RDMSR] = exit_rdmsr,
     [EXIT_WRMSR] = exit_wrmsr,
     [EXIT_MWAIT] = exit_undefined_instruction,
+    [EXIT_MONITOR_TRAP_FLAG] = exit_monitor_trap_flag,
     [EXIT_MONITOR] = exit_undefined_instruction,
     [EXIT_PAUSE] = exit_pause,
     [EXIT_EPT_VIOLATION] = exit_ept_violation,
@@ -156,10 +157,9 @@ static inline __attribute__((always_inline)) enum exit_action handle(struct vcpu
 
     if (unlikely(reason & EXIT_REASON_ENTRY_FAILURE))
         return entry_failure_exit(vcpu, reason);
-    if (unlikely(vcpu->step.active)) {
-        if (vcpu->exit_reason != EXIT_EPT_VIOLATION && vcpu->exit_reason != EXIT_EXCEPTION_NMI)
-            step_finish(vcpu, false);
-    }
+    if (unlikely(vcpu->step.active) && vcpu->exit_reason != EXIT_EPT_VIOLATION &&
+        vcpu->exit_reason != EXIT_EXCEPTION_NMI && vcpu->exit_reason != EXIT_MONITOR_TRAP_FLAG)
+        step_finish(vcpu, false);
     handler = likely(vcpu->exit_reason < EXIT_REASON_COUNT) ? handlers[vcpu->exit_reason] : NULL;
     action = likely(handler != NULL) ? handler(vcpu) : exit_unexpected(vcpu);
     if (action == EXIT_ACTION_ADVANCE) {

@@ -14,6 +14,7 @@
 #include "vmm/exit.h"
 #include "vmm/mmio.h"
 #include "vmm/step.h"
+#include "vmm/step_trap.h"
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
 #include "vmm/vm_tables.h"
@@ -76,6 +77,8 @@ enum exit_action exit_ept_resume(struct vcpu *vcpu, uint64_t qualification)
 
     if (unlikely(vcpu->vm->walk_check.armed))
         walk_check_again(vcpu);
+    if (unlikely(vcpu->step.active))
+        step_goes_on(vcpu);
     if (unlikely(vectoring & EVENT_VALID))
         (void)inject_again(vcpu, vectoring);
     else if (unlikely(qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) &&
@@ -159,19 +162,19 @@ static struct ept_fault_result with_frames(struct vcpu *vcpu, uint64_t guest_phy
 
 /* step_over(), likewise. */
 static bool step_with_frames(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t host_physical,
-                             unsigned rights, enum memory_type type)
+                             unsigned rights, enum memory_type type, bool hidden)
 {
     do {
-        if (step_over(vcpu, guest_physical_address, host_physical, rights, type))
+        if (step_over(vcpu, guest_physical_address, host_physical, rights, type, hidden))
             return true;
     } while (vm_take_cold_tables(vcpu->vm, guest_physical_address));
-    return drop_ept(vcpu) && step_over(vcpu, guest_physical_address, host_physical, rights, type);
+    return drop_ept(vcpu) && step_over(vcpu, guest_physical_address, host_physical, rights, type, hidden);
 }
 
 /* As on a real bus: reads of a hole give all ones, writes to a hole or to ROM go nowhere, a bus knows nothing
  * of no-execute. */
 static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_result *fault,
-                                      uint64_t guest_physical_address)
+                                      uint64_t guest_physical_address, bool watched)
 {
     const struct ept_region *region = fault->region;
     uint64_t host_physical;
@@ -183,18 +186,18 @@ static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_
                STEP_PAGES_MAX);
         return end_guest(vcpu);
     }
-    if (fault->kind == EPT_FAULT_DENIED_NX) {
+    if (watched || fault->kind == EPT_FAULT_DENIED_NX) {
         host_physical = region->hpa + (guest_physical_address - region->gpa);
-        rights = region->rights | EPT_EXECUTE;
+        rights = watched ? watch_rights(region) : region->rights | EPT_EXECUTE;
         if (!ept_page_type(&vcpu->vm->ept, region, guest_physical_address & ~PAGE_MASK, PAGE_SIZE, &type))
             type = MEMORY_TYPE_UC;
-        vcpu->result.code = RESULT_NX_IGNORED;
+        vcpu->result.code = watched ? RESULT_WATCHED : RESULT_NX_IGNORED;
     } else {
         host_physical = bus_page(vcpu, region, guest_physical_address);
         vcpu->result.code =
             fault->kind == EPT_FAULT_DENIED_HOLE ? RESULT_HOLE_IGNORED : RESULT_ROM_WRITE_IGNORED;
     }
-    if (!step_with_frames(vcpu, guest_physical_address, host_physical, rights, type)) {
+    if (!step_with_frames(vcpu, guest_physical_address, host_physical, rights, type, watched)) {
         vm_end(vcpu->vm, VM_FAILED, "no table frame is left for gpa=%#llx",
                (unsigned long long)guest_physical_address);
         return end_guest(vcpu);
@@ -233,7 +236,17 @@ static enum exit_action denied(struct vcpu *vcpu, const struct ept_fault_result 
     }
     if (policy == GUEST_POLICY_END)
         return end_denied(vcpu, what, guest_physical_address, qualification);
-    return ignore_denied(vcpu, fault, guest_physical_address);
+    return ignore_denied(vcpu, fault, guest_physical_address, false);
+}
+
+/* Denied because the monitor watches: executed alone, or not at all at a breakpoint. */
+static enum exit_action watched(struct vcpu *vcpu, const struct ept_fault_result *fault,
+                                uint64_t guest_physical_address, uint64_t qualification)
+{
+    if (watch_access(vcpu, guest_physical_address, qualification) == WATCH_STEPS)
+        return ignore_denied(vcpu, fault, guest_physical_address, true);
+    vcpu->result.code = RESULT_WATCHED;
+    return EXIT_ACTION_RESUME;
 }
 
 /* What the engine made of the fault is settled: the rest of the exit. */
@@ -252,7 +265,10 @@ static enum exit_action finish_violation(struct vcpu *vcpu, const struct ept_fau
         if (fault->kind == EPT_FAULT_INSTALLED)
             ept_near_learn(&vcpu->vm->ept, &vcpu->near, guest_physical_address, fault->level);
     } else {
-        enum exit_action action = denied(vcpu, fault, guest_physical_address, qualification);
+        bool withheld =
+            fault->region != NULL && watch_withholds(fault->region, (unsigned)(qualification & EPT_RIGHTS));
+        enum exit_action action = withheld ? watched(vcpu, fault, guest_physical_address, qualification)
+                                           : denied(vcpu, fault, guest_physical_address, qualification);
 
         if (action == EXIT_ACTION_STOP)
             return action;

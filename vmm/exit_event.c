@@ -5,6 +5,7 @@
 #include "arch/x86/control_registers.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
+#include "vmm/step_trap.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
@@ -26,8 +27,11 @@ static bool own_trap(struct vcpu *vcpu, uint64_t *qualification)
     if (vcpu->step.active) {
         /* An instruction that has not moved on may be one with REP, or one that will fault at the same place
          * for ever. */
-        if (vmcs_read(VMCS_GUEST_RIP) == vcpu->step.rip)
+        if (vmcs_read(VMCS_GUEST_RIP) == vcpu->step.rip && !vcpu->step.hidden)
             vcpu->no_progress.exit_count = vcpu->exit_count;
+        if (vcpu->step.hidden)
+            step_trap_came(false);
+        vcpu->debug.trapped = vcpu->step.hidden;
         step_finish(vcpu, true);
     } else if (vcpu->step.pushed) {
         vcpu->step.pushed = false;
@@ -75,6 +79,7 @@ static enum exit_action debug_exception(struct vcpu *vcpu)
 static enum exit_action host_nmi(struct vcpu *vcpu)
 {
     vcpu->nmi_count++;
+    step_goes_on(vcpu);
     __asm__ volatile("int $2" : : : "memory");
     vcpu->result.code = RESULT_RESUMED;
     return EXIT_ACTION_RESUME;
@@ -107,9 +112,29 @@ enum exit_action exit_exception(struct vcpu *vcpu)
             step_finish(vcpu, false);
         if (information & EVENT_HAS_ERROR_CODE)
             error_code = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
-        inject_exception(vcpu, EVENT_VECTOR(information), error_code);
+        if (EVENT_TYPE(information) == EVENT_SOFTWARE_EXCEPTION)
+            inject_software_exception(vcpu, information);
+        else if (EVENT_VECTOR(information) == VECTOR_PF)
+            inject_page_fault(vcpu, vmcs_read(VMCS_EXIT_QUALIFICATION), error_code);
+        else
+            inject_exception(vcpu, EVENT_VECTOR(information), error_code);
+        if (information & EVENT_NMI_UNBLOCKING) /* IRET faulted: still blocked */
+            vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+                       vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
         return EXIT_ACTION_RESUME;
     }
+}
+
+/* A hidden step by the monitor trap flag is over. */
+enum exit_action exit_monitor_trap_flag(struct vcpu *vcpu)
+{
+    if (vcpu->step.active) {
+        step_trap_came(true);
+        vcpu->debug.trapped = true;
+        step_finish(vcpu, true);
+    }
+    vcpu->result.code = RESULT_STEPPED;
+    return EXIT_ACTION_RESUME;
 }
 
 /* The host has no interrupt source in use: whatever the firmware left running is acknowledged and goes

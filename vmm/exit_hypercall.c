@@ -150,6 +150,8 @@ static uint32_t set_rights_alone(struct vcpu *vcpu, const struct call *call)
         at = region->gpa + region->size;
     }
     change = ept_set_rights(&vcpu->vm->ept, call->ebx, call->ecx, call->edx);
+    if (change.status == EPT_OK)
+        watch_rights_changed(vcpu->vm, call->ebx, call->ecx, call->edx);
     if (!vm_flush(vcpu->vm, change.flush) ||
         (change.status == EPT_OK && !vm_merge(vcpu->vm, call->ebx, call->ecx, &merged)))
         vm_end(vcpu->vm, VM_FAILED, "INVEPT fails after a change of rights");

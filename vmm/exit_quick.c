@@ -110,7 +110,8 @@ void exit_quick_trace_changed(struct vcpu *vcpu)
 
 void exit_quick_choose(struct vcpu *vcpu)
 {
-    vcpu->quick.closed = vcpu->step.active || vcpu->interrupts.windows != 0 || vcpu->quick_off;
+    vcpu->quick.closed =
+        vcpu->step.active || vcpu->stop_at_exit != 0 || vcpu->interrupts.windows != 0 || vcpu->quick_off;
 }
 
 void exit_quick_osxsave_changed(struct vcpu *vcpu, bool on)

@@ -84,8 +84,8 @@ void exit_quick_trace_changed(struct vcpu *vcpu);
 
 /*
  * Says again which exits may be quick. The vCPU's CPU, whenever one of these has changed: the windows that
- * the vCPU waits for, the step over one instruction. What else shall have its exits come to C is a condition
- * in here.
+ * the vCPU waits for, the step over one instruction, the monitor's `wait`. What else shall have its exits
+ * come to C is a condition in here.
  */
 void exit_quick_choose(struct vcpu *vcpu);
 

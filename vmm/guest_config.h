@@ -69,6 +69,7 @@ struct guest_config {
     struct trace_filter trace; /* valid if trace_given */
     bool trace_given;
     bool input; /* what is typed at the console goes to it: not of the string, the command line says so */
+    bool polls; /* the console is read while it runs, for the monitor if not for itself: likewise */
     bool dump_ept, dump_vmcs, dump_screen;
     struct guest_memtype memtype;  /* addresses whose memory type is explained at its end */
     enum guest_policy policy_hole; /* access to a hole */

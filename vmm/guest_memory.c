@@ -25,7 +25,7 @@ static void *host_view(struct vm *vm, uint64_t guest_physical_address, size_t *l
 
     if (region == NULL || (!is_ram(region) && (write || region->kind != EPT_REGION_ROM)))
         return NULL;
-    if (!(region->rights & (write ? EPT_WRITE : EPT_READ)))
+    if (!(watch_rights(region) & (write ? EPT_WRITE : EPT_READ)))
         return NULL;
     offset = guest_physical_address - region->gpa;
     room = region->size - offset;
@@ -36,10 +36,16 @@ static void *host_view(struct vm *vm, uint64_t guest_physical_address, size_t *l
 
 const void *guest_memory_view(struct vm *vm, uint64_t guest_physical_address, size_t length)
 {
-    size_t there = length;
-    const void *view = host_view(vm, guest_physical_address, &there, false);
+    size_t there = length, more;
+    const char *view = host_view(vm, guest_physical_address, &there, false);
 
-    return there == length ? view : NULL;
+    /* A watched page is a region of its own, and yet its memory may run on. */
+    for (; view != NULL && there < length; there += more) {
+        more = length - there;
+        if (host_view(vm, guest_physical_address + there, &more, false) != view + there)
+            return NULL;
+    }
+    return view;
 }
 
 size_t guest_memory_read(struct vm *vm, uint64_t guest_physical_address, void *buffer, size_t length)

@@ -22,8 +22,8 @@ size_t guest_memory_read(struct vm *vm, uint64_t guest_physical_address, void *b
 size_t guest_memory_write(struct vm *vm, uint64_t guest_physical_address, const void *buffer, size_t length);
 
 /*
- * The host's view of bytes that guest_memory_read() would read, NULL unless all of them are in one region.
- * Private RAM, and an identity guest's, stays where it is for the VM's life.
+ * The host's view of bytes that guest_memory_read() would read, NULL unless all of them are in memory that
+ * runs on. Private RAM, and an identity guest's, stays where it is for the VM's life.
  */
 const void *guest_memory_view(struct vm *vm, uint64_t guest_physical_address, size_t length);
 

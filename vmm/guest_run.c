@@ -6,6 +6,7 @@
 #include "drivers/console.h"
 #include "vmm/cpu.h"
 #include "vmm/machine.h"
+#include "vmm/monitor.h"
 #include "vmm/statistics.h"
 #include "vmm/vm.h"
 #include "vmm/vm_report.h"
@@ -29,6 +30,7 @@ static void wait_for_count(const uint32_t *counter, uint32_t wanted)
 {
     while (__atomic_load_n(counter, __ATOMIC_ACQUIRE) != wanted) {
         cpu_pause();
+        monitor_poll();
         (void)trace_drain_some();
     }
 }
@@ -43,6 +45,7 @@ static void run_vcpu(struct guest *guest, unsigned index, struct vmm_cpu *cpu)
     vcpu_run(vcpu, cpu);
     if (vcpu == (vm->end.vcpu != NULL ? vm->end.vcpu : &vm->vcpus[0])) {
         wait_for_count(&vm->vcpus_out, vm->vcpu_count);
+        monitor_at_end(vcpu);
         vm_report(vcpu);
     }
     if (vmcs_release(vcpu) != VMX_OK)
@@ -90,6 +93,7 @@ static void help_guest(struct guest *guest, unsigned index, struct vmm_cpu *cpu)
     (void)__atomic_add_fetch(&guest->arrived, 1, __ATOMIC_RELEASE);
     while ((stage = __atomic_load_n(&guest->stage, __ATOMIC_ACQUIRE)) == GUEST_WAITS) {
         cpu_pause();
+        monitor_poll();
         (void)trace_drain_some();
     }
     if (stage == GUEST_RUNS)

@@ -18,6 +18,7 @@
 #include "vmm/guest_map_module.h"
 #include "vmm/guest_run.h"
 #include "vmm/machine.h"
+#include "vmm/monitor.h"
 #include "vmm/panic.h"
 #include "vmm/preflight.h"
 #include "vmm/statistics.h"
@@ -39,6 +40,11 @@ static bool machine_ends;             /* atomic: cpu_serve() returns */
 uint64_t guests_private_memory(void)
 {
     return reserved_for_private;
+}
+
+struct vm *guests_vm(unsigned index)
+{
+    return index < guest_count ? guests[index].vm : NULL;
 }
 
 static struct vm *allocate_vm(void)
@@ -163,6 +169,8 @@ static void choose_console_guest(void)
     for (unsigned i = 0; i < guest_count; i++) {
         if (wanted[0] == '\0' || strcmp(guests[i].vm->config.name, wanted) == 0) {
             guests[i].vm->config.input = true;
+            for (unsigned n = 0; n < guest_count; n++)
+                guests[n].vm->config.polls = true;
             return;
         }
     }
@@ -221,6 +229,7 @@ void cpu_serve(void)
     }
     while (!__atomic_load_n(&machine_ends, __ATOMIC_ACQUIRE)) {
         cpu_pause();
+        monitor_poll();
         (void)trace_drain_some(); /* for those that still run guests, the boot CPU among them */
     }
 }
@@ -284,10 +293,14 @@ int guests_run(void)
         if (machine_mtrrs_differ())
             console_printf("adept: mtrr: they differ between CPUs: guests' memory is uncached (UC)\n");
         __atomic_store_n(&cpus_busy, percpu_count() - 1, __ATOMIC_RELEASE);
+        monitor_prepare();
         __atomic_store_n(&go, true, __ATOMIC_RELEASE);
         run_own_guests(vmm_cpu());
-        while (__atomic_load_n(&cpus_busy, __ATOMIC_ACQUIRE) != 0)
+        while (__atomic_load_n(&cpus_busy, __ATOMIC_ACQUIRE) != 0) {
+            monitor_poll();
             (void)trace_drain_some();
+        }
+        monitor_finish();
         trace_report_begin();
         result = print_results();
         trace_report_end();

@@ -9,4 +9,10 @@
  * run. */
 uint64_t guests_private_memory(void);
 
+struct vm;
+
+/* The VM of a guest, by its place in the list of modules from 0; NULL: there are not so many. Constant once
+ * guests run. */
+struct vm *guests_vm(unsigned index);
+
 #endif

@@ -44,6 +44,13 @@ void inject_interrupt(struct vcpu *vcpu, unsigned vector)
     vmcs_write(VMCS_ENTRY_INTERRUPTION_INFORMATION, EVENT_VALID | EVENT_EXTERNAL_INTERRUPT << 8 | vector);
 }
 
+void inject_software_interrupt(struct vcpu *vcpu, unsigned vector, unsigned length)
+{
+    (void)vcpu;
+    vmcs_write(VMCS_ENTRY_INSTRUCTION_LENGTH, length);
+    vmcs_write(VMCS_ENTRY_INTERRUPTION_INFORMATION, EVENT_VALID | EVENT_SOFTWARE_INTERRUPT << 8 | vector);
+}
+
 void inject_nmi(struct vcpu *vcpu)
 {
     (void)vcpu;

@@ -58,6 +58,10 @@ void inject_software_exception(struct vcpu *vcpu, uint32_t information);
  * injected. */
 void inject_interrupt(struct vcpu *vcpu, unsigned vector);
 
+/* INT n with this vector and length in bytes, in the stead of the instruction at RIP, of which it has the
+ * checks. */
+void inject_software_interrupt(struct vcpu *vcpu, unsigned vector, unsigned length);
+
 /* An NMI; not while blocking by NMI, STI or MOV SS is in force. */
 void inject_nmi(struct vcpu *vcpu);
 

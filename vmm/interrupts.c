@@ -4,16 +4,17 @@
 #include "arch/x86/control_registers.h"
 #include "arch/x86/sleep.h"
 #include "arch/x86/tsc.h"
-#include "drivers/console.h"
 #include "vmm/cpu.h"
 #include "vmm/inject.h"
+#include "vmm/monitor.h"
 #include "vmm/shootdown.h"
 #include "vmm/vm_devices.h"
 #include "vmm/vmcs.h"
 
 #define BLOCKING_STI_MOV_SS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 
-/* How often the console is read for the guest that listens to it, if nothing else comes up. */
+/* How often the console is read for the monitor and for the guest that listens to it, if nothing else comes
+ * up. */
 #define CONSOLE_PERIOD_US 5000
 
 static bool virtual_nmis(void)
@@ -33,6 +34,14 @@ static void set_windows(struct vcpu *vcpu, uint32_t windows)
     vmcs_write(VMCS_PRIMARY_CONTROLS, controls | windows);
     vcpu->interrupts.windows = windows;
     exit_quick_choose(vcpu);
+}
+
+void interrupts_close_windows(struct vcpu *vcpu)
+{
+    if (vcpu->interrupts.windows == 0)
+        return;
+    set_windows(vcpu, 0);
+    vcpu->quick.look = true;
 }
 
 /* An NMI goes before an interrupt. Blocking by STI holds NMIs back on some processors: SDM vol. 3, "Checks on
@@ -62,6 +71,14 @@ static uint64_t blocking_now(struct vcpu *vcpu)
     return blocking;
 }
 
+/* Who calls writes `attention`, then `wake`: one of the two sees the other's. */
+static void set_wake(struct vcpu *vcpu, uint64_t wake)
+{
+    __atomic_store_n(&vcpu->interrupts.wake, wake, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&vcpu->attention, __ATOMIC_SEQ_CST) != 0)
+        vcpu->interrupts.wake = 0;
+}
+
 /* The devices are locked. */
 static void set_next_wake(struct vcpu *vcpu)
 {
@@ -71,9 +88,9 @@ static void set_next_wake(struct vcpu *vcpu)
 
     state->deadline = pc_next_deadline(&vm->pc);
     wake = guest_time_tsc(&vm->time, state->deadline);
-    if (vm->config.input && state->console < wake)
+    if (vm->config.polls && state->console < wake)
         wake = state->console;
-    state->wake = vcpu->deadline < wake ? vcpu->deadline : wake;
+    set_wake(vcpu, vcpu->deadline < wake ? vcpu->deadline : wake);
 }
 
 /* What was done to a device may have moved the earliest deadline. The devices are locked. */
@@ -130,36 +147,45 @@ void interrupts_deliver(struct vcpu *vcpu)
     set_windows(vcpu, windows);
 }
 
-/* Characters from the console, for the guest that has it. What its devices have no room for waits in here. */
-static void read_console(struct vcpu *vcpu, uint64_t tsc, uint64_t now)
+/* Characters from the console, for the guest that has it. What its devices have no room for waits there. */
+static void read_console(struct vcpu *vcpu, uint64_t now)
 {
     struct vm *vm = vcpu->vm;
 
-    if (!vm->config.input || tsc < vcpu->interrupts.console)
+    if (!vm->config.input)
         return;
-    vcpu->interrupts.console = tsc + tsc_ticks(CONSOLE_PERIOD_US);
     if (vm->console_character < 0)
-        vm->console_character = console_try_read();
+        vm->console_character = monitor_guest_key();
     while (vm->console_character >= 0 && pc_console_input(&vm->pc, (char)vm->console_character, now))
-        vm->console_character = console_try_read();
+        vm->console_character = monitor_guest_key();
 }
 
 void interrupts_wake(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
-    uint64_t tsc = tsc_read(), now;
+    uint64_t tsc, now;
+    bool polls;
 
+    if (__atomic_load_n(&vcpu->attention, __ATOMIC_RELAXED) != 0)
+        vm_attend(vcpu);
+    tsc = tsc_read();
     if (tsc >= vcpu->deadline) {
         vm_end(vm, VM_FAILED, "timeout");
         return;
     }
     if (vcpu->index != 0) {
-        vcpu->interrupts.wake = vcpu->deadline;
+        set_wake(vcpu, vcpu->deadline);
         return;
+    }
+    polls = vm->config.polls && tsc >= vcpu->interrupts.console;
+    if (polls) {
+        vcpu->interrupts.console = tsc + tsc_ticks(CONSOLE_PERIOD_US);
+        monitor_run(vcpu);
     }
     vm_lock_devices(vm);
     now = guest_time_now(&vm->time, tsc);
-    read_console(vcpu, tsc, now);
+    if (polls)
+        read_console(vcpu, now);
     pc_run(&vm->pc, now);
     interrupts_look(vcpu);
     set_next_wake(vcpu);
@@ -172,6 +198,11 @@ void interrupts_set_timer(struct vcpu *vcpu, uint64_t now)
     uint64_t left = state->wake > now ? state->wake - now : 0;
     uint32_t value = state->timer_period; /* 0: this processor has no such timer */
 
+    if (unlikely(vcpu->step.delivering)) /* at once, and it is set so */
+        return;
+    if (unlikely(state->wake ==
+                 0)) /* called: after the exit that comes next, and the guest may get somewhere first */
+        left = UINT64_MAX;
     if (left >> state->timer_rate < value)
         value = (uint32_t)(left >> state->timer_rate) + 1;
     if (value != state->timer_value) {

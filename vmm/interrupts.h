@@ -35,6 +35,10 @@ void interrupts_wake(struct vcpu *vcpu);
  */
 void interrupts_set_timer(struct vcpu *vcpu, uint64_t now);
 
+/* No exit when the guest could take an interrupt or an NMI: a step goes first, and interrupts_deliver() looks
+ * again. */
+void interrupts_close_windows(struct vcpu *vcpu);
+
 /* At HLT, on the first vCPU: false if RFLAGS.IF is clear and no NMI can come either. */
 bool interrupts_can_wake(struct vcpu *vcpu);
 

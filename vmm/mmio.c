@@ -159,17 +159,6 @@ static enum exit_action emulate(struct mmio *mmio, const struct instruction *ins
     return action;
 }
 
-/* A hole was met before by the same instruction; all of it is emulated now. */
-static void end_step(struct vcpu *vcpu)
-{
-    bool guest_tf = vcpu->step.guest_tf;
-
-    step_finish(vcpu, false);
-    if (!guest_tf) /* the one that Bochs saves at exits with TF set was for the step */
-        vmcs_write(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
-                   vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) & ~PENDING_DEBUG_BS);
-}
-
 enum exit_action exit_mmio(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t qualification)
 {
     uint32_t vectoring = (uint32_t)vmcs_read(VMCS_IDT_VECTORING_INFORMATION);
@@ -186,8 +175,9 @@ enum exit_action exit_mmio(struct vcpu *vcpu, uint64_t guest_physical_address, u
                (unsigned long long)guest_physical_address, EVENT_VECTOR(vectoring));
         return ended(vcpu);
     }
-    if (vcpu->step.active)
-        end_step(vcpu);
+    if (vcpu->step.active) /* a hole was met before by the same instruction, or the monitor steps: all of it
+                              is emulated now */
+        step_finish(vcpu, false);
     rip = vmcs_read(VMCS_GUEST_RIP);
     rflags = vmcs_read(VMCS_GUEST_RFLAGS);
     mmio.vcpu = vcpu;

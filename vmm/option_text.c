@@ -50,17 +50,58 @@ static void advance(struct option_span *span, size_t count)
     span->length -= count;
 }
 
+/* The length of the word that begins here; *last_quote: where its last quote opened or closed, if `count` >
+ * 0. */
+static size_t word_length(struct option_span rest, size_t *last_quote, unsigned *count)
+{
+    size_t at = 0;
+
+    for (*count = 0; at < rest.length && (*count % 2 == 1 || !is_blank(rest.text[at])); at++) {
+        if (*count % 2 == 1 && rest.text[at] == '\\' && at + 1 < rest.length) {
+            at++;
+        } else if (rest.text[at] == '"') {
+            *last_quote = at;
+            ++*count;
+        }
+    }
+    return at;
+}
+
 bool option_next_word(struct option_span *rest, struct option_span *word)
 {
-    size_t end = 0;
+    size_t end, last_quote = 0;
+    unsigned quotes;
 
     while (rest->length > 0 && is_blank(rest->text[0]))
         advance(rest, 1);
-    while (end < rest->length && !is_blank(rest->text[end]))
-        end++;
+    end = word_length(*rest, &last_quote, &quotes);
     *word = (struct option_span){rest->text, end};
+    if (quotes == 2 && rest->text[0] == '"' && last_quote == end - 1)
+        *word = (struct option_span){rest->text + 1, end - 2};
     advance(rest, end);
     return end > 0;
+}
+
+bool option_unquote(struct option_span span, char *buffer, size_t size)
+{
+    size_t length = 0;
+
+    for (size_t i = 0; i < span.length; i++) {
+        char character = span.text[i];
+
+        if (character == '"')
+            continue;
+        if (character == '\\' && i + 1 < span.length &&
+            (span.text[i + 1] == '"' || span.text[i + 1] == '\'' || span.text[i + 1] == '\\'))
+            character = span.text[++i];
+        if (length + 1 >= size) {
+            buffer[length] = '\0';
+            return false;
+        }
+        buffer[length++] = character;
+    }
+    buffer[length] = '\0';
+    return true;
 }
 
 bool option_next_item(struct option_span *rest, struct option_span *item)
@@ -90,18 +131,18 @@ bool option_split(struct option_span all, char separator, struct option_span *le
     return true;
 }
 
-static bool spans_equal(struct option_span a, struct option_span b)
+bool option_same(struct option_span left, struct option_span right)
 {
     size_t at = 0;
 
-    while (at < a.length && at < b.length && to_lower(a.text[at]) == to_lower(b.text[at]))
+    while (at < left.length && at < right.length && to_lower(left.text[at]) == to_lower(right.text[at]))
         at++;
-    return at == a.length && at == b.length;
+    return at == left.length && at == right.length;
 }
 
 bool option_is(struct option_span span, const char *word)
 {
-    return spans_equal(span, option_span_of(word));
+    return option_same(span, option_span_of(word));
 }
 
 static bool has_0x(struct option_span span)
@@ -192,7 +233,7 @@ bool option_choose(struct option_span value, const char *option, const char *wor
 
     for (*index = 0; more; ++*index) {
         more = option_split(rest, '|', &word, &rest);
-        if (spans_equal(word, value))
+        if (option_same(word, value))
             return true;
     }
     *index = 0;

@@ -37,8 +37,16 @@ struct option_span {
 /* A whole string as a span. */
 struct option_span option_span_of(const char *text);
 
-/* Takes the next word, up to a blank, tab or line end, off *rest. False at the end. */
+/*
+ * Takes the next word, up to a blank, tab or line end, off *rest. False at the end. Between two `"` blanks
+ * are part of the word, and a backslash takes its meaning from the character behind it; quotes around the
+ * whole word are left out, others stay in it.
+ */
 bool option_next_word(struct option_span *rest, struct option_span *word);
+
+/* Copies a span without its quotes and without the backslashes in front of quotes and backslashes; cut to
+ * size - 1 characters. False if it was cut. */
+bool option_unquote(struct option_span span, char *buffer, size_t size) must_check;
 
 /* Takes the next item off a list with commas; empty items are skipped. False at the end. */
 bool option_next_item(struct option_span *rest, struct option_span *item);
@@ -49,6 +57,7 @@ bool option_split(struct option_span all, char separator, struct option_span *le
                   struct option_span *right);
 
 /* Equal, whatever the case of ASCII letters. */
+bool option_same(struct option_span left, struct option_span right);
 bool option_is(struct option_span span, const char *word);
 
 /* The whole span as a number: decimal, or hexadecimal after 0x. False if it is anything else or exceeds 64

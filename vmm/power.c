@@ -141,6 +141,12 @@ static void print_last_line(void)
         console_printf("%s\n", last_line);
 }
 
+noreturn_fn void power_reboot(void)
+{
+    on_end = ON_END_REBOOT;
+    power_end(1);
+}
+
 noreturn_fn void power_end(int status)
 {
     static const char *const names[] = {

@@ -20,4 +20,7 @@ void power_set_last_line(const char *line);
  */
 noreturn_fn void power_end(int status);
 
+/* Resets the machine whatever on_end says. Any CPU. */
+noreturn_fn void power_reboot(void);
+
 #endif

@@ -40,7 +40,7 @@ static void count(uint64_t *counter, uint64_t amount)
     (void)__atomic_add_fetch(counter, amount, __ATOMIC_RELAXED);
 }
 
-static void kick(struct vcpu *other, bool by_nmi)
+void shootdown_kick(struct vcpu *other, bool by_nmi)
 {
     struct shootdown_statistics *statistics = &other->vm->shootdown_statistics;
     uint32_t id = other->cpu->percpu->apic_id;
@@ -72,7 +72,7 @@ static bool look(struct vm *vm, const struct vcpu *self, bool parked, uint64_t g
         all = false;
         /* One in the host comes by itself: it finds the new generation before its next entry. */
         if (kicks && !shootdown_passed(&other->sync, generation))
-            kick(other, by_nmi);
+            shootdown_kick(other, by_nmi);
     }
     return all;
 }

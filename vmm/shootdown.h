@@ -39,6 +39,9 @@ must_check bool shootdown(struct vm *vm);
  */
 void shootdown_nudge(struct vm *vm);
 
+/* Sends the vCPU's CPU, another than the calling one, what makes it leave the guest; in the host it wakes it. */
+void shootdown_kick(struct vcpu *vcpu, bool by_nmi);
+
 /* Waits until every other vCPU of the VM is parked; something must keep them so (vmm/vm_pause.c). */
 void shootdown_wait_parked(struct vm *vm);
 

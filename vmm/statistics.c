@@ -20,10 +20,11 @@ void statistics_add_up(struct vm *vm)
         for (unsigned i = 0; i < vm->vcpu_count; i++)
             exit_statistics_merge(&vm->statistics[reason], &vm->vcpus[i].statistics[reason]);
     }
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
+    memset(&vm->subjects, 0, sizeof(vm->subjects));
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
         exit_quick_collect(&vm->vcpus[i]);
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
         exit_subjects_merge(&vm->subjects, &vm->vcpus[i].subjects);
+    }
 }
 
 static void print_shootdowns(const struct vm *vm)

@@ -7,13 +7,14 @@
 
 struct vm;
 
-/* Adds its vCPUs' figures up in the VM, which outlives them. Once, when all have left it. */
+/* Adds its vCPUs' figures up in the VM, which outlives them; anew each time. When all have left it, or on the
+ * CPU of one with the others parked (vmm/vm_pause.h). */
 void statistics_add_up(struct vm *vm);
 
 /*
  * Prints one line a reason: count, ticks in the host, their histogram; the subjects with the most exits; of
  * several vCPUs also what their shootdowns cost. With `json` each line is a JSON object instead. Any CPU,
- * after the VM has ended.
+ * after statistics_add_up().
  */
 void statistics_print(const struct vm *vm, bool json);
 

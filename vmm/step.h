@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lets the guest execute one instruction over a translation that its memory map does not grant: the way a
+ * Lets the guest execute one instruction: over a translation that its memory map does not grant (the way a
  * hole reads as all ones, a write to ROM goes nowhere, and a fetch from no-execute memory goes ahead under
- * the policy "ignore". No decoder: the instruction runs on the processor, over a page set up for it, and
- * RFLAGS.TF brings it back. Known limit: an instruction so run that stores the flags (PUSHF, INT, an
- * exception's delivery) stores TF as set. The VM's other vCPUs are parked from the first page of a step until
- * the last one is gone (vmm/vm_pause.h), so none of them sees such a page.
+ * the policy "ignore"), or for the monitor's `step`, `watch` and `break`. No emulation: the instruction runs
+ * on the processor, over the pages set up for it, and RFLAGS.TF or the monitor trap flag brings it back. The
+ * VM's other vCPUs are parked from the first page of a step until the last one is gone (vmm/vm_pause.h), so
+ * none of them sees such a page.
+ *
+ * Known limit of a step that is not `hidden`: an instruction so run that stores the flags (PUSHF, INT, an
+ * exception's delivery) stores TF as set. A hidden one looks at the instruction first (vmm/step_plan.h), and
+ * has its exceptions exit, so that the guest never sees a TF that is not its own.
  */
 #ifndef VMM_STEP_H
 #define VMM_STEP_H
 
 #include "arch/x86/compiler.h"
 #include "ept/memtype.h"
+#include "vmm/step_plan.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,10 +28,15 @@ struct vm;
 
 struct step {
     bool active;
-    bool trapping; /* RFLAGS.TF was set for it */
-    bool guest_tf; /* the guest's own RFLAGS.TF at that time */
-    bool pushed;   /* our TF went into flags that the guest has saved: one trap is still to come, and to be
-                      swallowed */
+    bool trapping;       /* RFLAGS.TF was set for it, or the monitor trap flag */
+    bool by_tf, by_flag; /* which */
+    bool guest_tf;       /* the guest's own RFLAGS.TF at that time */
+    bool pushed;     /* our TF went into flags that the guest has saved: one trap is still to come, and to be
+                        swallowed */
+    bool paused;     /* the VM is, for its pages */
+    bool hidden;     /* exceptions exit */
+    bool delivering; /* it is the delivery of an event alone: the preemption timer ends it at once */
+    struct step_plan plan;
     uint8_t page_count;
     uint64_t rip;                   /* where it began, if trapping */
     uint64_t pages[STEP_PAGES_MAX]; /* guest-physical, 4 KiB */
@@ -38,12 +48,25 @@ struct step {
  * EPT-violation handler, the VM paused.
  */
 must_check bool step_over(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t host_physical,
-                          unsigned rights, enum memory_type type);
+                          unsigned rights, enum memory_type type, bool hidden);
+
+/*
+ * Begins a hidden step without any page: one instruction, or the delivery of the event that the next entry
+ * injects. An instruction that is done in the guest's stead (vcpu->interrupts.advanced) leaves no step
+ * active. The vCPU's CPU, between an exit and an entry.
+ */
+void step_begin(struct vcpu *vcpu);
 
 /*
  * Takes the pages away again, and TF unless the guest has it set itself. At every exit but a further EPT
  * violation of the same step; `trapped`: it is the step's own trap.
  */
 void step_finish(struct vcpu *vcpu, bool trapped);
+
+/* step_hidden.c: prepares a hidden step of the instruction at RIP. false: nothing is left to be run. */
+must_check bool step_hide(struct vcpu *vcpu);
+/* step_hidden.c: behind a hidden step: what it shows of our TF is put right, and exceptions are the guest's
+ * again. */
+void step_hide_end(struct vcpu *vcpu, bool trapped);
 
 #endif

@@ -17,6 +17,7 @@
 #include "vmm/frame.h"
 #include "vmm/guest_cpuid.h"
 #include "vmm/interrupts.h"
+#include "vmm/monitor.h"
 #include "vmm/vm.h"
 #include "vmm/vcpu_report.h"
 #include "vmm/vm_devices.h"
@@ -133,7 +134,13 @@ static bool wait_for_start(struct vcpu *vcpu)
     while (__atomic_load_n(&vcpu->start.state, __ATOMIC_ACQUIRE) != VCPU_STARTED) {
         if (vm_has_ended(vcpu->vm))
             return false;
+        if (__atomic_load_n(&vcpu->attention, __ATOMIC_RELAXED) != 0) {
+            shootdown_come_back(vcpu);
+            vm_attend(vcpu);
+            shootdown_step_aside(vcpu);
+        }
         cpu_pause();
+        monitor_poll();
         (void)trace_drain_some();
     }
     if (vcpu->index != 0)
@@ -198,11 +205,14 @@ void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
                                                .vm = vm->id,
                                                .cpu = (uint16_t)cpu->percpu->index,
                                                .vcpu = vm->vcpu_count > 1 ? (uint16_t)(vcpu->index + 1) : 0};
+    __atomic_store_n(&vcpu->attends, 1, __ATOMIC_RELEASE);
     if (load(vcpu, cpu) && wait_for_start(vcpu)) {
+        monitor_before_entry(vcpu);
         entry_test(vcpu);
         (void)entry_report(vm->config.name); /* the processor has the last word */
         run(vcpu);
     }
+    __atomic_store_n(&vcpu->attends, 0, __ATOMIC_RELEASE);
     vcpu_brief_take(vcpu);
     vm_unpause_all(vm);
     shootdown_park(&vcpu->sync);

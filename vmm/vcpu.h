@@ -19,6 +19,7 @@
 #include "vmm/step.h"
 #include "vmm/trace_filter.h"
 #include "vmm/trace_record.h"
+#include "vmm/watch.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -95,7 +96,10 @@ struct vcpu {
     uint64_t pml_page; /* the page-modification log that its VMCS has on, host-physical; 0: none */
     struct shootdown_vcpu sync;
     struct vcpu_start start;
-    uint64_t caught_up; /* how often it has invalidated, or waited, because of another vCPU */
+    uint32_t attention;    /* atomic; not 0: every exit goes to vm_attend() of vmm/vm_stop.h */
+    uint32_t attends;      /* atomic: its CPU will get there */
+    uint64_t stop_at_exit; /* the exit at which it stops the VM, 0: none */
+    uint64_t caught_up;    /* how often it has invalidated, or waited, because of another vCPU */
 
     /* This exit. */
     uint32_t exit_reason; /* the basic exit reason */
@@ -118,6 +122,7 @@ struct vcpu {
     uint64_t deadline; /* TSC after which it is ended, ~0: never */
     struct vcpu_interrupts interrupts;
     struct step step;
+    struct vcpu_debug debug;
     struct no_progress no_progress;
     struct ept_near near; /* what its last EPT violations have found out */
     struct mmio_code mmio_code[MMIO_CODE_COUNT];

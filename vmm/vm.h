@@ -21,7 +21,9 @@
 #include "vmm/shootdown.h"
 #include "vmm/table_pool.h"
 #include "vmm/vcpu.h"
+#include "vmm/vm_stop.h"
 #include "vmm/walk_check.h"
+#include "vmm/watch.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -48,6 +50,7 @@ struct vm {
     unsigned vcpu_count;
     uint32_t vcpus_out; /* atomic: that will not enter the guest any more */
     struct shootdown_vm sync;
+    struct vm_stop stop;
     struct shootdown_statistics shootdown_statistics;
     struct exit_statistics statistics[EXIT_REASON_COUNT];
     struct exit_subjects subjects;
@@ -63,6 +66,7 @@ struct vm {
     bool large_1g;       /* the guest's paging may map 1 GiB pages */
     bool faults_planted; /* by PLANT_FAULT: some may stand in the EPT to its end */
     struct vm_dirty_log dirty;
+    struct watch_list watches;
     uint64_t ram_base, ram_frames; /* private: host-physical start of its RAM, one run */
     uint64_t rom_base;             /* private: host-physical start of its ROM */
     uint64_t text_base;            /* private: the same of its VGA text memory */

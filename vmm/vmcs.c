@@ -63,7 +63,8 @@ static uint32_t choose_secondary(const struct vcpu *vcpu)
         chosen &= ~VMX_ENABLE_RDTSCP;
     if (!guest_cpuid_has_invpcid())
         chosen &= ~VMX_ENABLE_INVPCID;
-    if (cmdline_has_test(machine_options(), "unhandled-exit")) /* LGDT, LIDT...: an exit that has no handler */
+    if (cmdline_has_test(machine_options(),
+                         "unhandled-exit")) /* LGDT, LIDT...: an exit that has no handler */
         chosen |= VMX_DESCRIPTOR_TABLE_EXITING;
     return chosen;
 }
@@ -99,11 +100,7 @@ static void write_controls(struct vcpu *vcpu)
     if (pin & VMX_ACTIVATE_PREEMPTION_TIMER)
         set_preemption_timer(vcpu);
 
-    /*
-     * #DB and #AC are intercepted because a guest can make the processor deliver either without end, within
-     * one instruction; #MC because it is the machine's. All else is the guest's own affair.
-     */
-    vmcs_write(VMCS_EXCEPTION_BITMAP, 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC);
+    vmcs_write(VMCS_EXCEPTION_BITMAP, VMCS_EXCEPTIONS);
     vmcs_write(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
     vmcs_write(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
     vmcs_write(VMCS_CR3_TARGET_COUNT, 0);

@@ -8,8 +8,15 @@
 
 #include "arch/x86/compiler.h"
 #include "arch/x86/vmx.h"
+#include "vmm/inject.h"
 #include "vmm/vcpu.h"
 #include <stdint.h>
+
+/*
+ * Exceptions that exit: #DB and #AC because a guest can make the processor deliver either without end, within
+ * one instruction; #MC because it is the machine's. All else is the guest's own affair.
+ */
+#define VMCS_EXCEPTIONS (1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC)
 
 /* Report the failed access (our own bug: the field exists by capability) and stop the machine. */
 noreturn_fn void vmcs_read_failed(enum vmcs_field field);

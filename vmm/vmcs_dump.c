@@ -18,20 +18,48 @@ static const struct {
 #undef VMCS_FIELD
 };
 
-void vmcs_dump(void)
+static bool has_part(const char *name, struct option_span part)
 {
-    for (unsigned group = 0; group < array_count(groups); group++) {
-        for (unsigned i = 0; i < array_count(fields); i++) {
-            uint64_t value;
+    struct option_span rest = option_span_of(name);
 
-            if (FIELD_GROUP(fields[i].encoding) != group)
+    for (; rest.length >= part.length; rest.text++, rest.length--)
+        if (option_same((struct option_span){rest.text, part.length}, part))
+            return true;
+    return false;
+}
+
+static void print_field(unsigned i, const char *group)
+{
+    uint64_t value;
+
+    if (vmx_read((enum vmcs_field)fields[i].encoding, &value) == VMX_OK)
+        console_printf("adept: vmcs: %s %s(0x%04x)=%#llx\n", group, fields[i].name, fields[i].encoding,
+                       (unsigned long long)value);
+    else
+        console_printf("adept: vmcs: %s %s(0x%04x)=absent\n", group, fields[i].name, fields[i].encoding);
+}
+
+unsigned vmcs_dump_part(struct option_span part)
+{
+    unsigned count = 0;
+
+    for (unsigned group = 0; group < array_count(groups); group++) {
+        bool whole = option_is(part, groups[group]), other = false;
+
+        for (unsigned i = 0; i < array_count(groups); i++)
+            other |= i != group && option_is(part, groups[i]);
+        for (unsigned i = 0; i < array_count(fields); i++) {
+            if (FIELD_GROUP(fields[i].encoding) != group ||
+                (!whole && (other || !has_part(fields[i].name, part))))
                 continue;
-            if (vmx_read((enum vmcs_field)fields[i].encoding, &value) == VMX_OK)
-                console_printf("adept: vmcs: %s %s(0x%04x)=%#llx\n", groups[group], fields[i].name,
-                               fields[i].encoding, (unsigned long long)value);
-            else
-                console_printf("adept: vmcs: %s %s(0x%04x)=absent\n", groups[group], fields[i].name,
-                               fields[i].encoding);
+            print_field(i, groups[group]);
+            count++;
         }
     }
+    return count;
+}
+
+void vmcs_dump(void)
+{
+    (void)vmcs_dump_part(option_span_of(""));
 }

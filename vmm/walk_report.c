@@ -77,7 +77,7 @@ static void print_end(const char *name, const struct walk2d *walk)
     console_printf("\n");
 }
 
-static void print_walk(struct vcpu *vcpu, uint64_t linear_address)
+void walk_report_address(struct vcpu *vcpu, uint64_t linear_address)
 {
     const char *name = vcpu->vm->config.name;
     struct walk2d *walk = &vcpu->vm->walk_check.walk;
@@ -129,7 +129,7 @@ void walk_report(struct vcpu *vcpu)
     const struct cmdline_options *options = machine_options();
 
     if (options->walk_given)
-        print_walk(vcpu, options->walk);
+        walk_report_address(vcpu, options->walk);
     if (vcpu->vm->walk_check.checks > 0)
         print_checks(vcpu->vm);
 }

@@ -3,6 +3,8 @@
 #ifndef VMM_WALK_REPORT_H
 #define VMM_WALK_REPORT_H
 
+#include <stdint.h>
+
 struct vcpu;
 
 /*
@@ -10,5 +12,8 @@ struct vcpu;
  * paging as it stands, one line a reference; and one line on the guest's WALK_CHECK calls if it has made any.
  */
 void walk_report(struct vcpu *vcpu);
+
+/* The walk alone, of any linear address. The vCPU's CPU, its VMCS current; the caller keeps the console. */
+void walk_report_address(struct vcpu *vcpu, uint64_t linear_address);
 
 #endif

@@ -42,12 +42,13 @@ def run_logged(command, log, timeout=600, environment=None):
 
 
 class Run:
-    """One run of the launcher: exit status and console lines (without their line ends)."""
+    """One run of the launcher: exit status and console lines (without their line ends, and without what the monitor's prompt wrote and
+    took away again)."""
 
     def __init__(self, status, console):
         self.status = status
         self.console = console
-        self.lines = console.replace("\r", "").split("\n")
+        self.lines = re.sub(r"[^\n]*\x1b\[K", "", console.replace("\r", "")).split("\n")
 
     def has(self, pattern):
         return re.search(pattern, "\n".join(self.lines), re.MULTILINE) is not None

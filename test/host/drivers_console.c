@@ -152,6 +152,68 @@ static void try_read_never_waits(void **state)
     assert_int_equal(console_try_read(), -1);
 }
 
+static void write_prompt(const char *text, bool taken)
+{
+    assert_int_equal(console_prompt_write(text, strlen(text)), taken);
+}
+
+/* The line in which somebody types is no line of the console: what is written takes it away and stays whole.
+ */
+static void a_prompt_goes_and_comes_back(void **state)
+{
+    (void)state;
+    assert_false(console_prompt_shown());
+    write_prompt("> ab", true);
+    assert_true(console_prompt_shown());
+    current_cpu = 1;
+    write_text("from another\n");
+    assert_false(console_prompt_shown());
+    write_prompt("> ab", true);
+    try_until_taken("tried\n", 0);
+    write_prompt("> ab", true);
+    console_prompt_end();
+    assert_false(console_prompt_shown());
+    write_text("done\n");
+    console_prompt_end();
+    write_prompt("> c", true);
+    console_prompt_erase();
+    assert_false(console_prompt_shown());
+    assert_string_equal(sent(&com1),
+                        "> ab\r\x1b[Kfrom another\r\n> ab\r\x1b[Ktried\r\n> ab\r\ndone\r\n> c\r\x1b[K");
+}
+
+static void no_prompt_in_an_open_line(void **state)
+{
+    (void)state;
+    write_text("half ");
+    write_prompt("> ", false);
+    assert_false(console_prompt_shown());
+    write_text("line\n");
+    write_prompt("> ", true);
+    assert_string_equal(sent(&com1), "half line\r\n> ");
+}
+
+static unsigned asked;
+
+static bool refuse_the_second(const char *format)
+{
+    assert_string_equal(format, "%u\n");
+    return ++asked != 2;
+}
+
+static void a_pager_decides(void **state)
+{
+    (void)state;
+    asked = 0;
+    console_set_pager(refuse_the_second);
+    for (unsigned i = 1; i <= 3; i++)
+        console_printf("%u\n", i);
+    console_set_pager(NULL);
+    console_printf("%u\n", 4u);
+    assert_int_equal(asked, 3);
+    assert_string_equal(sent(&com1), "1\r\n3\r\n4\r\n");
+}
+
 static void newline_split_at_any_place(void **state)
 {
     (void)state;
@@ -526,6 +588,9 @@ int main(void)
         cmocka_unit_test_setup(long_text_is_cut_visibly, fresh_console),
         cmocka_unit_test_setup(try_write_never_waits, fresh_console),
         cmocka_unit_test_setup(try_read_never_waits, fresh_console),
+        cmocka_unit_test_setup(a_prompt_goes_and_comes_back, fresh_console),
+        cmocka_unit_test_setup(no_prompt_in_an_open_line, fresh_console),
+        cmocka_unit_test_setup(a_pager_decides, fresh_console),
         cmocka_unit_test_setup(newline_split_at_any_place, fresh_console),
         cmocka_unit_test_setup(an_open_line_keeps_others_out, fresh_console),
         cmocka_unit_test_setup(a_blocking_write_ends_anothers_line, fresh_console),

@@ -58,6 +58,7 @@ static void assert_defaults(void)
     assert_true(options.trace_to.text);
     assert_false(options.trace_to.binary || options.trace_to.uart.given);
     assert_int_equal(options.trace_to.uart.baud, 115200);
+    assert_string_equal(options.script, "");
     assert_int_equal(options.trace_terms.count, 0);
     assert_int_equal(options.trace_rate, 0);
     assert_false(options.stats_json);
@@ -287,6 +288,34 @@ static void problem_lines_can_be_printed(void **state)
     assert_int_equal(options.on_end, ON_END_HALT);
 }
 
+/* As GRUB passes it, which puts quotes around the whole word; and as QEMU does, which passes all as it
+ * stands. */
+static void scripts(void **state)
+{
+    char long_one[CMDLINE_SCRIPT_MAX + 100];
+
+    (void)state;
+    parse_cleanly("/boot/adept trace=none \"cmd=regs; x gpa 0x10 16;continue\" cpus=2");
+    assert_string_equal(options.script, "regs; x gpa 0x10 16;continue");
+    assert_int_equal(options.cpus, 2);
+    parse_cleanly("adept.elf cmd=\"regs; vms\" cpus=3");
+    assert_string_equal(options.script, "regs; vms");
+    assert_int_equal(options.cpus, 3);
+    parse_cleanly("cmd=vms");
+    assert_string_equal(options.script, "vms");
+    parse_cleanly("\"cmd=say \\\"a b\\\" \\\\ \\'c\\'\"");
+    assert_string_equal(options.script, "say \"a b\" \\ 'c'");
+    parse_cleanly("cmd=\"never closed; vms");
+    assert_string_equal(options.script, "never closed; vms");
+    parse_cleanly("cmd=");
+    assert_string_equal(options.script, "");
+    memset(long_one, 'a', sizeof(long_one) - 1);
+    memcpy(long_one, "cmd=", 4);
+    long_one[sizeof(long_one) - 1] = '\0';
+    problem(long_one, "cmd: more than 767 characters: the rest is left out");
+    assert_int_equal(strlen(options.script), CMDLINE_SCRIPT_MAX - 1);
+}
+
 static void tests_beyond_their_place(void **state)
 {
     (void)state;
@@ -308,6 +337,7 @@ int main(void)
         cmocka_unit_test(memtype),
         cmocka_unit_test(conformance),
         cmocka_unit_test(problem_lines_can_be_printed),
+        cmocka_unit_test(scripts),
         cmocka_unit_test(tests_beyond_their_place),
     };
 

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: MIT
+"""The monitor: its commands by cmd= with transcripts, and by the keys of somebody who types at the console."""
+import os
+import re
+
+from exits import assemble
+from harness import Failure, check, launch
+
+# The monitor's key, and what a terminal sends for others.
+OPEN, UP, LEFT, TAB, HOME, DELETE = "\x1d", "\x1b[A", "\x1b[D", "\t", "\x01", "\x1b[3~"
+
+# Where the host's frames are and what its work costs moves with every change of it. In the transcripts they are *.
+MOVING = (
+    (re.compile(r"(x: hpa)=\S+ .*"), r"\1=*"),
+    (re.compile(r"\b(ticks|mean|min|max|log2|eptp|microcode)=(0x)?[0-9a-f:,]+"), r"\1=*"),
+    (re.compile(r"\b(entry|raw|hpa)=0x[0-9a-f]+([0-9a-f]{3})\b"), r"\1=*\2"),
+    (re.compile(r"\b(VMCS_LINK_POINTER|HOST_\w+|EPT_POINTER|MSR_BITMAP\w*)(\(\w+\))=\w+"), r"\1\2=*"),
+)
+
+
+def transcript(run):
+    """From the first command of the script on, without what the trace says between and what comes after the last guest."""
+    lines = [line for line in run.lines if re.match(r"adept> |adept: |\[", line)]
+    starts = [number for number, line in enumerate(lines) if line.startswith("adept> ")]
+    if not starts:
+        raise Failure("no command was executed")
+    text = "\n".join(lines[starts[0]:]) + "\n"
+    for pattern, replacement in MOVING:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def compare(context, name, run):
+    """The transcript is the one in test/emu/expected."""
+    path = os.path.join(context.root, "test", "emu", "expected", name)
+    got = transcript(run)
+    if context.update:
+        with open(path, "w", encoding="utf-8") as expected:
+            expected.write(got)
+    if not os.path.exists(path):
+        raise Failure(f"no expected transcript at {path} (test/run-tests --update writes it)")
+    with open(path, encoding="utf-8") as expected:
+        if expected.read() != got:
+            with open(context.log(name + "-got"), "w", encoding="utf-8") as log:
+                log.write(got)
+            raise Failure(f"the transcript is not the expected one: diff {path} {context.log(name + '-got')}")
+
+
+def scripted(context, name, guest, script, status=0, options="", cmdline="trace=none", **variables):
+    """A run with cmd=, its transcript as expected, and the same twice."""
+
+    def test():
+        runs = []
+        for again in ("", "-again"):
+            run = launch(context, name + again, GUEST=f"{assemble(context, guest)} name=g boot=flat {options}".strip(),
+                         CMDLINE=f'{cmdline} cmd="{script}"', **variables)
+            check(context, name + again, run, status)
+            runs.append(run)
+        compare(context, name, runs[0])
+        if runs[0].console != runs[1].console:
+            raise Failure(f"two runs differ: diff {context.log(name)} {context.log(name + '-again')}")
+    return name, test
+
+
+LOOKING = ("vms; cpus; regs; x gpa 0x7c00 40; x gpa 0x7c05+3; x/4w gpa 0x7c00; x/2g gva 0x7c01; x/3h gva 0x7c00; wait 5; x/s gpa 0x2000; "
+           "x gpa 0x2000+22; x/w gpa 0x3000; ept walk 0x3000; ept walk 0x90000; walk 0x3000; ept type 0xb8000; ept dump; ept audit; stats; "
+           "vmcs guest_cr; vmcs GUEST_RIP; continue; regs; x/w gpa 0x3000; ept walk 0x3000; vms; ept audit; stats")
+
+ERRORS = ("nothing; v; vm; vm 7; vm elsewhere; vcpu; vcpu 1; x; x gpa; x spa 0; x gpa zero; x gpa 0xa0000; x gpa 0x9fff8+16; x gpa 0+0; x gpa 0 0; "
+          "x gpa 0 65537; x gpa 0xffffffffffffffff 2; x/q gpa 0; x/0w gpa 0; x hpa 0xfee00000; x hpa 0xfffffffffffff000; x gva 0xa0000; ept; ept walk; "
+          "ept walk nowhere; ept type; ept protect; ept protect 0; ept protect 0 rwz; ept protect 0xa0000 r; ept protect 0 w; ept drop none; walk; trace; "
+          "trace reasons NOTHING; trace filter; trace filter port; trace rate soon; trace of; stats xml; dirty; dirty show; dirty stop; wait; wait 0; wait soon; inject; inject 256; inject 14 many; "
+          "vmcs NO_SUCH_FIELD; help nothing; 1 2 3 4 5 6 7 8 9 10 11; x gpa 1 2 3 4 5 6 7 8 9 10; continue; stop; continue; wait 1; kill; inject 3; "
+          "dirty start; ept drop; ept protect 0 r")
+
+CHANGING = ("x/w hpa 0x100000; wait 8; dirty start; dirty start; wait 2; dirty show; dirty show; ept audit; dirty stop; ept drop 0x3000; ept walk 0x3000; "
+            "wait 2; ept walk 0x3000; ept drop 0x2000+0x2000; ept drop; ept walk 0x7c00; ept protect 0x2000+0x1000 rx; ept walk 0x2000; wait 4; "
+            "ept walk 0x2000; ept walk 0x3000; ept dump; ept protect 0x2000 rwx; ept dump; inject 0x40; inject 0x40; wait 2; x/w gpa 0x3004; stop; continue; "
+            "x/w gpa 0x3004")
+
+
+# Through all of stepped.asm from 0x7c3a on, one instruction at a time: PUSHF, PUSHFD, INT, POPF, STI, IRET, MOV SS, POP SS, REP MOVSB, CPUID, UD2.
+STEPPING = "cpus; step; step 0; step many; break 0x7c3a; break; continue; " + "step; " * 41 + "step 5; cpus; break delete 1; break; continue; step"
+
+WATCHING = ("watch 0x3000+4 rw; watch 0x4ffa+2 w log; watch 0x3010 w log; watch 0x7d45+2 r log; watch; continue; x/w gpa 0x3000; ept protect 0x3000 rwx; "
+            "ept dump; continue; watch delete 2; continue; watch delete 4; watch 0x7cf9 x; continue; regs; continue")
+
+# INT and IRET, STI and HLT, a breakpoint on REP, one in a loop; both kinds on one page.
+BREAKING = ("break 0x7c48; break 0x7c72; watch 0x7c4d x log; continue; continue; step; continue; break; watch; break delete 1; break delete 2; watch delete 3; continue; "
+            "break 0x7c3a")
+
+MODES = ("break 0x7e00; break 0x8000; break 0x8200; continue; step 2; continue; step 9; continue; break 0x8259; continue; step; step; break 0x8261; continue; "
+         "watch 0x13100+8 w log; watch 0x20000+4 rw log; watch 0x10000+16 w log; walk 0x20000; continue")
+
+WRONG = ("watch 0; watch 0 q; watch 0 none; watch 0 rr; watch 0 r maybe; watch 0 r log more; watch 0+65537 r; watch 0xa0000 w; watch 0x9ffff+2 w; watch; watch delete; "
+         "watch delete 0; watch delete 1; watch delete 17; break nowhere; break 0xa0000; break 1 2; break delete 1; break; step 0; step 1000001; step 1 2; "
+         + "watch 0 r log; " * 17 + "watch delete 1; break 0x7c00; watch delete 1; break delete 2; continue; watch; break; step")
+
+
+def stepped_on(context, model):
+    """The same where the processor has no monitor trap flag, and where it has one that does not work."""
+    def test():
+        name = f"monitor-step-{model}"
+        run = launch(context, name, GUEST=f"{assemble(context, 'stepped')} name=g boot=flat", MODEL=model, CPUS=1,
+                     CMDLINE='trace=none cmd="watch 0x3000+4 w log; step 900; cpus; continue"')
+        check(context, name, run, 0, [r"^\[g\] stepped: done$", r"^adept: cpus: steps by: RFLAGS\.TF, hidden" + ("$" if model == "corei5_arrandale_m520" else ": "),
+                                      r"^adept: watch: .*gpa=0x3000 access=W width=4 old=0x0 new=0x11223344$"], forbid=[r"^\[g\] .*(TF|changed)"])
+    return f"monitor-step-{model}", test
+
+
+def watched_together(context, vcpus):
+    """Several vCPUs write to one page at the same time: each write is told of once, with the values of that write."""
+    def test():
+        name = f"monitor-watch-vcpus-{vcpus}"
+        run = launch(context, name, GUEST=f"{assemble(context, 'watched_together')} name=g boot=flat vcpus={vcpus}", CPUS=vcpus,
+                     CMDLINE='trace=none cmd="watch 0x3000+4 w log; continue"')
+        check(context, name, run, 0, [r"^\[g\] watched_together: done$"])
+        told = re.findall(r"^adept: watch: vm=g vcpu=(\d) .* gpa=0x3000 access=W width=4 old=0x(\w+) new=0x(\w+)$", "\n".join(run.lines), re.MULTILINE)
+        # The lines of two vCPUs may come in another order than their writes.
+        if sorted((int(old, 16), int(new, 16)) for _, old, new in told) != [(n, n + 1) for n in range(20 * vcpus)]:
+            raise Failure(f"{len(told)} writes, or wrong values")
+        if any(sum(vcpu == str(n) for vcpu, _, _ in told) != 20 for n in range(vcpus)):
+            raise Failure("a vCPU's writes are missing")
+    return f"monitor-watch-vcpus-{vcpus}", test
+
+
+def stopped_together(context):
+    """A watch stops all vCPUs, the one that it was is chosen, and steps alone; then all go on."""
+    def test():
+        name = "monitor-stop-vcpus"
+        run = launch(context, name, GUEST=f"{assemble(context, 'watched_together')} name=g boot=flat vcpus=3", CPUS=3,
+                     CMDLINE='trace=none cmd="watch 0x3000+4 w; continue; regs; continue; vms; continue; x/w gpa 0x3000; step 3; x/w gpa 0x3000; vcpu 0; regs; '
+                     'watch delete 1; continue; vms"')
+        check(context, name, run, 0, [r"^\[g\] watched_together: done$", r"^adept: vms: 0 name=g state=stopped", r"^adept: vms: 0 name=g state=passed",
+                                      r"^adept: step: vm=g vcpu=\d cs:ip="])
+        if run.count(r"^adept: watch: vm=g vcpu=\d .* old=") < 3:
+            raise Failure("it has stopped less than three times")
+    return "monitor-stop-vcpus", test
+
+
+def help_is_whole(context):
+    """help names every command of the table, and each has arguments and a sentence."""
+    def test():
+        with open(os.path.join(context.root, "vmm", "monitor_commands.def"), encoding="utf-8") as table:
+            names = re.findall(r"^MONITOR_COMMAND\((\w+),", table.read(), re.MULTILINE)
+        run = launch(context, "monitor-help", GUEST=f"{assemble(context, 'monitored')} name=g", CMDLINE='trace=none cmd="help; help x; help ep"')
+        check(context, "monitor-help", run, 0, [rf"^adept: help: {name}\b.*: \w" for name in names])
+        if run.count(r"^adept: help: ") != len(names) + 2 or len(names) < 15:
+            raise Failure(f"{run.count('^adept: help: ')} lines of help for {len(names)} commands")
+    return "monitor-help", test
+
+
+def trace_command(context):
+    """trace on, off and filter change what is recorded from there on."""
+    def test():
+        run = launch(context, "monitor-trace", GUEST=f"{assemble(context, 'monitored')} name=g boot=flat",
+                     CMDLINE='trace=none cmd="wait 8; trace reasons CPUID; wait 3; trace off; wait 3; trace on"')
+        check(context, "monitor-trace", run, 0, [r"^#\d+ .* VMCALL\(18\) .*call=END"])
+        traced = re.findall(r"^#(\d+) .*CPUID\(10\).*?(?: x(\d+))?$", "\n".join(run.lines), re.MULTILINE)
+        if len(traced) < 2 or traced[0] != ("9", "3") or traced[1][0] != "15":
+            raise Failure(f"these CPUIDs were traced (number, repeats): {traced}")
+        # As filter= and trace_rate=: from its 6th to its 28th exit the guest does nothing but CPUID.
+        run = launch(context, "monitor-trace-terms", GUEST=f"{assemble(context, 'monitored')} name=g boot=flat",
+                     CMDLINE='trace=all cmd="wait 8; trace filter -reason:CPUID; wait 3; trace filter none; wait 3; trace rate 1; wait 6; trace rate 0"')
+        check(context, "monitor-trace-terms", run, 0, [r"^#\d+ .* VMCALL\(18\) .*call=END", r"^adept: trace: cpu=0 suppressed=5 exits "])
+        traced = re.findall(r"^#(\d+) .*CPUID\(10\).*?(?: x(\d+))?$", "\n".join(run.lines), re.MULTILINE)
+        if traced != [("4", ""), ("6", "3"), ("12", "3"), ("15", ""), ("21", "8")]:
+            raise Failure(f"with a filter and a limit these CPUIDs were traced (number, repeats): {traced}")
+    return "monitor-trace", test
+
+
+def several_guests(context):
+    """Each guest is looked at on its own CPU, while it runs; one is ended, and the other goes on."""
+    def test():
+        name = "monitor-guests"
+        guests = f"{assemble(context, 'spin')} name=a; {assemble(context, 'spin')} name=b timeout=9"
+        run = launch(context, name, GUEST=guests, CPUS=2,
+                     CMDLINE='trace=none cmd="vm b; vm a; stop; vm 1; vcpu 0; regs; vm a; kill; vm b; x gpa 0x7c00 3; vm a; regs"')
+        check(context, name, run, 1, [r"^adept: guest a: fail \(killed by the monitor\)$", r"^adept: guest b: fail \(timeout\)$", r"^adept: vm: 1 name=b$"])
+    return name_of(several_guests), test
+
+
+def name_of(function):
+    return "monitor-" + function.__name__.replace("_", "-")
+
+
+def typed(context):
+    """Somebody opens the monitor while a guest waits for keys, edits, looks back, completes; no key of it reaches the guest."""
+    def test():
+        name = "monitor-typed"
+        run = launch(context, name, CMDLINE="trace=none", GUEST=f"{assemble(context, 'typed_bios')} name=bios", answers=[
+            (r"typed_bios: waits", "to the guest\r" + OPEN),
+            (r"adept> ", "vmz\x7fs\r"),
+            (r"vms: 0 name=bios state=runs", "gs" + HOME + "re\r"),
+            (r"--more--", " "),
+            (r"code: [^$]*adept> ", UP + LEFT * 4 + "x/s gpa 0xf0000" + "\x0b\r"),
+            (r'gpa=0xf0000 "ADEPT ROM', "ep" + TAB + "wa" + TAB + "0x7c00\r"),
+            (r"ept: walk vm=bios gpa=0x7c00 end=", "st" + TAB + TAB),
+            (r"stats +stop", "o" + TAB + "\r"),
+            (r"stop: vm=bios", UP + UP + UP + UP + "\x15vm b" + TAB + "\r"),
+            (r"vm: 0 name=bios", "nonsense\r"),
+            (r"expected: a command", "contnue" + LEFT * 3 + "i\r" + OPEN),
+            (r"continue", "more\r\x1b"),
+        ])
+        check(context, name, run, 0, [r"^\[bios\] to the guest$", r"^\[bios\] more$", r"^\[bios\] typed_bios: done$"], forbid=[r"^\[bios\].*(vms|regs|stop)"])
+        if run.count(r"^\[bios\]") != 4:
+            raise Failure("the guest was given more, or less, than was typed for it")
+    return name_of(typed), test
+
+
+def typed_at_a_busy_guest(context):
+    """A guest that never exits by itself, its interrupts off: reached, stopped, looked at, ended."""
+    def test():
+        name = "monitor-busy"
+        run = launch(context, name, CMDLINE="trace=none", GUEST=f"{assemble(context, 'deaf')} name=deaf; {assemble(context, 'deaf')} name=other", CPUS=2,
+                     answers=[
+                         (r"adept: module", OPEN), (r"adept> ", "vm other\r"), (r"vm: 1 name=other", "stop\r"), (r"stop: vm=other", "regs\r"),
+                         (r"--more--", "q"), (r"adept> ", "vms\r"), (r"name=other state=stopped", "kill\r"), (r"guest other|adept> $", "vm 0\r"),
+                         (r"vm: 0 name=deaf", "kill\r")])
+        check(context, name, run, 1, [r"^adept: guest deaf: fail \(killed by the monitor\)$", r"^adept: guest other: fail \(killed by the monitor\)$"])
+    return name_of(typed_at_a_busy_guest), test
+
+
+def paged(context):
+    """Long output stops after a screenful: a line, a page, no more."""
+    def test():
+        name = "monitor-paged"
+        run = launch(context, name, CMDLINE="trace=none", GUEST=f"{assemble(context, 'typed_bios')} name=bios", answers=[
+            (r"typed_bios: waits", OPEN), (r"adept> ", "vmcs\r"), (r"--more--", "\r"), (r"--more--", " "), (r"--more--", "q"),
+            (r"adept> ", "kill\r")])
+        check(context, name, run, 1)
+        shown = run.count(r"^adept: vmcs: ")
+        if shown != 22 + 1 + 22:
+            raise Failure(f"{shown} lines of 45")
+    return name_of(paged), test
+
+
+def output_beside_the_prompt(context):
+    """What is traced while somebody types keeps whole lines, and the prompt comes back behind it."""
+    def test():
+        name = "monitor-beside"
+        run = launch(context, name, CMDLINE="trace=VMCALL,CPUID", GUEST=f"{assemble(context, 'typed_bios')} name=bios", answers=[
+            (r"typed_bios: waits", OPEN + "reg"), (r"adept> reg", "s" + OPEN + "a\r" + OPEN),
+            (r"\[bios\] a[^$]*adept> regs", "\r"), (r"--more--", "qkill\r")])
+        check(context, name, run, 1, [r"^\[bios\] a$"])
+        if not run.has(r"^adept:   regs: "):
+            raise Failure("the line that was begun before was not executed")
+    return name_of(output_beside_the_prompt), test
+
+
+def reboot(context):
+    def test():
+        name = "monitor-reboot"
+        run = launch(context, name, CMDLINE='trace=none cmd="reboot"', GUEST=f"{assemble(context, 'monitored')} name=g")
+        check(context, name, run, 1, [r"^adept: end: reboot status=1$"], ran=False)
+    return name_of(reboot), test
+
+
+def tests(context):
+    yield scripted(context, "monitor-looking", "monitored", LOOKING, CPUS=1)
+    yield scripted(context, "monitor-errors", "monitored", ERRORS, CPUS=1)
+    yield scripted(context, "monitor-changing", "monitored", CHANGING, CPUS=1)
+    yield scripted(context, "monitor-stepping", "stepped", STEPPING, CPUS=1)
+    yield scripted(context, "monitor-watching", "stepped", WATCHING, CPUS=1)
+    yield scripted(context, "monitor-breaking", "stepped", BREAKING, CPUS=1)
+    yield scripted(context, "monitor-modes", "stepped_modes", MODES, CPUS=1)
+    yield scripted(context, "monitor-wrong", "monitored", WRONG, CPUS=1)
+    for model in ("corei5_arrandale_m520", "corei7_icelake_u", "tigerlake"):
+        yield stepped_on(context, model)
+    for vcpus in (2, 4):
+        yield watched_together(context, vcpus)
+    yield stopped_together(context)
+    yield help_is_whole(context)
+    yield trace_command(context)
+    yield several_guests(context)
+    yield typed(context)
+    yield typed_at_a_busy_guest(context)
+    yield paged(context)
+    yield output_beside_the_prompt(context)
+    yield reboot(context)

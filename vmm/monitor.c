@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* The monitor's session: keys, script, and which CPU executes what. */
+#include "vmm/monitor.h"
+#include "arch/x86/memory.h"
+#include "arch/x86/spinlock.h"
+#include "arch/x86/tsc.h"
+#include "drivers/console.h"
+#include "drivers/format.h"
+#include "vmm/cpu.h"
+#include "vmm/guests.h"
+#include "vmm/machine.h"
+#include "vmm/monitor_command.h"
+#include "vmm/monitor_keys.h"
+#include "vmm/vm.h"
+#include "vmm/vm_pause.h"
+
+#define PROMPT         "adept> "
+#define POLL_PERIOD_US 1000 /* of CPUs that wait */
+#define CALL_AGAIN_US  1000 /* the chosen vCPU has not come: the next call is by NMI */
+
+enum source { SOURCE_NONE, SOURCE_TYPED, SOURCE_SCRIPT };
+
+/* All of it belongs to the holder of the lock, but for what is atomic. */
+static struct {
+    struct spinlock lock;
+    struct monitor_line line;
+    struct option_span script; /* what is left */
+    bool script_runs;          /* it has begun and is not over */
+    bool script_waits;         /* for the chosen VM's stop, or its end */
+
+    /* The command in hand. */
+    enum source source;
+    struct option_span command;
+    uint64_t call_again; /* TSC */
+    bool called;         /* its vCPU, once at least */
+
+    struct vm *vm; /* chosen */
+    unsigned vcpu_index;
+
+    uint64_t poll_due;    /* TSC, atomic */
+    struct vcpu *wanted;  /* atomic: that has to execute the command in hand */
+    struct vcpu *stopped; /* atomic: that has stopped its VM */
+} monitor;
+
+static const struct vcpu *wanted(void)
+{
+    return __atomic_load_n(&monitor.wanted, __ATOMIC_ACQUIRE);
+}
+
+static void set_wanted(struct vcpu *vcpu)
+{
+    __atomic_store_n(&monitor.wanted, vcpu, __ATOMIC_RELEASE);
+}
+
+bool monitor_wants(const struct vcpu *vcpu)
+{
+    return wanted() == vcpu;
+}
+
+void monitor_choose(struct vm *vm, unsigned vcpu_index)
+{
+    monitor.vm = vm;
+    monitor.vcpu_index = vcpu_index;
+}
+
+struct vm *monitor_chosen(void)
+{
+    if (monitor.vm == NULL)
+        monitor.vm = guests_vm(0);
+    return monitor.vm;
+}
+
+void monitor_wait_for_stop(void)
+{
+    monitor.script_waits = true;
+}
+
+/* The command in hand is done. */
+static void finish_command(void)
+{
+    set_wanted(NULL);
+    if (monitor.source == SOURCE_TYPED)
+        monitor_line_clear(&monitor.line);
+    monitor.source = SOURCE_NONE;
+    monitor.called = false;
+}
+
+bool monitor_is_there(void)
+{
+    return monitor_keys_open() || __atomic_load_n(&monitor.script_runs, __ATOMIC_RELAXED);
+}
+
+void monitor_stopped_at(struct vcpu *vcpu)
+{
+    __atomic_store_n(&monitor.stopped, vcpu, __ATOMIC_RELEASE);
+}
+
+static void choose_stopped(void)
+{
+    struct vcpu *vcpu = __atomic_exchange_n(&monitor.stopped, NULL, __ATOMIC_ACQ_REL);
+
+    if (vcpu != NULL)
+        monitor_choose(vcpu->vm, vcpu->index);
+}
+
+/* Takes the next one in hand, what is typed first. false: there is none now. */
+static bool next_command(void)
+{
+    if (monitor.source != SOURCE_NONE)
+        return true;
+    choose_stopped();
+    if (monitor_keys_take_line()) {
+        monitor.source = SOURCE_TYPED;
+        monitor.command = option_span_of(monitor.line.text);
+        console_prompt_end();
+        return true;
+    }
+    if (!monitor.script_runs)
+        return false;
+    if (monitor.script_waits && monitor.vm != NULL && !vm_is_at_rest(monitor.vm) && !vm_has_ended(monitor.vm))
+        return false;
+    monitor.script_waits = false;
+    if (monitor_next_command(&monitor.script, &monitor.command)) {
+        monitor.source = SOURCE_SCRIPT;
+        return true;
+    }
+    monitor.script_runs = false; /* nobody is there any more who would continue it */
+    if (monitor.vm != NULL && !monitor_keys_open())
+        vm_continue(monitor.vm);
+    return false;
+}
+
+/* Splits what is behind a '/' off the command's name. */
+static bool parse(struct monitor_call *call)
+{
+    struct option_span name, format;
+
+    memset(call, 0, sizeof(*call));
+    monitor_split(&call->words, monitor.command);
+    if (call->words.count == 0)
+        return false;
+    if (option_split(call->words.word[0], '/', &name, &format)) {
+        call->words.word[0] = name;
+        call->format = format;
+    }
+    call->vm = monitor_chosen();
+    call->vcpu_index = monitor.vcpu_index;
+    return true;
+}
+
+/*
+ * With the console. Who has it must not wait for a pause: a vCPU that waits for the console may be one that
+ * the pause waits for. So the pause comes first.
+ */
+static void execute(struct monitor_call *call, monitor_function *function, bool alone)
+{
+    if (alone)
+        vm_pause(call->vm);
+    trace_report_begin();
+    if (monitor.source == SOURCE_SCRIPT)
+        console_printf(PROMPT "%.*s\n", (int)monitor.command.length, monitor.command.text);
+    monitor_keys_page(monitor.source == SOURCE_TYPED);
+    if (call->words.too_many)
+        monitor_complain(call, "expected: at most %u words", MONITOR_WORDS_MAX);
+    else
+        function(call);
+    monitor_keys_page(false);
+    trace_report_end();
+    if (alone)
+        vm_unpause(call->vm);
+    finish_command();
+}
+
+static void unknown(struct monitor_call *call)
+{
+    bool several;
+
+    (void)monitor_find(call->words.word[0], &several);
+    monitor_complain(call, several ? "expected: more letters, several commands begin so"
+                                   : "expected: a command (help shows them)");
+}
+
+static void not_running(struct monitor_call *call)
+{
+    if (call->vm == NULL)
+        monitor_complain(call, "there is no guest");
+    else if (vm_has_ended(call->vm))
+        monitor_complain(call, "vm=%s has ended", call->vm->config.name);
+    else if (call->vm->vcpus == NULL)
+        monitor_complain(call, "vm=%s has not begun", call->vm->config.name);
+    else
+        monitor_complain(call, "vm=%s vcpu=%u does not run", call->vm->config.name, call->vcpu_index);
+}
+
+/* The chosen vCPU while its CPU will come to vm_attend(); NULL otherwise. */
+static struct vcpu *target(const struct monitor_call *call)
+{
+    struct vm *vm = call->vm;
+    struct vcpu *vcpu;
+
+    if (vm == NULL || vm_has_ended(vm) || vm->vcpus == NULL || call->vcpu_index >= vm->vcpu_count)
+        return NULL;
+    vcpu = &vm->vcpus[call->vcpu_index];
+    return __atomic_load_n(&vcpu->attends, __ATOMIC_ACQUIRE) != 0 ? vcpu : NULL;
+}
+
+static void call_vcpu(struct vcpu *vcpu)
+{
+    uint64_t now = tsc_read();
+
+    set_wanted(vcpu);
+    if (monitor.called && now < monitor.call_again)
+        return;
+    vcpu_call(vcpu, monitor.called);
+    monitor.called = true;
+    monitor.call_again = now + tsc_ticks(CALL_AGAIN_US);
+}
+
+/* Executes the command in hand if this CPU can; false: another has to. `at_end`: self's VM has ended. */
+static bool dispatch(struct vcpu *self, bool at_end)
+{
+    const struct monitor_command *command;
+    struct monitor_call call;
+    bool several;
+
+    if (!parse(&call)) {
+        finish_command();
+        return true;
+    }
+    command = monitor_find(call.words.word[0], &several);
+    if (command == NULL) {
+        execute(&call, unknown, false);
+        return true;
+    }
+    if (command->where != MONITOR_ANY) {
+        call.ended = at_end && self->vm == call.vm;
+        call.vcpu = call.ended ? self : target(&call);
+        if (call.vcpu == NULL && (command->where != MONITOR_ALONE_IF_RUNS || call.vm == NULL)) {
+            execute(&call, not_running, false);
+            return true;
+        }
+        if (call.vcpu != self && call.vcpu != NULL) {
+            call_vcpu(call.vcpu);
+            return false;
+        }
+    }
+    call.words.word[0] = option_span_of(command->name);
+    execute(&call, command->function, command->where >= MONITOR_ALONE && call.vcpu != NULL && !call.ended);
+    return true;
+}
+
+void monitor_run(struct vcpu *vcpu)
+{
+    if (!spinlock_try_lock(&monitor.lock))
+        return;
+    if (monitor.source != SOURCE_TYPED)
+        monitor_keys_read(&monitor.line);
+    while (next_command() && dispatch(vcpu, false))
+        ;
+    monitor_keys_draw(&monitor.line, monitor.source != SOURCE_TYPED);
+    spinlock_unlock(&monitor.lock);
+}
+
+void monitor_poll(void)
+{
+    uint64_t now = tsc_read();
+
+    if (now < __atomic_load_n(&monitor.poll_due, __ATOMIC_RELAXED))
+        return;
+    monitor_run(NULL);
+    __atomic_store_n(&monitor.poll_due, now + tsc_ticks(POLL_PERIOD_US), __ATOMIC_RELAXED);
+}
+
+void monitor_prepare(void)
+{
+    monitor_line_init(&monitor.line);
+    monitor.line.prompt = PROMPT;
+    monitor.line.choice = monitor_choice;
+    monitor_keys_prepare(&monitor.line);
+    monitor.script = option_span_of(machine_options()->script);
+}
+
+void monitor_before_entry(struct vcpu *vcpu)
+{
+    if (vcpu->index != 0 || vcpu->vm != guests_vm(0) || monitor.script.length == 0)
+        return;
+    monitor.script_runs = true;
+    vm_stop(vcpu->vm);
+    vm_attend(vcpu);
+}
+
+/* The script to its end, what is not about this vCPU's VM included. */
+static void run_rest(struct vcpu *vcpu)
+{
+    spinlock_lock(&monitor.lock);
+    monitor.script_runs = monitor.script.length != 0;
+    while (monitor.source != SOURCE_NONE || monitor.script_runs) {
+        monitor.script_waits = false;
+        if (next_command())
+            (void)dispatch(vcpu, vcpu != NULL);
+    }
+    spinlock_unlock(&monitor.lock);
+}
+
+void monitor_at_end(struct vcpu *vcpu)
+{
+    if (monitor.script_runs && monitor.vm == vcpu->vm)
+        run_rest(vcpu);
+}
+
+void monitor_finish(void)
+{
+    run_rest(NULL);
+    monitor_keys_close();
+}

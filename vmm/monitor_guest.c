@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands about guests as a whole: which there are, how they do, stop and go, and what ends them. */
+#include "drivers/console.h"
+#include "vmm/cpu.h"
+#include "vmm/exit_quick.h"
+#include "vmm/exit_reason.h"
+#include "vmm/guests.h"
+#include "vmm/inject.h"
+#include "vmm/interrupts.h"
+#include "vmm/monitor.h"
+#include "vmm/monitor_command.h"
+#include "vmm/power.h"
+#include "vmm/step_trap.h"
+#include "vmm/vm.h"
+#include "vmm/vmcs.h"
+
+static const char *state_of(const struct vm *vm)
+{
+    switch (__atomic_load_n(&vm->end.verdict, __ATOMIC_ACQUIRE)) {
+    case VM_PASSED:
+        return "passed";
+    case VM_FAILED:
+        return "failed";
+    case VM_RUNNING:
+        break;
+    }
+    return vm->vcpus == NULL ? "waits" : vm_is_stopped(vm) ? "stopped" : "runs";
+}
+
+/* Of a VM that may run, or end, on other CPUs meanwhile: a figure of a moment. */
+static uint64_t all_exits(const struct vm *vm)
+{
+    const struct vcpu *vcpus = __atomic_load_n(&vm->vcpus, __ATOMIC_RELAXED);
+    uint64_t sum = 0;
+
+    for (unsigned reason = 0; reason < EXIT_REASON_COUNT && vcpus == NULL; reason++)
+        sum += exit_statistics_count(&vm->statistics[reason]);
+    for (unsigned i = 0; i < vm->vcpu_count && vcpus != NULL; i++)
+        sum += __atomic_load_n(&vcpus[i].exit_count, __ATOMIC_RELAXED);
+    return sum;
+}
+
+void monitor_vms(struct monitor_call *call)
+{
+    struct vm *vm;
+
+    for (unsigned i = 0; (vm = guests_vm(i)) != NULL; i++)
+        console_printf("adept: vms: %u name=%s state=%s vcpus=%u mem=%#llx exits=%llu%s\n", i,
+                       vm->config.name, state_of(vm), vm->config.vcpus,
+                       (unsigned long long)vm->config.memory_bytes, (unsigned long long)all_exits(vm),
+                       vm == call->vm ? " chosen" : "");
+}
+
+void monitor_cpus(struct monitor_call *call)
+{
+    (void)call;
+    console_printf("adept: cpus: steps by: %s\n", step_trap_text());
+    for (unsigned i = 0; i < vmm_cpu_count(); i++) {
+        const struct vmm_cpu *cpu = vmm_cpu_at(i);
+        const struct vcpu *vcpu;
+
+        if (cpu == NULL)
+            continue;
+        vcpu = __atomic_load_n(&cpu->vcpu, __ATOMIC_RELAXED);
+        console_printf("adept: cpus: %u apic=%#x vmx=%s", i, cpu->percpu->apic_id,
+                       cpu->vmx_on ? "on" : "off");
+        if (vcpu != NULL)
+            console_printf(" vm=%s vcpu=%u exits=%llu", vcpu->vm->config.name, vcpu->index,
+                           (unsigned long long)vcpu->exit_count);
+        console_printf("\n");
+    }
+}
+
+void monitor_vm(struct monitor_call *call)
+{
+    struct option_span word = monitor_word(call, 1);
+    uint64_t number;
+    struct vm *vm;
+
+    if (!monitor_number(word, &number))
+        number = UINT64_MAX;
+    for (unsigned i = 0; (vm = guests_vm(i)) != NULL; i++) {
+        if (i != number && !option_is(word, vm->config.name))
+            continue;
+        monitor_choose(vm, 0);
+        console_printf("adept: vm: %u name=%s\n", i, vm->config.name);
+        return;
+    }
+    monitor_complain(call, "expected: the number or the name of a guest (vms shows them)");
+}
+
+void monitor_vcpu(struct monitor_call *call)
+{
+    uint64_t number;
+
+    if (call->vm == NULL || !monitor_number(monitor_word(call, 1), &number) ||
+        number >= call->vm->config.vcpus) {
+        monitor_complain(call, "expected: 0 to %u", call->vm == NULL ? 0 : call->vm->config.vcpus - 1);
+        return;
+    }
+    monitor_choose(call->vm, (unsigned)number);
+    console_printf("adept: vcpu: %u of vm=%s\n", (unsigned)number, call->vm->config.name);
+}
+
+static bool has_ended(struct monitor_call *call)
+{
+    if (call->ended)
+        monitor_complain(call, "vm=%s has ended", call->vm->config.name);
+    return call->ended;
+}
+
+void monitor_stop(struct monitor_call *call)
+{
+    if (has_ended(call))
+        return;
+    vm_stop(call->vm);
+    console_printf("adept: stop: vm=%s\n", call->vm->config.name);
+}
+
+void monitor_continue(struct monitor_call *call)
+{
+    if (has_ended(call))
+        return;
+    call->vcpu->stop_at_exit = 0;
+    exit_quick_choose(call->vcpu);
+    watch_pass(call->vcpu);
+    vm_continue(call->vm);
+    monitor_wait_for_stop();
+}
+
+void monitor_wait(struct monitor_call *call)
+{
+    uint64_t exits;
+
+    if (has_ended(call))
+        return;
+    if (!monitor_number(monitor_word(call, 1), &exits) || exits == 0) {
+        monitor_expected(call);
+        return;
+    }
+    call->vcpu->stop_at_exit = call->vcpu->exit_count + exits;
+    exit_quick_choose(call->vcpu);
+    vcpu_call(call->vcpu, false);
+    watch_pass(call->vcpu);
+    vm_continue(call->vm);
+    monitor_wait_for_stop();
+}
+
+/* An interrupt goes in only where the guest would take one. */
+static bool takes_interrupt(void)
+{
+    return (vmcs_read(VMCS_GUEST_RFLAGS) & (1u << 9)) != 0 &&
+           (vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) &
+            (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) == 0;
+}
+
+void monitor_inject(struct monitor_call *call)
+{
+    uint64_t vector, error = 0;
+
+    if (has_ended(call))
+        return;
+    if (!monitor_number(monitor_word(call, 1), &vector) || vector > 255 ||
+        (call->words.count > 2 && (!monitor_number(call->words.word[2], &error) || error > UINT32_MAX))) {
+        monitor_expected(call);
+        return;
+    }
+    if (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID) {
+        monitor_complain(call, "another event is to be delivered first: continue or step");
+        return;
+    }
+    if (vector == VECTOR_NMI) {
+        if (vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) != 0) {
+            monitor_complain(call, "the guest takes no NMI now: it is in one, or just behind STI or MOV SS");
+            return;
+        }
+        inject_nmi(call->vcpu);
+    } else if (vector < 32) {
+        inject_exception(call->vcpu, (unsigned)vector, (uint32_t)error);
+    } else if (takes_interrupt()) {
+        inject_interrupt(call->vcpu, (unsigned)vector);
+    } else {
+        monitor_complain(call,
+                         "the guest takes no interrupt now: RFLAGS.IF is clear, or it is just behind STI or "
+                         "MOV SS");
+        return;
+    }
+    call->vcpu->interrupts.halted = false;
+    console_printf("adept: inject: vm=%s vcpu=%u vector=%u\n", call->vm->config.name, call->vcpu_index,
+                   (unsigned)vector);
+}
+
+void monitor_kill(struct monitor_call *call)
+{
+    if (!has_ended(call))
+        vm_end_by_guest(call->vm, false, "killed by the monitor");
+}
+
+void monitor_reboot(struct monitor_call *call)
+{
+    (void)call;
+    power_reboot();
+}
+
+void monitor_quit(struct monitor_call *call)
+{
+    (void)call;
+    monitor_close();
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hiding our RFLAGS.TF from the instruction that is stepped. What would store it is put right behind it, or
+ * not run at all: INT n is delivered as an event, SYSCALL and, in real mode, MOV to SS are done here. In
+ * protected mode MOV to SS is stepped together with the instruction behind it, for no trap comes between the
+ * two.
+ */
+#include "arch/x86/control_registers.h"
+#include "arch/x86/memory.h"
+#include "arch/x86/msr.h"
+#include "vmm/exit.h"
+#include "vmm/guest_memory.h"
+#include "vmm/inject.h"
+#include "vmm/interrupts.h"
+#include "vmm/step.h"
+#include "vmm/step_trap.h"
+#include "vmm/vcpu_code.h"
+#include "vmm/vm.h"
+#include "vmm/vmcs.h"
+
+#define ALL_EXCEPTIONS  UINT32_MAX
+#define RIGHTS_CODE64   0xa09b /* of SYSCALL: execute/read, accessed, present, DPL 0, L, G */
+#define RIGHTS_STACK    0xc093 /* read/write, accessed, present, DPL 0, B, G */
+#define SELECTOR_RPL    UINT64_C(3)
+#define SS_RIGHTS_B     (1u << 14)
+#define FLAGS_HIGH_TF   1u /* TF in the second byte of the flags */
+#define STACK_SEGMENT_W 0xffffu
+
+static bool is_real_mode(uint64_t rflags)
+{
+    return !(vmcs_read(VMCS_GUEST_CR0) & CR0_PE) || (rflags & RFLAGS_VM);
+}
+
+static void done_here(struct vcpu *vcpu, uint64_t rip)
+{
+    exit_advance_to(vcpu, rip);
+    vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+               vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) &
+                   ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
+}
+
+/* SDM vol. 2, "SYSCALL". false: it is to raise #UD. */
+static bool do_syscall(struct vcpu *vcpu, uint64_t rip, uint64_t rflags)
+{
+    uint64_t star = msr_read(MSR_IA32_STAR), code = (star >> 32) & 0xffff & ~SELECTOR_RPL;
+
+    if (!(vmcs_read(VMCS_GUEST_IA32_EFER) & EFER_SCE)) /* #UD */
+        return false;
+    vcpu->registers.gpr[GPR_RCX] = rip + vcpu->step.plan.length;
+    vcpu->registers.gpr[GPR_R8 + 3] = rflags & ~RFLAGS_RF;
+    vmcs_write(VMCS_GUEST_RFLAGS, (rflags & ~(msr_read(MSR_IA32_FMASK) | RFLAGS_RF)) | RFLAGS_RESERVED1);
+    vmcs_write(VMCS_GUEST_CS_SELECTOR, code);
+    vmcs_write(VMCS_GUEST_CS_BASE, 0);
+    vmcs_write(VMCS_GUEST_CS_LIMIT, UINT32_MAX);
+    vmcs_write(VMCS_GUEST_CS_ACCESS_RIGHTS, RIGHTS_CODE64);
+    vmcs_write(VMCS_GUEST_SS_SELECTOR, code + 8);
+    vmcs_write(VMCS_GUEST_SS_BASE, 0);
+    vmcs_write(VMCS_GUEST_SS_LIMIT, UINT32_MAX);
+    vmcs_write(VMCS_GUEST_SS_ACCESS_RIGHTS, RIGHTS_STACK);
+    done_here(vcpu, msr_read(MSR_IA32_LSTAR));
+    return true;
+}
+
+/* A 16-bit word off the stack of real-mode code; false: it is not in memory. */
+static bool pop_word(struct vcpu *vcpu, unsigned size, uint16_t *value)
+{
+    bool wide = vmcs_read(VMCS_GUEST_SS_ACCESS_RIGHTS) & SS_RIGHTS_B;
+    uint64_t rsp = vmcs_read(VMCS_GUEST_RSP), mask = wide ? UINT32_MAX : STACK_SEGMENT_W;
+
+    if (!vcpu_linear_read(vcpu, (uint32_t)(vmcs_read(VMCS_GUEST_SS_BASE) + (rsp & mask)), value,
+                          sizeof(*value)))
+        return false;
+    vmcs_write(VMCS_GUEST_RSP, (rsp & ~mask) | ((rsp + size) & mask));
+    return true;
+}
+
+/* MOV of a register to SS, and POP SS, in real mode. Blocking by MOV SS goes with the end of the step. */
+static bool load_ss(struct vcpu *vcpu, uint64_t rip)
+{
+    const struct step_plan *plan = &vcpu->step.plan;
+    uint16_t selector;
+
+    if (plan->ss_register == STEP_SS_POPPED) {
+        if (!pop_word(vcpu, plan->operand_size, &selector))
+            return false;
+    } else if (plan->ss_register == GPR_RSP) {
+        selector = (uint16_t)vmcs_read(VMCS_GUEST_RSP);
+    } else if (plan->ss_register < GPR_COUNT) {
+        selector = (uint16_t)vcpu->registers.gpr[plan->ss_register];
+    } else {
+        return false;
+    }
+    vmcs_write(VMCS_GUEST_SS_SELECTOR, selector);
+    vmcs_write(VMCS_GUEST_SS_BASE, (uint64_t)selector << 4);
+    done_here(vcpu, rip + plan->length);
+    return true;
+}
+
+/* The one behind a load of SS runs in the same step, and decides what is to be put right. */
+static void look_behind(struct vcpu *vcpu, const struct vcpu_code *code)
+{
+    struct step_plan *plan = &vcpu->step.plan;
+
+    if (plan->length != 0 && plan->length < code->count)
+        *plan = step_plan(code->bytes + plan->length, code->count - plan->length, code->code_size);
+    if (plan->kind != STEP_PUSHF && plan->kind != STEP_LOADS_FLAGS)
+        plan->kind = STEP_PLAIN;
+}
+
+/* true: it is done in the guest's stead, or the next entry's event. */
+static bool instead(struct vcpu *vcpu, const struct vcpu_code *code, uint64_t rflags)
+{
+    struct step_plan *plan = &vcpu->step.plan;
+
+    switch (plan->kind) {
+    case STEP_INT:
+        if (rflags & RFLAGS_VM) /* whether it may is for the processor to say */
+            return false;
+        inject_software_interrupt(vcpu, plan->vector, plan->length);
+        step_end_at_once(vcpu);
+        return true;
+    case STEP_SYSCALL:
+        return do_syscall(vcpu, code->rip, rflags);
+    case STEP_LOADS_SS:
+        if (is_real_mode(rflags) && load_ss(vcpu, code->rip))
+            return true;
+        look_behind(vcpu, code);
+        return false;
+    default:
+        return false;
+    }
+}
+
+must_check bool step_hide(struct vcpu *vcpu)
+{
+    struct step *step = &vcpu->step;
+    uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+    struct vcpu_code code;
+
+    vcpu_code_read(vcpu, &code);
+    step->plan = step_plan(code.bytes, code.count, code.code_size);
+    interrupts_close_windows(vcpu);
+    /* A guest that steps itself has TF set for all to see. */
+    if (!(rflags & RFLAGS_TF) && instead(vcpu, &code, rflags)) {
+        if (!step->delivering)
+            step_finish(vcpu, false);
+        return false;
+    }
+    vmcs_write(VMCS_EXCEPTION_BITMAP, ALL_EXCEPTIONS);
+    return true;
+}
+
+/* Takes TF out of the flags that PUSHF has just written. */
+static void clear_pushed_flag(struct vcpu *vcpu)
+{
+    bool code64 = vcpu_code_size() == 8;
+    uint64_t rsp = vmcs_read(VMCS_GUEST_RSP), linear;
+    uint8_t byte;
+
+    if (code64)
+        linear = rsp + 1;
+    else if (vmcs_read(VMCS_GUEST_SS_ACCESS_RIGHTS) & SS_RIGHTS_B)
+        linear = (uint32_t)(vmcs_read(VMCS_GUEST_SS_BASE) + (uint32_t)(rsp + 1));
+    else
+        linear = (uint32_t)(vmcs_read(VMCS_GUEST_SS_BASE) + (uint16_t)(rsp + 1));
+    if (!vcpu_linear_read(vcpu, linear, &byte, 1))
+        return;
+    byte &= (uint8_t)~FLAGS_HIGH_TF;
+    (void)!vcpu_linear_write(vcpu, linear, &byte, 1);
+}
+
+void step_hide_end(struct vcpu *vcpu, bool trapped)
+{
+    if (!vcpu->step.trapping)
+        return;
+    vmcs_write(VMCS_EXCEPTION_BITMAP, VMCS_EXCEPTIONS);
+    if (trapped && vcpu->step.by_tf && !vcpu->step.guest_tf && vcpu->step.plan.kind == STEP_PUSHF)
+        clear_pushed_flag(vcpu);
+}
