@@ -3,25 +3,22 @@
 #include "ept/near.h"
 #include "ept/target.h"
 
-/* [*start, *end), which holds gpa, becomes the part of it where the MTRRs say one type. */
+/*
+ * [*start, *end), which holds gpa, becomes a part of it that still does and where the MTRRs say one type:
+ * from its start on, or from the page of gpa on, as far as a single look at them tells. Below 1 MiB, where
+ * they have many pieces, more would cost more than it saves.
+ */
 static void one_type(const struct mtrr_snapshot *mtrr, uint64_t offset, uint64_t gpa, uint64_t *start,
                      uint64_t *end)
 {
-    uint64_t at = *start;
+    struct memory_type_range range = mtrr_type_at(mtrr, *start + offset);
 
-    while (at < *end) {
-        struct memory_type_range range = mtrr_range_at(mtrr, at + offset);
-        uint64_t stop = range.end - offset;
-
-        if (range.end == UINT64_MAX || stop > *end)
-            stop = *end;
-        if (gpa - at < stop - at) {
-            *start = at;
-            *end = stop;
-            return;
-        }
-        at = stop;
+    if (range.end != UINT64_MAX && range.end - offset <= gpa) {
+        *start = gpa & ~(ept_level_size(1) - 1);
+        range = mtrr_type_at(mtrr, *start + offset);
     }
+    if (range.end != UINT64_MAX && range.end - offset < *end)
+        *end = range.end - offset;
 }
 
 void ept_near_learn(struct ept *ept, struct ept_near *near, uint64_t gpa, unsigned level)

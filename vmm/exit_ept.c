@@ -5,7 +5,6 @@
  * "Exit Qualification for EPT Violations".
  */
 #include "arch/x86/memory.h"
-#include "arch/x86/tsc.h"
 #include "ept/map.h"
 #include "ept/misconfig.h"
 #include "ept/page_type.h"
@@ -299,19 +298,18 @@ static enum exit_action violation_alone(struct vcpu *vcpu, enum ept_flush due,
     return action;
 }
 
-bool exit_quick_ept(struct vcpu *vcpu)
+struct exit_subject *exit_quick_ept(struct vcpu *vcpu)
 {
     uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
     uint64_t guest_physical_address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
     struct no_progress *last = &vcpu->no_progress;
-    struct exit_subject *subject;
 
     if (unlikely((qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) != 0 || vcpu->vm->walk_check.armed ||
                  (vmcs_read(VMCS_IDT_VECTORING_INFORMATION) & EVENT_VALID) != 0))
-        return false;
+        return NULL;
     if (!ept_near_install(&vcpu->vm->ept, &vcpu->near, guest_physical_address,
                           (unsigned)(qualification & EPT_RIGHTS)))
-        return false;
+        return NULL;
     vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
     vcpu->last_fault.level = 0;
     vcpu->last_fault.detail = (uint32_t)(qualification & EPT_RIGHTS);
@@ -320,9 +318,7 @@ bool exit_quick_ept(struct vcpu *vcpu)
     last->caught_up = vcpu->caught_up;
     last->guest_physical_address = guest_physical_address;
     last->count = 1;
-    subject = exit_subject_count(&vcpu->subjects, SUBJECT_PAGE, guest_physical_address / PAGE_SIZE);
-    subject->ticks += tsc_read() - vcpu->quick.start;
-    return true;
+    return exit_subject_count(&vcpu->subjects, SUBJECT_PAGE, guest_physical_address / PAGE_SIZE);
 }
 
 enum exit_action exit_ept_violation(struct vcpu *vcpu)

@@ -39,6 +39,7 @@ AT(quick_ports, VCPU_QUICK_PORTS);
 IS(offsetof(struct quick_key, key), QUICK_KEY);
 IS(offsetof(struct quick_key, count), QUICK_COUNT);
 IS(offsetof(struct quick_key, ticks), QUICK_TICKS);
+IS(offsetof(struct exit_subject, ticks), QUICK_TICKS);
 IS(offsetof(struct quick_cpuid, leaf), 0);
 IS(offsetof(struct quick_cpuid, eax), QUICK_CPUID_EAX);
 IS(offsetof(struct quick_cpuid, ebx), QUICK_CPUID_EBX);

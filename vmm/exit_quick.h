@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct exit_subject;
 struct vcpu;
 struct vm;
 
@@ -112,9 +113,9 @@ void exit_quick_collect(struct vcpu *vcpu);
 /*
  * exit_ept.c: a violation at a page beside the last ones, which a single entry settles. For
  * exit_quick_entry.asm alone; RAX, RCX, RDX, RBX and RSI, RDI, R8 to R11 of the guest are stored, the others
- * still in the processor. false: C is to handle the exit.
+ * still in the processor. What it was about, counted, but for the ticks; NULL: C is to handle the exit.
  */
-bool exit_quick_ept(struct vcpu *vcpu);
+struct exit_subject *exit_quick_ept(struct vcpu *vcpu);
 
 /* HOST_RIP. */
 extern const char exit_quick_entry[];

@@ -75,12 +75,14 @@ extern vmx_bench_writes
 %endmacro
 
 ; exit_statistics_add() for this reason and the ticks of the exit, and the subject's own count; the second parameter, if any, is the address of its
-; struct quick_key, by neither RAX nor RDX. The difference of 32 bits is enough for what takes a hundred instructions. Changes RAX, RCX, RDX.
-%macro ACCOUNT 1-2
+; struct quick_key, by neither RAX nor RDX; with a third it is that of a struct exit_subject, which has been counted, and gets the ticks alone. The difference of 32 bits is enough for what takes a hundred instructions. Changes RAX, RCX, RDX.
+%macro ACCOUNT 1-3
     rdtsc
     sub eax, [AT(VCPU_QUICK_START)]
 %if %0 = 2
     inc qword [%2 + QUICK_COUNT]
+%endif
+%if %0 >= 2
     add [%2 + QUICK_TICKS], rax
 %endif
     add [AT(STATISTICS(%1) + STATISTICS_TICKS)], rax
@@ -252,9 +254,11 @@ ept_exit:
     call exit_quick_ept
     mov rsp, [rsp]
     add rsp, VMX_REGISTER_HOST_RSP
-    test al, al
+    test rax, rax
     jz vmx_exit_called
-    ACCOUNT QUICK_REASON_EPT_VIOLATION
+    mov rbx, rax
+    ACCOUNT QUICK_REASON_EPT_VIOLATION, rbx, counted
+    mov rbx, [AT(VMX_REGISTER_RBX)]
     mov rax, [AT(VMX_REGISTER_RAX)]
     mov rcx, [AT(VMX_REGISTER_RCX)]
     mov rdx, [AT(VMX_REGISTER_RDX)]

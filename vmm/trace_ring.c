@@ -13,13 +13,11 @@ static struct trace_record *behind(const struct trace_ring *ring, struct trace_r
     return place + 1 == ring->end ? ring->first : place + 1;
 }
 
-/* Free places behind the newest record, at most `wanted`. One is always left empty, else a full ring would
- * look like an empty one. */
-static bool has_room(const struct trace_ring *ring, unsigned wanted)
+/* Whether so many places from `place` on are free, when the consumer is at `tail`. One is always left empty,
+ * else a full ring would look like an empty one. */
+static bool are_free(const struct trace_ring *ring, struct trace_record *place, unsigned wanted,
+                     const struct trace_record *tail)
 {
-    const struct trace_record *tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
-    struct trace_record *place = after(ring);
-
     if (!ring->drained)
         return true;
     for (; wanted > 0; wanted--) {
@@ -30,13 +28,20 @@ static bool has_room(const struct trace_ring *ring, unsigned wanted)
     return true;
 }
 
-/* Sets `next` and `limit`, for the place behind the newest record. */
+/* Whether so many records more find their place. */
+static bool has_room(const struct trace_ring *ring, unsigned wanted)
+{
+    return are_free(ring, after(ring), wanted, __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE));
+}
+
+/* Sets `next` and `limit`, for the place behind the newest record. One look at the tail for all: it moves
+ * meanwhile, and a limit by an older one than the room was found by would lie in front of `next`. */
 static void aim(struct trace_ring *ring, struct trace_record *place)
 {
     struct trace_record *tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
 
     ring->next = ring->after = place;
-    if (!has_room(ring, 1)) {
+    if (!are_free(ring, place, 1, tail)) {
         ring->next = &ring->scratch;
         ring->limit = &ring->scratch;
     } else if (!ring->drained || (tail <= place && tail != ring->first)) {

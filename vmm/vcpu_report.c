@@ -49,6 +49,11 @@ void vcpu_report_exit(const struct vcpu *vcpu)
     struct vmcs_text reason = vmcs_text(VMCS_EXIT_REASON), qualification = vmcs_text(VMCS_EXIT_QUALIFICATION);
     uint32_t basic = (uint32_t)reason.value & EXIT_REASON_BASIC_MASK;
 
+    if (vcpu->exit_count == 0 && !vcpu->entry_failed) {
+        console_printf(
+            "adept:   exit: none yet\n"); /* and the fields tell of whatever the processor began with */
+        return;
+    }
     console_printf("adept:   exit: count=%llu", (unsigned long long)vcpu->exit_count);
     if (vcpu->entry_error != 0) {
         console_printf(" none: the VM entry failed: vm_instruction_error=%u (%s)\n", vcpu->entry_error,

@@ -122,7 +122,7 @@ def tests(context):
     yield cold_tables(context, "corei7_icelake_u", 560)
     yield cold_tables(context, "corei5_arrandale_m520", 900)
     for model in ("corei7_icelake_u", "corei7_skylake_x", "corei5_arrandale_m520"):
-        yield made_guest(context, f"merge-{model}", "merge", MODEL=model, CMDLINE="trace=stats",
+        yield made_guest(context, f"merge-{model}", "merge", MODEL=model, CMDLINE="trace=stats input=nobody",
                          expect=[r"^\[merge\] merge: the large pages are back$"])
 
     for guest, way in (("task", "JMP"), ("task_call", "CALL"), ("task_iret", "IRET"), ("task_gate", "a task gate in the IDT")):

@@ -13,6 +13,9 @@ OPEN, UP, LEFT, TAB, HOME, DELETE = "\x1d", "\x1b[A", "\x1b[D", "\t", "\x01", "\
 MOVING = (
     (re.compile(r"(x: hpa)=\S+ .*"), r"\1=*"),
     (re.compile(r"\b(ticks|mean|min|max|log2|eptp|microcode)=(0x)?[0-9a-f:,]+"), r"\1=*"),
+    # The timer's exits fall as they like.
+    (re.compile(r"(\bexit: count|\bexits|reason=all count)=\d+"), r"\1=*"),
+    (re.compile(r"^adept: exits vm=\w+ reason=PREEMPTION_TIMER.*\n?", re.MULTILINE), ""),
     (re.compile(r"\b(entry|raw|hpa)=0x[0-9a-f]+([0-9a-f]{3})\b"), r"\1=*\2"),
     (re.compile(r"\b(VMCS_LINK_POINTER|HOST_\w+|EPT_POINTER|MSR_BITMAP\w*)(\(\w+\))=\w+"), r"\1\2=*"),
 )
@@ -69,7 +72,7 @@ LOOKING = ("vms; cpus; regs; x gpa 0x7c00 40; x gpa 0x7c05+3; x/4w gpa 0x7c00; x
 ERRORS = ("nothing; v; vm; vm 7; vm elsewhere; vcpu; vcpu 1; x; x gpa; x spa 0; x gpa zero; x gpa 0xa0000; x gpa 0x9fff8+16; x gpa 0+0; x gpa 0 0; "
           "x gpa 0 65537; x gpa 0xffffffffffffffff 2; x/q gpa 0; x/0w gpa 0; x hpa 0xfee00000; x hpa 0xfffffffffffff000; x gva 0xa0000; ept; ept walk; "
           "ept walk nowhere; ept type; ept protect; ept protect 0; ept protect 0 rwz; ept protect 0xa0000 r; ept protect 0 w; ept drop none; walk; trace; "
-          "trace reasons NOTHING; trace filter; trace filter port; trace rate soon; trace of; stats xml; dirty; dirty show; dirty stop; wait; wait 0; wait soon; inject; inject 256; inject 14 many; "
+          "trace reasons NOTHING; trace filter port; trace of; stats xml; dirty; dirty show; dirty stop; wait; wait 0; wait soon; inject; inject 256; inject 14 many; "
           "vmcs NO_SUCH_FIELD; help nothing; 1 2 3 4 5 6 7 8 9 10 11; x gpa 1 2 3 4 5 6 7 8 9 10; continue; stop; continue; wait 1; kill; inject 3; "
           "dirty start; ept drop; ept protect 0 r")
 

@@ -88,7 +88,7 @@ def users_of(context, header):
 def copy_of_build(context, name):
     """The build as it is, for another directory: dependency files and stamps name the new place, nothing is out of date."""
     path = fresh(context, name)
-    for part in ("obj", "gen", "guests", "bios", "flags", "objects", "adept", "adept.elf", "adept-nosym.elf", "adept.map", "adept.dis"):
+    for part in ("obj", "gen", "guests", "bios", "tools", "flags", "objects", "adept-trace", "adept", "adept.elf", "adept-nosym.elf", "adept.map", "adept.dis"):
         source, target = os.path.join(context.build, part), os.path.join(path, part)
         if os.path.isdir(source):
             shutil.copytree(source, target)
@@ -96,7 +96,7 @@ def copy_of_build(context, name):
             shutil.copy2(source, target)
     for folder, _, files in os.walk(path):
         for file in files:
-            if file.endswith(".d") or (folder == path and file in ("flags", "objects")):
+            if file.endswith(".d") or (folder in (path, os.path.join(path, "tools")) and file in ("flags", "objects")):
                 file = os.path.join(folder, file)
                 times = os.stat(file)
                 with open(file, encoding="utf-8") as text:

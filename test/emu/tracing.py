@@ -45,9 +45,9 @@ def exit_statistics(context, quick):
     def test():
         guest = f"{assemble(context, 'exit_cost')} name=cost"
         command_line = "trace=none" + ("" if quick else " test=no-quick-exits")
-        text = launch(context, name_of_test + "-text", GUEST=guest, CMDLINE=command_line)
+        text = launch(context, name_of_test + "-text", GUEST=guest, CMDLINE=command_line + " input=nobody")
         check(context, name_of_test + "-text", text, 0, [r"^adept: exits vm=cost reason=all "])
-        lines = launch(context, name_of_test + "-json", GUEST=guest, CMDLINE=command_line + " stats=json")
+        lines = launch(context, name_of_test + "-json", GUEST=guest, CMDLINE=command_line + " input=nobody stats=json")
         check(context, name_of_test + "-json", lines, 0, forbid=[r"^adept: (exits|subjects) "])
         objects = [json.loads(line) for line in lines.lines if line.startswith("{")]
         reasons = {o["reason"]: o for o in objects if "reason" in o}
