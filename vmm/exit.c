@@ -120,6 +120,7 @@ static inline __attribute__((always_inline)) void advance(void)
 void exit_advance_to(struct vcpu *vcpu, uint64_t rip)
 {
     vcpu->interrupts.advanced = true;
+    shootdown_got_on(&vcpu->sync);
     go_on_at(rip, rip);
 }
 
@@ -164,6 +165,7 @@ static inline __attribute__((always_inline)) enum exit_action handle(struct vcpu
     action = likely(handler != NULL) ? handler(vcpu) : exit_unexpected(vcpu);
     if (action == EXIT_ACTION_ADVANCE) {
         vcpu->interrupts.advanced = true;
+        shootdown_got_on(&vcpu->sync);
         advance();
     }
     return action;

@@ -16,9 +16,15 @@
  */
 #define NMI_AFTER_US 20
 
-/* What a vCPU that a pause has held up is owed in the guest before the next one: enough for an instruction,
- * whatever the kick that comes right at the entry leaves of it. */
-#define OWED_US 10
+/*
+ * What a vCPU that a pause has held up is owed in the guest before the next one, at a stretch: enough for an
+ * instruction, whatever the kick that comes right at the entry leaves of it, and a quick exit in front of it
+ * (vmm/exit_quick.h), which counts as in the guest. One that comes out again and again for faults is waited
+ * for so many times as long, no longer.
+ */
+#define OWED_US    10
+#define OWED_TICKS 2000 /* where a microsecond has few, as in an emulator */
+#define OWED_TIMES 16
 
 /*
  * -DTEST_NO_FLUSH leaves out every INVEPT and every kick that a change asks for, so that a test can show what
@@ -132,10 +138,12 @@ void shootdown_wait_parked(struct vm *vm)
 void shootdown_wait_owed(struct vm *vm)
 {
     const struct vcpu *self = vmm_cpu()->vcpu;
-    uint64_t end = 0;
+    uint64_t moment = tsc_ticks(OWED_US) > OWED_TICKS ? tsc_ticks(OWED_US) : OWED_TICKS;
+    uint64_t inside = tsc_read(), limit = inside + OWED_TIMES * moment;
 
     for (;;) {
         bool any = false, outside = false;
+        uint64_t now;
 
         for (unsigned i = 0; i < vm->vcpu_count; i++) {
             bool in_guest;
@@ -145,11 +153,10 @@ void shootdown_wait_owed(struct vm *vm)
             any = true;
             outside |= !in_guest;
         }
-        if (!any)
-            return;
-        if (!outside && end == 0)
-            end = tsc_read() + tsc_ticks(OWED_US);
-        if (!outside && tsc_read() >= end)
+        now = tsc_read();
+        if (outside)
+            inside = now;
+        if (!any || now - inside >= moment || now >= limit)
             return;
         cpu_pause();
     }

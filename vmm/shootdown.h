@@ -39,15 +39,16 @@ must_check bool shootdown(struct vm *vm);
  */
 void shootdown_nudge(struct vm *vm);
 
-/* Sends the vCPU's CPU, another than the calling one, what makes it leave the guest; in the host it wakes it. */
+/* Sends the vCPU's CPU, another than the calling one, what makes it leave the guest; in the host it wakes it.
+ */
 void shootdown_kick(struct vcpu *vcpu, bool by_nmi);
 
 /* Waits until every other vCPU of the VM is parked; something must keep them so (vmm/vm_pause.c). */
 void shootdown_wait_parked(struct vm *vm);
 
 /*
- * Before a pause, in its turn (vmm/vm_pause.c), on the CPU of a parked vCPU: waits until every other vCPU
- * that an earlier pause has held up has left the guest again, or has been in it for a moment.
+ * Before a pause, in its turn (vmm/vm_pause.h), on the CPU of a parked vCPU: waits until every other vCPU
+ * that an earlier pause has held up has got on, or has been in the guest for a moment.
  */
 void shootdown_wait_owed(struct vm *vm);
 

@@ -29,7 +29,7 @@ enum vcpu_place {
 /* Of a vCPU; written by its own CPU, read by the others. */
 struct shootdown_vcpu {
     uint32_t place; /* enum vcpu_place */
-    uint32_t owed;  /* 1: held up by a pause, and not in the guest since, or for the first time since */
+    uint32_t owed;  /* 1: held up by a pause, and as far as is known it has not got on since */
     uint64_t seen;  /* the generation that it has invalidated for */
 };
 
@@ -57,7 +57,6 @@ static inline bool shootdown_enter(const struct shootdown_vm *vm, struct shootdo
 /* The same CPU, first after a VM exit. */
 static inline void shootdown_leave(struct shootdown_vcpu *self)
 {
-    __atomic_store_n(&self->owed, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&self->place, VCPU_HOST, __ATOMIC_RELEASE);
 }
 
@@ -88,6 +87,13 @@ static inline bool shootdown_passed(const struct shootdown_vcpu *other, uint64_t
 static inline bool shootdown_is_parked(const struct shootdown_vcpu *other)
 {
     return __atomic_load_n(&other->place, __ATOMIC_SEQ_CST) == VCPU_PARKED;
+}
+
+/* The same CPU: an instruction of the guest's is done. An exit alone is not enough: what repairs an EPT
+ * violation may be undone before the instruction has run. */
+static inline void shootdown_got_on(struct shootdown_vcpu *self)
+{
+    __atomic_store_n(&self->owed, 0, __ATOMIC_RELAXED);
 }
 
 /* Of its own accord: nothing is owed to one that does not want to run. */

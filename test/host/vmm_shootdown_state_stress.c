@@ -80,6 +80,7 @@ static void guest(struct cpu *self)
             sched_yield();
     }
     shootdown_leave(&self->sync);
+    shootdown_got_on(&self->sync);
     __atomic_store_n(&self->kicked, 0, __ATOMIC_RELAXED);
 }
 
@@ -241,7 +242,7 @@ static void test_turns(void **state)
     }
 }
 
-/* Owed from being held up until out of the guest, or until it wants to run no more. */
+/* Owed from being held up until it has got on, or wants to run no more. */
 static void test_owed(void **state)
 {
     struct shootdown_vm paused = {.generation = 1};
@@ -263,6 +264,8 @@ static void test_owed(void **state)
     assert_true(shootdown_is_owed(&vcpu, &in_guest));
     assert_true(in_guest);
     shootdown_leave(&vcpu);
+    assert_true(shootdown_is_owed(&vcpu, &in_guest));
+    shootdown_got_on(&vcpu);
     assert_false(shootdown_is_owed(&vcpu, &in_guest));
     shootdown_hold_up(&vcpu);
     shootdown_park(&vcpu);
