@@ -108,22 +108,7 @@ collect:
     until_now
     ret
 
-put_hex:
-    mov cx, 8
-.digit:
-    rol eax, 4
-    push eax
-    and al, 15
-    add al, '0'
-    cmp al, '9'
-    jbe .put
-    add al, 'a' - '0' - 10
-.put:
-    call put_16
-    pop eax
-    dec cx
-    jnz .digit
-    ret
+%include "test/emu/guests/put_hex.inc"
 
     align 4
 then: dd 0

@@ -4,6 +4,7 @@
 ; not present or misconfigured before; and one that waits while an instruction over a hole, or over ROM, is done alone. Each comes once.
 
 %include "guest.inc"
+%include "test/emu/guests/master_pic.inc"
 
 MASTER equ 0x20
 PIT equ 0x40
@@ -108,16 +109,7 @@ VECTOR_FAR equ 0x51
     ; An interrupt waits while an instruction over a hole is done. Ticks come all the time, and none is lost or comes twice.
     mov word [0x20 * 4], tick
     mov word [0x20 * 4 + 2], 0
-    mov al, 0x11
-    out MASTER, al
-    mov al, 0x20
-    out MASTER + 1, al
-    mov al, 4
-    out MASTER + 1, al
-    mov al, 1
-    out MASTER + 1, al
-    mov al, 0xfe
-    out MASTER + 1, al
+    master_pic 0xfe
     mov al, 0x34
     out PIT + 3, al
     mov ax, 11932

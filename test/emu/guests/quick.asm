@@ -8,6 +8,7 @@
 %define MODE 16
 %endif
 %include "test/bench/bench.inc"
+%include "test/emu/guests/master_pic.inc"
 
 CR4_PSE equ 1 << 4
 CR4_OSXSAVE equ 1 << 18
@@ -273,16 +274,7 @@ next_port:
     and eax, ~(1 << 11)
     wrmsr
     ; IRQ 0 waits until STI; the instruction behind STI is still under its shadow.
-    mov al, 0x11
-    out 0x20, al
-    mov al, 0x20
-    out 0x21, al
-    mov al, 4
-    out 0x21, al
-    mov al, 1
-    out 0x21, al
-    mov al, 0xfe
-    out 0x21, al
+    master_pic 0xfe
     call interrupt_waits
     xor eax, eax
     xor ecx, ecx

@@ -4,6 +4,7 @@
 ; local APIC's timer through its page, one-shot, periodic, divided, masked, and with a deadline; and an interrupt that the 8259 has no request for.
 
 %include "guest.inc"
+%include "test/emu/guests/master_pic.inc"
 
 MASTER equ 0x20
 PIT equ 0x40
@@ -67,16 +68,7 @@ LATE equ 5000                   ; ticks of the TSC from the end of a count to th
     mov word [VECTOR_TIMER * 4 + 2], 0
     mov word [0x27 * 4], irq_7
     mov word [0x27 * 4 + 2], 0
-    mov al, 0x11
-    out MASTER, al
-    mov al, 0x20
-    out MASTER + 1, al
-    mov al, 4
-    out MASTER + 1, al
-    mov al, 1
-    out MASTER + 1, al
-    mov al, 0xff
-    out MASTER + 1, al
+    master_pic 0xff
     mov eax, 0x15
     cpuid
     mov eax, ecx                        ; of the TSC, in 10 ms

@@ -4,6 +4,7 @@
 ; between them; after the release of Enter it prints both.
 
 %include "guest.inc"
+%include "test/emu/guests/master_pic.inc"
 
 MASTER equ 0x20
 COM1 equ 0x3f8
@@ -15,16 +16,7 @@ RELEASE_ENTER equ 0x9c
     mov word [0x21 * 4 + 2], 0
     mov word [0x24 * 4], irq_4
     mov word [0x24 * 4 + 2], 0
-    mov al, 0x11
-    out MASTER, al
-    mov al, 0x20
-    out MASTER + 1, al
-    mov al, 4
-    out MASTER + 1, al
-    mov al, 1
-    out MASTER + 1, al
-    mov al, ~0x12 & 0xff                ; IRQ 1 and 4 alone
-    out MASTER + 1, al
+    master_pic ~0x12 & 0xff  ; IRQ 1 and 4 alone
     mov al, 0x60                        ; command byte: interrupt, translation
     out 0x64, al
     mov al, 0x41

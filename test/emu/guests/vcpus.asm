@@ -5,6 +5,7 @@
 ; alone; a dirty log has what each has written. Runs with any number of vCPUs up to 8 (`vcpus=N`), in 16 MiB. EBP is a vCPU's index throughout.
 
 %include "guest.inc"
+%include "test/emu/guests/vcpu_begins.inc"
 
 VARIABLES equ 0x6000            ; a page
 count equ VARIABLES             ; of vCPUs
@@ -75,12 +76,7 @@ A_WHILE equ 400                 ; turns of a loop in which the others would get 
 
 ; Where the others begin: all is as at the guest's start, but for EBX.
 other:
-    jmp 0:.here
-.here:
-    xor ax, ax
-    mov ds, ax
-    mov es, ax
-    mov ss, ax
+    vcpu_begins
     mov eax, ebx
     shl eax, 8
     mov esp, 0x7c00

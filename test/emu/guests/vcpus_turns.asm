@@ -4,6 +4,7 @@
 ; the next. The first only wants to run, and never asks for anything: it must get on all the same, and those who ask must get equal shares.
 
 %include "guest.inc"
+%include "test/emu/guests/vcpu_begins.inc"
 
 COUNT equ 0x6000                ; of vCPUs
 READS equ 0x6080                ; a dword each, 64 bytes apart
@@ -70,12 +71,7 @@ READS_MIN equ 20                ; of each of the others in that time
 
 ; EBX = index.
 other:
-    jmp 0:.here
-.here:
-    xor ax, ax
-    mov ds, ax
-    mov es, ax
-    mov ss, ax
+    vcpu_begins
     mov esi, ebx
     shl ebx, 8
     mov esp, 0x7c00

@@ -4,6 +4,7 @@
 ; says whether the sum is right.
 
 %include "guest.inc"
+%include "test/emu/guests/vcpu_begins.inc"
 
 COUNTER  equ 0x3000
 DONE     equ 0x3004
@@ -40,12 +41,7 @@ ROUNDS    equ 20
 
 ; EBX = index.
 other:
-    jmp 0:.here
-.here:
-    xor ax, ax
-    mov ds, ax
-    mov es, ax
-    mov ss, ax
+    vcpu_begins
     mov sp, 0x7000
     call work
 .stop:
