@@ -137,15 +137,11 @@ struct memory_type_range mtrr_type_at(const struct mtrr_snapshot *mtrr, uint64_t
     return result;
 }
 
-bool mtrr_type_uniform(const struct mtrr_snapshot *mtrr, uint64_t hpa, uint64_t size, enum memory_type *type)
+bool mtrr_type_uniform_slow(const struct mtrr_snapshot *mtrr, uint64_t hpa, uint64_t size,
+                            enum memory_type *type)
 {
-    struct memory_type_range piece;
+    struct memory_type_range piece = mtrr_type_at(mtrr, hpa);
 
-    if (mtrr == NULL) {
-        *type = MEMORY_TYPE_UC;
-        return true;
-    }
-    piece = mtrr_type_at(mtrr, hpa);
     *type = piece.type;
     for (unsigned pieces = 1; piece.end - hpa < size; pieces++) {
         if (pieces == PIECES_MAX)
@@ -169,6 +165,43 @@ struct memory_type_range mtrr_range_at(const struct mtrr_snapshot *mtrr, uint64_
         result.end = next.end;
     }
     return result;
+}
+
+void mtrr_work_out(struct mtrr_snapshot *mtrr)
+{
+    uint64_t at = 0;
+
+    mtrr->stretch_count = 0;
+    for (unsigned pieces = 0; pieces < PIECES_MAX; pieces++) {
+        struct memory_type_range piece = mtrr_type_at(mtrr, at);
+        unsigned n = mtrr->stretch_count;
+
+        if (n == 0 || mtrr->stretch_type[n - 1] != piece.type) {
+            if (n == MTRR_STRETCHES_MAX)
+                return;
+            mtrr->stretch_type[n++] = (uint8_t)piece.type;
+        }
+        mtrr->stretch_end[n - 1] = piece.end;
+        mtrr->stretch_count = n;
+        if (piece.end == ADDRESS_END)
+            return;
+        at = piece.end;
+    }
+    mtrr->stretch_count--; /* nobody knows how far the last one goes */
+}
+
+struct memory_type_stretch mtrr_stretch_at(const struct mtrr_snapshot *mtrr, uint64_t hpa)
+{
+    unsigned n = mtrr_stretch_of(mtrr, hpa);
+    struct memory_type_range range;
+
+    if (n < mtrr->stretch_count)
+        return (struct memory_type_stretch){.start = n > 0 ? mtrr->stretch_end[n - 1] : 0,
+                                            .end = mtrr->stretch_end[n],
+                                            .type = (enum memory_type)mtrr->stretch_type[n]};
+    range = mtrr_type_at(mtrr, hpa);
+    return (struct memory_type_stretch){
+        .start = hpa & ~UINT64_C(0xfff), .end = range.end, .type = range.type};
 }
 
 const char *mtrr_source_text(enum mtrr_source source)

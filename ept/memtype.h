@@ -9,6 +9,7 @@
 
 #include "ept/status.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The encoding of MTRRs and of bits 5:3 of a leaf. */
@@ -22,6 +23,8 @@ enum memory_type {
 
 #define MTRR_SNAPSHOT_FIXED    11
 #define MTRR_SNAPSHOT_VARIABLE 32
+/* Few machines and few guests have more than ten; what lies behind these is worked out each time. */
+#define MTRR_STRETCHES_MAX 32
 
 /* The raw registers of one CPU. The SMRRs (IA32_SMRR_PHYSBASE, PHYSMASK) are no MTRRs and must not be put in
  * here. */
@@ -35,6 +38,13 @@ struct mtrr_snapshot {
     } variable[MTRR_SNAPSHOT_VARIABLE];
     unsigned variable_count;
     uint8_t phys_width; /* MAXPHYADDR: the mask bits that exist */
+    /*
+     * What all of the above comes to, by mtrr_work_out(): stretches of one type in the order of addresses,
+     * the first from 0 on, each ending where the next begins. 0: not worked out.
+     */
+    unsigned stretch_count;
+    uint64_t stretch_end[MTRR_STRETCHES_MAX];
+    uint8_t stretch_type[MTRR_STRETCHES_MAX];
 };
 
 /* What gives an address its type. */
@@ -74,10 +84,59 @@ struct memory_type_range mtrr_range_at(const struct mtrr_snapshot *mtrr, uint64_
 /* In words; "?" for another number. */
 const char *mtrr_source_text(enum mtrr_source source);
 
+/*
+ * Works the stretches out, so that questions are a short search from then on. To be called again, or
+ * stretch_count set to 0, when a register has changed.
+ */
+void mtrr_work_out(struct mtrr_snapshot *mtrr);
+
+/*
+ * [start, end), which holds hpa, has one type; as large as it can be if that was worked out, else from the
+ * 4 KiB page of hpa on as far as a single look tells.
+ */
+struct memory_type_stretch {
+    uint64_t start, end; /* end UINT64_MAX: to the end */
+    enum memory_type type;
+};
+struct memory_type_stretch mtrr_stretch_at(const struct mtrr_snapshot *mtrr, uint64_t hpa);
+
+/* mtrr_type_uniform() by the registers. */
+EPT_MUST_CHECK bool mtrr_type_uniform_slow(const struct mtrr_snapshot *mtrr, uint64_t hpa, uint64_t size,
+                                           enum memory_type *type);
+
+/* The first stretch that ends above an address; stretch_count: it lies behind those that are worked out. */
+static inline unsigned mtrr_stretch_of(const struct mtrr_snapshot *mtrr, uint64_t hpa)
+{
+    unsigned low = 0, high = mtrr->stretch_count;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+
+        if (mtrr->stretch_end[middle] > hpa)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
 /* True, and *type, if [hpa, hpa + size) has one type. snapshot NULL (nothing known): UC everywhere. size > 0.
  */
-EPT_MUST_CHECK bool mtrr_type_uniform(const struct mtrr_snapshot *mtrr, uint64_t hpa, uint64_t size,
-                                      enum memory_type *type);
+EPT_MUST_CHECK static inline bool mtrr_type_uniform(const struct mtrr_snapshot *mtrr, uint64_t hpa,
+                                                    uint64_t size, enum memory_type *type)
+{
+    unsigned n;
+
+    if (mtrr == NULL) {
+        *type = MEMORY_TYPE_UC;
+        return true;
+    }
+    n = mtrr_stretch_of(mtrr, hpa);
+    if (n == mtrr->stretch_count)
+        return mtrr_type_uniform_slow(mtrr, hpa, size, type);
+    *type = (enum memory_type)mtrr->stretch_type[n];
+    return mtrr->stretch_end[n] - hpa >= size;
+}
 
 /* True for the five values above. */
 bool memory_type_valid(unsigned type);

@@ -3,22 +3,17 @@
 #include "ept/near.h"
 #include "ept/target.h"
 
-/*
- * [*start, *end), which holds gpa, becomes a part of it that still does and where the MTRRs say one type:
- * from its start on, or from the page of gpa on, as far as a single look at them tells. Below 1 MiB, where
- * they have many pieces, more would cost more than it saves.
- */
+/* [*start, *end), which holds gpa, becomes the part of it where the MTRRs say one type, as far as they tell
+ * at once. */
 static void one_type(const struct mtrr_snapshot *mtrr, uint64_t offset, uint64_t gpa, uint64_t *start,
                      uint64_t *end)
 {
-    struct memory_type_range range = mtrr_type_at(mtrr, *start + offset);
+    struct memory_type_stretch stretch = mtrr_stretch_at(mtrr, gpa + offset);
 
-    if (range.end != UINT64_MAX && range.end - offset <= gpa) {
-        *start = gpa & ~(ept_level_size(1) - 1);
-        range = mtrr_type_at(mtrr, *start + offset);
-    }
-    if (range.end != UINT64_MAX && range.end - offset < *end)
-        *end = range.end - offset;
+    if (stretch.start > *start + offset)
+        *start = stretch.start - offset;
+    if (stretch.end < *end + offset)
+        *end = stretch.end - offset;
 }
 
 void ept_near_learn(struct ept *ept, struct ept_near *near, uint64_t gpa, unsigned level)

@@ -83,8 +83,10 @@ enum ept_flush ept_set_guest_mtrr(struct ept *ept, const struct mtrr_snapshot *m
         }
     }
     ept->guest_types_end = mtrr == NULL ? 0 : end_of_types(mtrr);
-    if (mtrr != NULL)
+    if (mtrr != NULL) {
         ept->guest_mtrr = *mtrr;
+        mtrr_work_out(&ept->guest_mtrr);
+    }
     ept_shape_changes(ept);
     return flush;
 }

@@ -73,6 +73,7 @@ static void take_mtrrs(struct mtrr_snapshot *snapshot)
     snapshot->phys_width = (uint8_t)cpuid_physical_width();
     if (machine_mtrrs_differ()) /* the most restrictive reading of all: as if they were off, UC everywhere */
         snapshot->def_type = 0;
+    mtrr_work_out(snapshot);
 }
 
 /* Memory encryption takes key-id bits off the top of physical addresses. SDM vol. 4, IA32_TME_ACTIVATE: 1

@@ -251,6 +251,83 @@ static void test_random_against_the_book(void **state)
     }
 }
 
+/* Each page as the registers say, each stretch as long as it can be; what is not worked out is asked of them.
+ */
+static void expect_worked_out(const struct mtrr_snapshot *registers, uint64_t pages)
+{
+    struct mtrr_snapshot mtrr = *registers;
+    uint64_t known;
+
+    mtrr_work_out(&mtrr);
+    known = mtrr.stretch_count > 0 ? mtrr.stretch_end[mtrr.stretch_count - 1] : 0;
+    for (uint64_t gpa = 0; gpa < pages << 12; gpa += 4096) {
+        struct memory_type_stretch stretch = mtrr_stretch_at(&mtrr, gpa + 0x123);
+        enum memory_type type = mtrr_type_at(registers, gpa).type, quick, slow;
+
+        assert_int_equal(stretch.type, type);
+        assert_true(stretch.start <= gpa && stretch.end > gpa);
+        if (gpa < known) {
+            assert_true(stretch.start == 0 || mtrr_type_at(registers, stretch.start - 1).type != type);
+            assert_true(stretch.end == UINT64_MAX || mtrr_type_at(registers, stretch.end).type != type);
+        }
+        for (uint64_t size = 4096; size <= 1 << 24; size *= 8) {
+            bool one = mtrr_type_uniform_slow(registers, gpa, size, &slow);
+
+            assert_int_equal(mtrr_type_uniform(&mtrr, gpa, size, &quick), one);
+            if (one)
+                assert_int_equal(quick, slow);
+        }
+    }
+}
+
+static void test_worked_out(void **state)
+{
+    struct mtrr_snapshot mtrr = snapshot(WB | ON | FIXED);
+    uint64_t seed = 99;
+
+    (void)state;
+    /* 88 fixed ranges, no two neighbours alike: more than are kept. */
+    for (unsigned n = 0; n < MTRR_SNAPSHOT_FIXED; n++)
+        mtrr.fixed[n] = UINT64_C(0x0006000600060006);
+    expect_worked_out(&mtrr, 0x110);
+    mtrr_work_out(&mtrr);
+    assert_int_equal(mtrr.stretch_count, MTRR_STRETCHES_MAX);
+    /* All alike but the default type's own. */
+    for (unsigned n = 0; n < MTRR_SNAPSHOT_FIXED; n++)
+        mtrr.fixed[n] = UINT64_C(0x0404040404040404);
+    mtrr_work_out(&mtrr);
+    assert_int_equal(mtrr.stretch_count, 2);
+    assert_int_equal(mtrr.stretch_end[0], 0x100000);
+    assert_true(mtrr.stretch_end[1] == UINT64_MAX);
+    /* A mask with so many gaps that nobody counts the pieces: what was reached is kept. */
+    mtrr = snapshot(WB | ON);
+    mtrr.variable[0].base = UC;
+    mtrr.variable[0].mask = UINT64_C(0x1000) | VALID;
+    mtrr.variable_count = 1;
+    expect_worked_out(&mtrr, 0x110);
+    mtrr_work_out(&mtrr);
+    assert_int_equal(mtrr.stretch_count, MTRR_STRETCHES_MAX);
+    mtrr.def_type = UC | ON; /* one type, in pieces without end: nothing is certain */
+    mtrr_work_out(&mtrr);
+    assert_int_equal(mtrr.stretch_count, 0);
+    mtrr = snapshot(WB); /* off */
+    mtrr_work_out(&mtrr);
+    assert_int_equal(mtrr.stretch_count, 1);
+    for (unsigned round = 0; round < 300; round++) {
+        mtrr = snapshot(round % 4 == 0 ? WB | ON : WT | ON | FIXED);
+        mtrr.variable_count = round % 7;
+        for (unsigned n = 0; n < mtrr.variable_count; n++) {
+            seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+            mtrr.variable[n].base = (seed >> 30 & 0x7ff000) | (seed >> 60 & 1 ? WB : UC);
+            mtrr.variable[n].mask =
+                (UINT64_C(0x7fffffffff) & ~((UINT64_C(0x1000) << (seed >> 50 & 7)) - 1)) | VALID;
+        }
+        for (unsigned n = 0; n < MTRR_SNAPSHOT_FIXED; n++)
+            mtrr.fixed[n] = seed >> n & 1 ? UINT64_C(0x0606060606060606) : UINT64_C(0x0606060000000606);
+        expect_worked_out(&mtrr, 0x220);
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -273,7 +350,7 @@ int main(void)
         cmocka_unit_test(test_overlap_table),  cmocka_unit_test(test_three_overlap),
         cmocka_unit_test(test_usual_layouts),  cmocka_unit_test(test_not_valid_and_count),
         cmocka_unit_test(test_unknown_is_uc),  cmocka_unit_test(test_random_against_the_book),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_worked_out),     cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,11 +166,15 @@ static void uniform_ranges(void **state)
     enum memory_type type;
 
     (void)state;
-    for (unsigned i = 0; i < MTRR_LAYOUT_COUNT; i++) {
-        const struct mtrr_layout *layout = &mtrr_layouts[i];
+    for (unsigned i = 0; i < 2 * MTRR_LAYOUT_COUNT; i++) {
+        const struct mtrr_layout *layout = &mtrr_layouts[i / 2];
         struct mtrr_snapshot mtrr = snapshot_of(layout);
         uint64_t start = 0;
 
+        if (i % 2 != 0) {
+            mtrr_work_out(&mtrr);
+            assert_true(mtrr.stretch_end[mtrr.stretch_count - 1] == UINT64_MAX);
+        }
         for (unsigned n = 0; n + 1 < map_length(layout); n++) {
             uint64_t end = layout->map[n].end;
 
