@@ -168,11 +168,12 @@ enum exit_action exit_ignored_event(struct vcpu *vcpu)
 }
 
 /* The run loop looks at the deadline and at the console after every exit; this one makes sure that there are
- * exits. */
+ * exits. No instruction waits for it, so it is a good moment for what must be done some time. */
 enum exit_action exit_preemption_timer(struct vcpu *vcpu)
 {
     trace_ring_publish(
         &vcpu->cpu->trace); /* a guest that loops without exits: its last exit shall be seen all the same */
+    (void)table_pool_prepare(&vcpu->vm->tables, TABLE_POOL_FEW);
     vcpu->result.code = RESULT_RESUMED;
     return EXIT_ACTION_RESUME;
 }

@@ -53,8 +53,8 @@ static void set_owner(struct frame_pool *pool, uint64_t frame, uint64_t index, f
     } else if (counts && pool->owners[index] != FRAME_FREE && owner == FRAME_FREE) {
         pool->chunk_free[chunk]++;
         pool->free_count++;
-        if (chunk < pool->lowest_free)
-            pool->lowest_free = chunk;
+        if (index < pool->lowest_free)
+            pool->lowest_free = index;
     }
     pool->owners[index] = owner;
 }
@@ -184,22 +184,19 @@ must_check enum frame_status frame_pool_init(struct frame_pool *pool, const stru
     return FRAME_OK;
 }
 
-/* The first frame of [frame, frame + count), all in one span, that cannot be handed out; frame + count if
+/* The first of `count` frames from `index` on, all in one span, that cannot be handed out; index + count if
  * there is none. */
-static uint64_t first_taken(const struct frame_pool *pool, uint64_t frame, uint64_t count)
+static uint64_t first_taken(const struct frame_pool *pool, uint64_t index, uint64_t count)
 {
-    uint64_t end = frame + count;
-    uint64_t index = index_of(pool, frame);
+    uint64_t end = index + count;
 
-    while (frame < end) {
-        uint64_t step = FRAME_CHUNK - frame % FRAME_CHUNK;
-        if (pool->chunk_free[index / FRAME_CHUNK] != FRAME_CHUNK) {
-            if (pool->owners[index] != FRAME_FREE)
-                return frame;
-            step = 1;
-        }
-        frame += step;
-        index += step;
+    while (index < end) {
+        if (pool->chunk_free[index / FRAME_CHUNK] == FRAME_CHUNK)
+            index += FRAME_CHUNK - index % FRAME_CHUNK;
+        else if (pool->owners[index] == FRAME_FREE)
+            index++;
+        else
+            return index;
     }
     return end;
 }
@@ -213,23 +210,22 @@ static uint64_t align_frame(uint64_t frame, uint64_t alignment)
 static uint64_t find_in_span(const struct frame_pool *pool, const struct frame_span *span, uint64_t count,
                              uint64_t alignment)
 {
-    uint64_t first = span->first_chunk, end = (span->first_chunk + span->chunk_count) * FRAME_CHUNK;
-    uint64_t frame, taken;
+    uint64_t frame = span->first_chunk * FRAME_CHUNK, end = frame + span->chunk_count * FRAME_CHUNK;
+    uint64_t first = span->index * FRAME_CHUNK, to_index = first - frame, taken;
 
-    if (pool->lowest_free >= span->index + span->chunk_count)
+    if (pool->lowest_free >= end + to_index)
         return NOT_TRACKED;
-    if (pool->lowest_free > span->index)
-        first += pool->lowest_free - span->index;
-    frame = first * FRAME_CHUNK;
+    if (pool->lowest_free > first)
+        frame += pool->lowest_free - first;
     if (frame < FRAME_ALLOC_FLOOR / FRAME_SIZE)
         frame = FRAME_ALLOC_FLOOR / FRAME_SIZE;
     frame = align_frame(frame, alignment);
     while (frame < end && count <= end - frame) {
-        if (pool->chunk_free[span->index + frame / FRAME_CHUNK - span->first_chunk] == 0) {
+        if (pool->chunk_free[(frame + to_index) / FRAME_CHUNK] == 0) {
             frame = align_frame((frame / FRAME_CHUNK + 1) * FRAME_CHUNK, alignment);
             continue;
         }
-        taken = first_taken(pool, frame, count);
+        taken = first_taken(pool, frame + to_index, count) - to_index;
         if (taken == frame + count)
             return frame;
         frame = align_frame(taken + 1, alignment);
@@ -244,13 +240,15 @@ must_check uint64_t frame_pool_alloc(struct frame_pool *pool, frame_owner owner,
         (align_frames & (align_frames - 1)) != 0)
         return FRAME_ALLOC_FAILED;
     for (unsigned i = 0; i < pool->span_count; i++) {
-        uint64_t frame = find_in_span(pool, &pool->spans[i], count, align_frames);
+        uint64_t frame = find_in_span(pool, &pool->spans[i], count, align_frames), index;
         if (frame == NOT_TRACKED)
             continue;
-        for (uint64_t n = 0, index = index_of(pool, frame); n < count; n++)
+        index = index_of(pool, frame);
+        for (uint64_t n = 0; n < count; n++)
             set_owner(pool, frame + n, index + n, owner);
-        while (pool->lowest_free < pool->chunk_count && pool->chunk_free[pool->lowest_free] == 0)
-            pool->lowest_free++;
+        /* A single frame is the first that there was. */
+        if (index == pool->lowest_free || (count == 1 && align_frames == 1))
+            pool->lowest_free = index + count;
         return frame * FRAME_SIZE;
     }
     return FRAME_ALLOC_FAILED;

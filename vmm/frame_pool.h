@@ -61,7 +61,7 @@ struct frame_pool {
     uint64_t tables_physical; /* where both stand */
     uint64_t tables_length;
     uint64_t free_count;  /* frames that frame_pool_alloc may hand out */
-    uint64_t lowest_free; /* no chunk below this number has a free frame */
+    uint64_t lowest_free; /* no frame below this index may be handed out */
 };
 
 enum frame_status {

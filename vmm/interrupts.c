@@ -252,6 +252,7 @@ static void sleep(struct vcpu *vcpu)
 {
     bool several = vcpu->vm->vcpu_count > 1;
 
+    (void)table_pool_prepare(&vcpu->vm->tables, TABLE_POOL_READY);
     if (several)
         shootdown_step_aside(vcpu);
     sleep_until(vcpu->interrupts.wake);

@@ -16,21 +16,52 @@ static uint64_t fresh_frame(const struct table_pool *pool)
     return physical;
 }
 
+/* false: there is no room, and the frame stays the caller's. */
+static bool keep_ready(struct table_pool *pool, uint64_t physical)
+{
+    bool room;
+
+    spinlock_lock(&pool->lock);
+    room = pool->ready_count < TABLE_POOL_READY;
+    if (room)
+        pool->ready[pool->ready_count++] = physical;
+    spinlock_unlock(&pool->lock);
+    return room;
+}
+
+/* Other CPUs may take frames or give some back meanwhile: a guess is good enough. */
+static bool has_room(const struct table_pool *pool)
+{
+    uint32_t ready = __atomic_load_n(&pool->ready_count, __ATOMIC_RELAXED);
+
+    return ready < TABLE_POOL_READY && __atomic_load_n(&pool->in_use, __ATOMIC_RELAXED) + ready < pool->limit;
+}
+
+unsigned table_pool_prepare(struct table_pool *pool, unsigned most)
+{
+    unsigned count = 0;
+
+    while (count < most && has_room(pool)) {
+        uint64_t physical = fresh_frame(pool);
+
+        if (physical == EPT_NO_FRAME)
+            break;
+        if (!keep_ready(pool, physical)) {
+            frame_free_run(physical, 1, FRAME_EPT(pool->vm));
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
 must_check bool table_pool_create(struct table_pool *pool, uint16_t vm, uint64_t limit)
 {
     memset(pool, 0, sizeof(*pool));
     pool->vm = vm;
     pool->limit = limit;
-    while (pool->ready_count < TABLE_POOL_READY) {
-        uint64_t physical = fresh_frame(pool);
-
-        if (physical == EPT_NO_FRAME) {
-            table_pool_destroy(pool);
-            return false;
-        }
-        pool->ready[pool->ready_count++] = physical;
-    }
-    return true;
+    (void)table_pool_prepare(pool, TABLE_POOL_READY);
+    return pool->ready_count > 0;
 }
 
 void table_pool_destroy(struct table_pool *pool)
@@ -40,17 +71,34 @@ void table_pool_destroy(struct table_pool *pool)
         frame_free_run(pool->ready[--pool->ready_count], 1, FRAME_EPT(pool->vm));
 }
 
+static void give_up(struct table_pool *pool)
+{
+    spinlock_lock(&pool->lock);
+    assert(pool->in_use > 0);
+    pool->in_use--;
+    spinlock_unlock(&pool->lock);
+}
+
+/* Frames are zeroed outside of the lock: other CPUs that want one do not wait for that. */
 uint64_t table_pool_alloc(void *context)
 {
     struct table_pool *pool = context;
     uint64_t physical = EPT_NO_FRAME;
+    bool granted;
 
     spinlock_lock(&pool->lock);
-    if (pool->in_use < pool->limit)
-        physical = pool->ready_count > 0 ? pool->ready[--pool->ready_count] : fresh_frame(pool);
-    if (physical != EPT_NO_FRAME)
+    granted = pool->in_use < pool->limit;
+    if (granted) {
         pool->in_use++;
+        if (pool->ready_count > 0)
+            physical = pool->ready[--pool->ready_count];
+    }
     spinlock_unlock(&pool->lock);
+    if (granted && unlikely(physical == EPT_NO_FRAME)) {
+        physical = fresh_frame(pool);
+        if (physical == EPT_NO_FRAME)
+            give_up(pool);
+    }
     return physical;
 }
 
@@ -58,14 +106,11 @@ void table_pool_free(void *context, uint64_t physical)
 {
     struct table_pool *pool = context;
 
-    spinlock_lock(&pool->lock);
-    assert(pool->in_use > 0);
-    pool->in_use--;
-    if (pool->ready_count < TABLE_POOL_READY) {
+    give_up(pool);
+    if (has_room(pool)) {
         memset(phys_to_virt(physical), 0, PAGE_SIZE);
-        pool->ready[pool->ready_count++] = physical;
-    } else {
-        frame_free_run(physical, 1, FRAME_EPT(pool->vm));
+        if (keep_ready(pool, physical))
+            return;
     }
-    spinlock_unlock(&pool->lock);
+    frame_free_run(physical, 1, FRAME_EPT(pool->vm));
 }
