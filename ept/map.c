@@ -38,7 +38,11 @@ void ept_destroy(struct ept *ept)
     ept->root = 0;
 }
 
-/* The region of an address, the last one first. Racing hints are harmless: each is checked. */
+/*
+ * The region of an address: the one that the hint names, else by search. The hint goes to larger regions
+ * only, so it comes to rest: were it the last region, CPUs with faults in two would write it in turns, and
+ * each would wait for the other's cache line. Racing hints are harmless: each is checked.
+ */
 static inline const struct ept_region *region_at(struct ept *ept, uint64_t gpa)
 {
     const struct ept_region_list *list = ept->regions;
@@ -48,7 +52,7 @@ static inline const struct ept_region *region_at(struct ept *ept, uint64_t gpa)
     if (hint < list->count && ept_region_holds(&list->regions[hint], gpa))
         return &list->regions[hint];
     region = ept_region_find(list, gpa);
-    if (region != NULL)
+    if (region != NULL && (hint >= list->count || region->size > list->regions[hint].size))
         __atomic_store_n(&ept->region_hint, (uint32_t)(region - list->regions), __ATOMIC_RELAXED);
     return region;
 }
@@ -109,6 +113,32 @@ static bool settle_leaf(struct ept *ept, uint64_t gpa, const struct ept_target *
     return false;
 }
 
+/* The slot is empty. true: no longer, and the cursor is at the leaf. Else result->kind is NO_FRAME, or
+ * another CPU was first. */
+static bool install_empty(struct ept *ept, uint64_t gpa, const struct ept_target *target,
+                          struct ept_cursor *cursor, struct ept_fault_result *result)
+{
+    unsigned level = cursor->level < target->largest ? cursor->level : target->largest, added = 0;
+    struct ept_entry leaf = ept_target_leaf(target, gpa, level);
+    bool linked = false;
+
+    if (level == cursor->level)
+        linked = ept_replace(cursor->slot, cursor->entry, leaf);
+    else if (ept_link_leaf(ept, gpa, cursor->slot, cursor->level, leaf, level, &added) == EPT_OK)
+        linked = added != 0;
+    else
+        result->kind = EPT_FAULT_NO_FRAME;
+    if (!linked) {
+        ept_cursor_read(cursor);
+        return false;
+    }
+    cursor->level = level;
+    cursor->entry = leaf;
+    result->tables_added = (uint8_t)added;
+    result->kind = EPT_FAULT_INSTALLED;
+    return true;
+}
+
 /* Installs the target: one walk down, each slot settled before the next. */
 static void install(struct ept *ept, uint64_t gpa, const struct ept_target *target,
                     struct ept_fault_result *result)
@@ -120,21 +150,9 @@ static void install(struct ept *ept, uint64_t gpa, const struct ept_target *targ
     while (result->kind != EPT_FAULT_NO_FRAME) {
         if (ept_cursor_down(ept, gpa, &cursor))
             continue;
-        if (cursor.entry.raw == 0 && cursor.level <= target->largest) {
-            struct ept_entry leaf = ept_target_leaf(target, gpa, cursor.level);
-
-            if (ept_replace(cursor.slot, cursor.entry, leaf)) {
-                cursor.entry = leaf;
-                result->kind = EPT_FAULT_INSTALLED;
+        if (cursor.entry.raw == 0) {
+            if (install_empty(ept, gpa, target, &cursor, result))
                 break;
-            }
-            ept_cursor_read(&cursor);
-        } else if (cursor.entry.raw == 0) {
-            bool added;
-
-            if (ept_link_table(ept, &cursor, &added) != EPT_OK)
-                result->kind = EPT_FAULT_NO_FRAME;
-            result->tables_added += added;
         } else if (ept_is_good_leaf(ept, cursor.level, cursor.entry)) {
             if (settle_leaf(ept, gpa, target, &cursor, result))
                 break;
@@ -154,7 +172,23 @@ static void install(struct ept *ept, uint64_t gpa, const struct ept_target *targ
     result->memory_type = (uint8_t)ept_entry_memory_type(cursor.entry);
 }
 
-/* Everything but the common case, which ept_fault() handles by itself; kept out of it for its registers'
+static inline struct ept_fault_result installed(const struct ept_region *region,
+                                                const struct ept_target *target, uint64_t gpa, unsigned level,
+                                                struct ept_entry leaf, unsigned tables_added)
+{
+    return (struct ept_fault_result){
+        .kind = EPT_FAULT_INSTALLED,
+        .flush = EPT_FLUSH_NONE,
+        .region = region,
+        .hpa = gpa + target->offset,
+        .level = (uint8_t)level,
+        .rights = (uint8_t)ept_entry_rights(leaf),
+        .memory_type = (uint8_t)ept_entry_memory_type(leaf),
+        .tables_added = (uint8_t)tables_added,
+    };
+}
+
+/* Everything but the common cases, which ept_fault() handles by itself; kept out of it for its registers'
  * sake. `target`: as ept_target_choose() left it. */
 static __attribute__((noinline)) struct ept_fault_result install_slow(struct ept *ept, uint64_t gpa,
                                                                       unsigned access,
@@ -170,6 +204,19 @@ static __attribute__((noinline)) struct ept_fault_result install_slow(struct ept
         (access & EPT_WRITE) != 0 && ept_fault_resolved(result.kind))
         ept_dirty_note_write(ept, gpa, result.level);
     return result;
+}
+
+/* An empty slot above the level of the page: the tables between are missing. */
+static __attribute__((noinline)) struct ept_fault_result
+install_with_tables(struct ept *ept, uint64_t gpa, unsigned access, const struct ept_region *region,
+                    struct ept_target *target, struct ept_entry *slot, unsigned level)
+{
+    struct ept_entry leaf = ept_target_leaf(target, gpa, target->largest);
+    unsigned added;
+
+    if (ept_link_leaf(ept, gpa, slot, level, leaf, target->largest, &added) != EPT_OK || added == 0)
+        return install_slow(ept, gpa, access, region, target);
+    return installed(region, target, gpa, target->largest, leaf, added);
 }
 
 /* No page to be mapped, or one under a dirty log. */
@@ -193,7 +240,7 @@ fault_slow(struct ept *ept, uint64_t gpa, unsigned access, const struct ept_regi
 /*
  * The common case with nothing but locals: tables of ours down to an empty slot where the leaf belongs. It is
  * the path that counts: every new page of a guest comes by here. What it cannot do at once it leaves to
- * fault_slow().
+ * others, which need no second walk but where something is in the way.
  */
 struct ept_fault_result ept_fault(struct ept *ept, uint64_t gpa, unsigned access)
 {
@@ -228,20 +275,14 @@ struct ept_fault_result ept_fault(struct ept *ept, uint64_t gpa, unsigned access
             return install_slow(ept, gpa, access, region, &target);
     }
     level = (shift - EPT_PAGE_SHIFT) / EPT_INDEX_BITS + 1;
-    if (entry.raw != 0 || level > target.largest)
+    if (entry.raw != 0)
         return install_slow(ept, gpa, access, region, &target);
+    if (level > target.largest)
+        return install_with_tables(ept, gpa, access, region, &target, slot, level);
     leaf = ept_target_leaf(&target, gpa, level);
     if (!ept_replace(slot, entry, leaf))
         return install_slow(ept, gpa, access, region, &target);
-    return (struct ept_fault_result){
-        .kind = EPT_FAULT_INSTALLED,
-        .flush = EPT_FLUSH_NONE,
-        .region = region,
-        .hpa = gpa + target.offset,
-        .level = (uint8_t)level,
-        .rights = (uint8_t)ept_entry_rights(leaf),
-        .memory_type = (uint8_t)ept_entry_memory_type(leaf),
-    };
+    return installed(region, &target, gpa, level, leaf, 0);
 }
 
 struct ept_change ept_map_range(struct ept *ept, uint64_t gpa, uint64_t size)

@@ -66,12 +66,16 @@ struct ept {
     struct ept_dirty_log *dirty; /* of dirty.h; NULL: none runs. Atomic. */
     uint64_t root;               /* HPA of the top table */
     struct ept_entry *root_table;
-    uint64_t table_count; /* frames taken and not given back, with the root, retired and lost ones. Atomic. */
+    uint64_t shape; /* of near.h: raised by what makes kept knowledge wrong. Atomic. */
+    /* Index of the region that most faults are in, as far as they have shown: the largest. Atomic. */
+    uint32_t region_hint;
+    /* From here on what faults write that add a table: in a cache line of its own, as all faults read what is
+     * above. */
+    _Alignas(64) uint64_t
+        table_count; /* frames taken and not given back, with the root, retired and lost ones. Atomic. */
     uint64_t retired_count; /* of these: waiting for ept_reclaim(). Atomic. */
     uint64_t retired;       /* HPA of the first retired frame, 0: none. Atomic. */
     uint64_t cold_hand;     /* of cold.h: where the next call begins. Atomic. */
-    uint64_t shape;         /* of near.h: raised by what makes kept knowledge wrong. Atomic. */
-    uint32_t region_hint;   /* index of the region that the last fault was in. Atomic. */
     uint32_t planted_count; /* live records; while it is 0 nobody looks at the lock. Atomic. */
     uint32_t planted_lock;
     struct ept_planted planted[EPT_PLANTED_MAX];

@@ -105,6 +105,37 @@ enum ept_status ept_link_table(struct ept *ept, struct ept_cursor *cursor, bool 
     return EPT_OK;
 }
 
+enum ept_status ept_link_leaf(struct ept *ept, uint64_t gpa, struct ept_entry *slot, unsigned level,
+                              struct ept_entry leaf, unsigned leaf_level, unsigned *added)
+{
+    uint64_t tables[EPT_LEVEL_MAX];
+    struct ept_entry entry = leaf;
+    unsigned count = 0;
+    enum ept_status status = EPT_OK;
+
+    *added = 0;
+    for (unsigned below = leaf_level; below < level && status == EPT_OK; below++) {
+        struct ept_entry *table = NULL;
+
+        tables[count] = ept_table_alloc(ept);
+        if (tables[count] != EPT_NO_FRAME)
+            table = ept_table_at(ept, tables[count++]);
+        if (table == NULL) {
+            status = EPT_NO_FRAME_LEFT;
+        } else {
+            table[ept_index(gpa, below)] = entry;
+            entry = ept_entry_table(tables[count - 1]);
+        }
+    }
+    if (status == EPT_OK && ept_replace(slot, (struct ept_entry){0}, entry)) {
+        *added = count;
+        return EPT_OK;
+    }
+    while (count > 0)
+        ept_table_free(ept, tables[--count]);
+    return status;
+}
+
 /* Entries that run on, four at a time: what a split costs by the page. */
 static void fill_table(struct ept_entry *table, uint64_t first, uint64_t size)
 {

@@ -109,6 +109,16 @@ void ept_correct(struct ept *ept, uint64_t gpa, struct ept_cursor *cursor);
 EPT_MUST_CHECK enum ept_status ept_link_table(struct ept *ept, struct ept_cursor *cursor, bool *added);
 
 /*
+ * Puts a leaf for gpa below an empty slot of `level`: the tables between are made, with what leads to the
+ * leaf in them, and linked by one exchange; no processor and no CPU has seen them before. *added: how many;
+ * 0: another CPU was first, and nothing has changed. level > leaf_level. EPT_NO_FRAME_LEFT, and nothing has
+ * changed.
+ */
+EPT_MUST_CHECK enum ept_status ept_link_leaf(struct ept *ept, uint64_t gpa, struct ept_entry *slot,
+                                             unsigned level, struct ept_entry leaf, unsigned leaf_level,
+                                             unsigned *added);
+
+/*
  * Replaces the good leaf in the slot (level 2 or 3), which translates gpa, by a table of the same
  * translations, with `grant` added to the rights of each, and reads again; harmless if another CPU was first.
  */

@@ -112,7 +112,8 @@ static inline void model_fault(struct model *model, bool repair)
         require(result.kind == EPT_FAULT_DENIED_RIGHTS || result.kind == EPT_FAULT_DENIED_NX ||
                 (result.kind == EPT_FAULT_DENIED_ROM_WRITE && region->kind == EPT_REGION_ROM));
     } else if (result.kind == EPT_FAULT_NO_FRAME) {
-        require(model->bed.pool.in_use >= model->bed.pool.limit);
+        /* Less than one for each level below the last one that there is. */
+        require(model->bed.pool.in_use + model->bed.caps.levels - walk.count > model->bed.pool.limit);
     } else {
         require(ept_fault_resolved(result.kind));
         require(walk.end == EPT_WALK_MAPPED);
