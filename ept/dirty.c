@@ -4,18 +4,29 @@
 #include "ept/leaves.h"
 #include "ept/table.h"
 
-#define PAGE_SHIFT      12
-#define BLOCK_PAGES     512u
-#define BLOCK_WORDS     (BLOCK_PAGES / 64)
-#define WORD_SIZE       (UINT64_C(64) << PAGE_SHIFT) /* bytes that a word of bits covers */
-#define GROUP_OF(block) ((block) / 64)
+#define PAGE_SHIFT  12
+#define BLOCK_PAGES 512u
+#define BLOCK_WORDS (BLOCK_PAGES / 64)
+#define WORD_SIZE   (UINT64_C(64) << PAGE_SHIFT) /* bytes that a word of bits covers */
+
+/* Where among the words of a log each summary begins; behind the last one: how many words all are. */
+static void lay_out(uint64_t pages, size_t start[EPT_DIRTY_SUMMARIES + 1])
+{
+    size_t bits = (size_t)((pages + BLOCK_PAGES - 1) / BLOCK_PAGES);
+
+    start[0] = ept_dirty_bitmap_words(pages);
+    for (unsigned n = 0; n < EPT_DIRTY_SUMMARIES; n++) {
+        bits = (bits + 63) / 64;
+        start[n + 1] = start[n] + bits;
+    }
+}
 
 size_t ept_dirty_log_words(uint64_t pages)
 {
-    size_t bits = ept_dirty_bitmap_words(pages);
-    size_t blocks = (bits / BLOCK_WORDS + 63) / 64;
+    size_t start[EPT_DIRTY_SUMMARIES + 1];
 
-    return bits + blocks + (blocks + 63) / 64;
+    lay_out(pages, start);
+    return start[EPT_DIRTY_SUMMARIES];
 }
 
 enum ept_status ept_dirty_pick(const struct ept_caps *caps, enum ept_dirty_source wanted,
@@ -51,8 +62,8 @@ static void set_bit(uint64_t *words, uint64_t n)
 
 static void mark_block(struct ept_dirty_log *log, uint64_t block)
 {
-    set_bit(log->blocks, block);
-    set_bit(log->groups, GROUP_OF(block));
+    for (unsigned n = 0; n < EPT_DIRTY_SUMMARIES; n++, block /= 64)
+        set_bit(log->summary[n], block);
 }
 
 void ept_dirty_mark_word(struct ept_dirty_log *log, uint64_t word, uint64_t bits)
@@ -156,7 +167,7 @@ struct ept_change ept_dirty_start(struct ept *ept, struct ept_dirty_log *log, en
 {
     struct ept_change change = {EPT_OK, EPT_FLUSH_NONE};
     uint64_t pages = size >> PAGE_SHIFT;
-    size_t bits = ept_dirty_bitmap_words(pages), blocks = (bits / BLOCK_WORDS + 63) / 64;
+    size_t start[EPT_DIRTY_SUMMARIES + 1];
     enum ept_dirty_source picked;
 
     if (ept->dirty != NULL)
@@ -171,14 +182,16 @@ struct ept_change ept_dirty_start(struct ept *ept, struct ept_dirty_log *log, en
         change.status = ept_dirty_pick(&ept->caps, source, &picked);
     if (change.status != EPT_OK)
         return change;
-    for (size_t n = 0; n < ept_dirty_log_words(pages); n++)
+    lay_out(pages, start);
+    for (size_t n = 0; n < start[EPT_DIRTY_SUMMARIES]; n++)
         words[n] = 0;
     *log = (struct ept_dirty_log){.source = source,
                                   .granularity = granularity,
                                   .pages = pages,
                                   .bits = words,
-                                  .blocks = words + bits,
-                                  .groups = words + bits + blocks};
+                                  .top_words = start[EPT_DIRTY_SUMMARIES] - start[EPT_DIRTY_SUMMARIES - 1]};
+    for (unsigned n = 0; n < EPT_DIRTY_SUMMARIES; n++)
+        log->summary[n] = words + start[n];
     __atomic_store_n(&ept->dirty, log, __ATOMIC_RELEASE);
     ept_shape_changes(ept);
     ept_for_each_run(ept, 0, size, prepare_run, &change.flush);

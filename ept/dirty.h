@@ -31,17 +31,21 @@ enum ept_dirty_source {
 
 #define EPT_PML_ENTRIES 512 /* of the page-modification log, 8 bytes each */
 
+/* Above the bits: blocks of 512 pages, words of these, words of those... */
+#define EPT_DIRTY_SUMMARIES 4
+
 /*
- * Over words that the caller hands in. A page's bit, then its block's, then its group's are set; a collection
- * takes groups, then blocks, then bits, so it looks at dirty blocks alone and misses none.
+ * Over words that the caller hands in. A page's bit is set, then its block's in summary 0, then for each word
+ * of a summary its bit in the next one; a collection takes them from the top, so it looks at dirty blocks
+ * alone and misses none. Of the top one it looks at every word: one for each 32 TiB.
  */
 struct ept_dirty_log {
     enum ept_dirty_source source;
     unsigned granularity; /* level of the largest page that is written without being split: 1 or 2 */
     uint64_t pages;       /* the log covers guest-physical [0, pages * 4 KiB) */
-    uint64_t *bits;       /* a bit for each page. Atomic, as the next two */
-    uint64_t *blocks;     /* a bit for each 512 pages: some of its bits may be set */
-    uint64_t *groups;     /* a bit for each word of blocks */
+    uint64_t *bits;       /* a bit for each page. Atomic, as the next ones */
+    uint64_t *summary[EPT_DIRTY_SUMMARIES]; /* a bit: some below it may be set */
+    size_t top_words;                       /* of the last one */
 };
 
 /* 64-bit words of a bitmap of so many pages as ept_dirty_collect() fills it: whole blocks of 512 bits. */
@@ -50,7 +54,7 @@ static inline size_t ept_dirty_bitmap_words(uint64_t pages)
     return (size_t)((pages + 511) / 512 * 8);
 }
 
-/* 64-bit words that a log of so many pages needs: bits, blocks and groups. */
+/* 64-bit words that a log of so many pages needs: bits and summaries. */
 size_t ept_dirty_log_words(uint64_t pages);
 
 /*

@@ -127,28 +127,33 @@ static void take_block(struct ept *ept, struct ept_dirty_log *log, uint64_t bloc
     }
 }
 
+/* The bits of a word of a summary, and all below them. Recursion goes one summary down each time. */
+static void take_word(struct ept *ept, struct ept_dirty_log *log, unsigned summary, uint64_t word,
+                      uint64_t *bitmap, struct collection *collection)
+{
+    uint64_t bits = __atomic_exchange_n(&log->summary[summary][word], 0, __ATOMIC_SEQ_CST);
+
+    for (; bits != 0; bits &= bits - 1) {
+        uint64_t below = word * 64 + (unsigned)__builtin_ctzll(bits);
+
+        if (summary > 0)
+            take_word(ept, log, summary - 1, below, bitmap, collection);
+        else
+            take_block(ept, log, below, bitmap, collection);
+    }
+}
+
 struct ept_dirty_collected ept_dirty_collect(struct ept *ept, uint64_t *bitmap)
 {
     struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
     struct collection collection = {.result = {EPT_FLUSH_NONE, 0}};
-    size_t block_words;
 
     if (log == NULL)
         return collection.result;
     if (log->source == EPT_DIRTY_FLAGS)
         ept_for_each_run(ept, 0, log->pages << PAGE_SHIFT, gather_run, NULL);
-    block_words = (size_t)(log->groups - log->blocks);
-    for (size_t group = 0; group * 64 < block_words; group++) {
-        uint64_t words = __atomic_exchange_n(&log->groups[group], 0, __ATOMIC_SEQ_CST);
-
-        for (; words != 0; words &= words - 1) {
-            uint64_t word = group * 64 + (unsigned)__builtin_ctzll(words);
-            uint64_t blocks = __atomic_exchange_n(&log->blocks[word], 0, __ATOMIC_SEQ_CST);
-
-            for (; blocks != 0; blocks &= blocks - 1)
-                take_block(ept, log, word * 64 + (unsigned)__builtin_ctzll(blocks), bitmap, &collection);
-        }
-    }
+    for (size_t word = 0; word < log->top_words; word++)
+        take_word(ept, log, EPT_DIRTY_SUMMARIES - 1, word, bitmap, &collection);
     /*
      * Also where no flag was cleared here: then another CPU has taken the leaf or cleared its flag, and may
      * not have carried its own flush out yet. Until then a processor writes on by what it has cached.
