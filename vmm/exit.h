@@ -28,9 +28,9 @@ must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcom
 
 /*
  * exit.c: the end of an instruction that was done in the guest's stead: RIP becomes `rip`, and a guest that
- * single-steps gets its trap.
+ * single-steps, as its RFLAGS tell, gets its trap.
  */
-void exit_advance_to(struct vcpu *vcpu, uint64_t rip);
+void exit_advance_to(struct vcpu *vcpu, uint64_t rip, uint64_t rflags);
 
 /*
  * exit_ept.c: the end of an exit that came out of an access to memory, of which `qualification` tells. An
