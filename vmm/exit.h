@@ -14,9 +14,10 @@
 #include <stdint.h>
 
 enum exit_action {
-    EXIT_ACTION_RESUME,  /* enter again at the guest's RIP as it is */
-    EXIT_ACTION_ADVANCE, /* the instruction is done: RIP goes on by its length first */
+    EXIT_ACTION_RESUME,  /* look round, and enter again at the guest's RIP as it is */
     EXIT_ACTION_STOP,    /* the VM has ended */
+    EXIT_ACTION_SETTLED, /* all that the exit was about is done: enter again at the guest's RIP as it is */
+    EXIT_ACTION_ADVANCE, /* so is the instruction: RIP goes on by its length first */
 };
 
 typedef enum exit_action exit_handler(struct vcpu *vcpu);

@@ -88,13 +88,15 @@ enum exit_action exit_ept_resume(struct vcpu *vcpu, uint64_t qualification)
         walk_check_again(vcpu);
     if (unlikely(vcpu->step.active))
         step_goes_on(vcpu);
-    if (unlikely(vectoring & EVENT_VALID))
+    if (unlikely(vectoring & EVENT_VALID)) {
         (void)inject_again(vcpu, vectoring);
-    else if (unlikely(qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) &&
-             virtual_nmis()) /* IRET faulted: still blocked */
+        return EXIT_ACTION_RESUME;
+    }
+    if (unlikely(qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) &&
+        virtual_nmis()) /* IRET faulted: still blocked */
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
                    vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
-    return EXIT_ACTION_RESUME;
+    return EXIT_ACTION_SETTLED;
 }
 
 static enum exit_action flush_failed(struct vcpu *vcpu)
@@ -310,19 +312,20 @@ static enum exit_action violation_alone(struct vcpu *vcpu, enum ept_flush due,
 
 struct exit_subject *exit_quick_ept(struct vcpu *vcpu)
 {
-    struct ept_violation *violation = &vcpu->violation;
     struct no_progress *last = &vcpu->no_progress;
+    struct ept_violation violation;
     uint64_t qualification, guest_physical_address;
 
-    read_violation(violation, vcpu->exit_count + 1); /* the exit is counted afterwards */
-    qualification = violation->qualification;
-    guest_physical_address = violation->guest_physical_address;
+    read_violation(&violation, vcpu->exit_count + 1); /* the exit is counted afterwards */
+    qualification = violation.qualification;
+    guest_physical_address = violation.guest_physical_address;
     if (unlikely((qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) != 0 || vcpu->vm->walk_check.armed ||
-                 (violation->vectoring & EVENT_VALID) != 0))
+                 (violation.vectoring & EVENT_VALID) != 0) ||
+        !ept_near_install(&vcpu->vm->ept, &vcpu->near, guest_physical_address,
+                          (unsigned)(qualification & EPT_RIGHTS))) {
+        vcpu->violation = violation;
         return NULL;
-    if (!ept_near_install(&vcpu->vm->ept, &vcpu->near, guest_physical_address,
-                          (unsigned)(qualification & EPT_RIGHTS)))
-        return NULL;
+    }
     vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
     vcpu->last_fault.level = 0;
     vcpu->last_fault.detail = (uint32_t)(qualification & EPT_RIGHTS);

@@ -20,15 +20,13 @@ static inline void interrupts_look(struct vcpu *vcpu)
 
 /*
  * Whether interrupts_deliver() would find nothing to do, as a few words tell; then the look is over. An
- * access to a device seldom leaves more behind. The vCPU's CPU.
+ * access to a device seldom leaves more behind. The vCPU's CPU, while it waits for no window.
  */
 static inline bool interrupts_quiet(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
     bool quiet;
 
-    if (vcpu->interrupts.windows != 0)
-        return false;
     vm_lock_devices(vm);
     quiet = !pc_may_interrupt_now(&vm->pc) &&
             (bus_next(&vm->pc.bus) == vcpu->interrupts.deadline || vcpu->index != 0);

@@ -92,7 +92,7 @@ plain_move(struct vcpu *vcpu, const struct instruction *instruction, uint64_t gu
     if (unlikely(vm_has_ended(vcpu->vm))) /* by the device */
         return EXIT_ACTION_STOP;
     exit_advance_to(vcpu, operand_next_rip(&processor, instruction), rflags);
-    return EXIT_ACTION_RESUME;
+    return EXIT_ACTION_SETTLED;
 }
 
 /* Puts the registers back that no exit handler has in its hands, and goes on. */
@@ -117,7 +117,7 @@ static enum exit_action finish(struct mmio *mmio, const struct emulate_processor
     /* Between two elements of a string a guest that single-steps has its trap, too. */
     if (status == EMULATE_DONE || (status == EMULATE_AGAIN && (rflags & RFLAGS_TF)))
         exit_advance_to(vcpu, processor->rip, rflags);
-    return EXIT_ACTION_RESUME;
+    return EXIT_ACTION_SETTLED;
 }
 
 static enum exit_action emulate(struct mmio *mmio, const struct instruction *instruction, uint64_t rip,
@@ -147,7 +147,7 @@ static enum exit_action emulate(struct mmio *mmio, const struct instruction *ins
         vcpu->registers.gpr[GPR_RSP] = vmcs_read(VMCS_GUEST_RSP);
     status = emulate_instruction(&processor, instruction, &exception);
     action = finish(mmio, &processor, instruction, status, rflags);
-    if (status == EMULATE_EXCEPTION && action == EXIT_ACTION_RESUME)
+    if (status == EMULATE_EXCEPTION && action != EXIT_ACTION_STOP)
         return raise(vcpu, &exception);
     return action;
 }

@@ -113,7 +113,7 @@ static bool load(struct vcpu *vcpu, struct vmm_cpu *cpu)
 
 /*
  * Whether the vCPU may go on at once, as after a quick exit (vmm/exit_quick.h), because all that the exit was
- * about is done: an instruction in the guest's stead. Who wants between_exits() after one clears quick.due.
+ * about is done. Who wants between_exits() all the same clears quick.due.
  */
 static inline bool goes_on(struct vcpu *vcpu)
 {
@@ -122,7 +122,8 @@ static inline bool goes_on(struct vcpu *vcpu)
         __atomic_load_n((const uint32_t *)(const void *)&vcpu->quick.closed_kinds, __ATOMIC_RELAXED) &
         EXIT_QUICK_ALL;
 
-    if (!vcpu->interrupts.advanced || vcpu->exit_end >= vcpu->quick.due || trace_pending(vcpu->ring))
+    if (vcpu->exit_action < EXIT_ACTION_SETTLED || vcpu->exit_end >= vcpu->quick.due ||
+        trace_pending(vcpu->ring))
         return false;
     return closed == 0 || (closed == LOOK_ALONE && interrupts_quiet(vcpu));
 }
