@@ -97,31 +97,33 @@ static uint64_t wrapped(uint64_t rip)
 }
 
 /*
- * Unless the guest single-steps, blocking by STI or MOV SS is left as it is; interrupts_deliver() knows by
- * `advanced` that it is over.
+ * An instruction has been done in the guest's stead. Unless the guest single-steps, blocking by STI or MOV SS
+ * is left as it is; interrupts_deliver() knows by `advanced` that it is over.
  */
-static inline void go_on_at(uint64_t old, uint64_t rip)
+static inline __attribute__((always_inline)) void go_on_at(struct vcpu *vcpu, uint64_t rip, uint64_t rflags)
 {
-    if (unlikely((rip ^ old) >> 32))
-        rip = wrapped(rip);
+    vcpu->interrupts.advanced = true;
+    shootdown_got_on(&vcpu->sync);
     vmcs_write(VMCS_GUEST_RIP, rip);
-    if (unlikely(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF))
+    if (unlikely(rflags & RFLAGS_TF))
         advance_single_stepping();
 }
 
 /* Moves RIP behind the instruction that exited. */
-static inline __attribute__((always_inline)) void advance(void)
+static inline __attribute__((always_inline)) void advance(struct vcpu *vcpu)
 {
-    uint64_t old = vmcs_read(VMCS_GUEST_RIP);
+    uint64_t old, length, rflags, rip;
 
-    go_on_at(old, old + vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH));
+    vmcs_read_three(VMCS_GUEST_RIP, &old, VMCS_EXIT_INSTRUCTION_LENGTH, &length, VMCS_GUEST_RFLAGS, &rflags);
+    rip = old + length;
+    if (unlikely((rip ^ old) >> 32))
+        rip = wrapped(rip);
+    go_on_at(vcpu, rip, rflags);
 }
 
-void exit_advance_to(struct vcpu *vcpu, uint64_t rip)
+void exit_advance_to(struct vcpu *vcpu, uint64_t rip, uint64_t rflags)
 {
-    vcpu->interrupts.advanced = true;
-    shootdown_got_on(&vcpu->sync);
-    go_on_at(rip, rip);
+    go_on_at(vcpu, rip, rflags);
 }
 
 static enum exit_action entry_failure_exit(struct vcpu *vcpu, uint32_t reason)
@@ -153,72 +155,85 @@ must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcom
 
 static inline __attribute__((always_inline)) enum exit_action handle(struct vcpu *vcpu, uint32_t reason)
 {
-    exit_handler *handler;
+    exit_handler *handler = handlers[reason];
     enum exit_action action;
 
-    if (unlikely(reason & EXIT_REASON_ENTRY_FAILURE))
-        return entry_failure_exit(vcpu, reason);
-    if (unlikely(vcpu->step.active) && vcpu->exit_reason != EXIT_EPT_VIOLATION &&
-        vcpu->exit_reason != EXIT_EXCEPTION_NMI && vcpu->exit_reason != EXIT_MONITOR_TRAP_FLAG)
+    if (unlikely(vcpu->step.active) && reason != EXIT_EPT_VIOLATION && reason != EXIT_EXCEPTION_NMI &&
+        reason != EXIT_MONITOR_TRAP_FLAG)
         step_finish(vcpu, false);
-    handler = likely(vcpu->exit_reason < EXIT_REASON_COUNT) ? handlers[vcpu->exit_reason] : NULL;
     action = likely(handler != NULL) ? handler(vcpu) : exit_unexpected(vcpu);
-    if (action == EXIT_ACTION_ADVANCE) {
-        vcpu->interrupts.advanced = true;
-        shootdown_got_on(&vcpu->sync);
-        advance();
-    }
+    if (action == EXIT_ACTION_ADVANCE)
+        advance(vcpu);
     return action;
 }
 
-/* The exit, and its statistics; `ticks` gets what it took. Inline, twice: neither way through the dispatch
- * pays for the other. */
-static inline __attribute__((always_inline)) enum exit_action
-handle_and_count(struct vcpu *vcpu, uint32_t reason, uint64_t start, uint64_t *ticks)
+/* The exit is over: vcpu->exit_end gets the TSC, *ticks what it took. */
+static inline __attribute__((always_inline)) void end_exit(struct vcpu *vcpu, uint64_t *ticks)
 {
-    uint32_t basic = reason & EXIT_REASON_BASIC_MASK;
+    vcpu->exit_end = tsc_read();
+    *ticks = vcpu->exit_end - vcpu->quick.start;
+    vcpu->subject->ticks += *ticks;
+}
+
+/* What has no place in the table: an entry that failed late, and a reason that the manual does not have. */
+static __attribute__((noinline)) enum exit_action handle_beyond(struct vcpu *vcpu, uint64_t *ticks)
+{
+    uint32_t reason = vcpu->quick.reason;
+    enum exit_action action =
+        reason & EXIT_REASON_ENTRY_FAILURE ? entry_failure_exit(vcpu, reason) : exit_unexpected(vcpu);
+
+    end_exit(vcpu, ticks);
+    if (vcpu->exit_reason < EXIT_REASON_COUNT)
+        exit_statistics_add(&vcpu->statistics[vcpu->exit_reason], *ticks);
+    return action;
+}
+
+/*
+ * The exit, and its statistics. Inline, twice: neither way through the dispatch pays for the other. What it
+ * needs behind the handler it reads again from the vCPU, so that the usual way saves few registers.
+ */
+static inline __attribute__((always_inline)) enum exit_action handle_and_count(struct vcpu *vcpu,
+                                                                               uint64_t *ticks)
+{
+    uint32_t reason = vcpu->quick.reason;
     enum exit_action action;
 
     vcpu->result = (struct trace_result){.code = RESULT_EMULATED};
     vcpu->subject = &vcpu->no_subject;
+    if (unlikely(reason >= EXIT_REASON_COUNT))
+        return handle_beyond(vcpu, ticks);
     action = handle(vcpu, reason);
-    *ticks = tsc_read() - start;
-    vcpu->subject->ticks += *ticks;
-    if (likely(basic < EXIT_REASON_COUNT))
-        exit_statistics_add(&vcpu->statistics[basic], *ticks);
+    end_exit(vcpu, ticks);
+    exit_statistics_add(&vcpu->statistics[vcpu->quick.reason], *ticks);
     return action;
 }
 
-static __attribute__((noinline)) enum exit_action dispatch_untraced(struct vcpu *vcpu, uint32_t reason,
-                                                                    uint64_t start)
+static __attribute__((noinline)) enum exit_action dispatch_untraced(struct vcpu *vcpu)
 {
     uint64_t ticks;
 
-    return handle_and_count(vcpu, reason, start, &ticks);
+    return handle_and_count(vcpu, &ticks);
 }
 
-static inline __attribute__((always_inline)) enum exit_action
-trace_and_handle(struct vcpu *vcpu, uint32_t reason, uint64_t start, bool plain)
+static inline __attribute__((always_inline)) enum exit_action trace_and_handle(struct vcpu *vcpu, bool plain)
 {
     enum exit_action action;
     uint64_t ticks;
 
-    exit_trace_begin(vcpu, reason & EXIT_REASON_BASIC_MASK, start, plain);
-    action = handle_and_count(vcpu, reason, start, &ticks);
+    exit_trace_begin(vcpu, vcpu->exit_reason, vcpu->quick.start, plain);
+    action = handle_and_count(vcpu, &ticks);
     exit_trace_end(vcpu, ticks, plain);
     return action;
 }
 
-static __attribute__((noinline)) enum exit_action dispatch_traced(struct vcpu *vcpu, uint32_t reason,
-                                                                  uint64_t start)
+static __attribute__((noinline)) enum exit_action dispatch_traced(struct vcpu *vcpu)
 {
-    return trace_and_handle(vcpu, reason, start, false);
+    return trace_and_handle(vcpu, false);
 }
 
-static __attribute__((noinline)) enum exit_action dispatch_traced_plain(struct vcpu *vcpu, uint32_t reason,
-                                                                        uint64_t start)
+static __attribute__((noinline)) enum exit_action dispatch_traced_plain(struct vcpu *vcpu)
 {
-    return trace_and_handle(vcpu, reason, start, true);
+    return trace_and_handle(vcpu, true);
 }
 
 /* -DTEST_NO_TRACE leaves the trace out, so that a test can show what it costs when it is off. */
@@ -233,13 +248,9 @@ static inline bool is_traced(const struct vcpu *vcpu, uint32_t reason)
 
 must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
 {
-    uint64_t start = vcpu->quick.start;
-    uint32_t reason = vcpu->quick.reason;
-
-    vcpu->exit_reason = reason & EXIT_REASON_BASIC_MASK;
+    vcpu->exit_reason = vcpu->quick.reason & EXIT_REASON_BASIC_MASK;
     vcpu->exit_count++;
     if (unlikely(is_traced(vcpu, vcpu->exit_reason)))
-        return vcpu->exit_reason == vcpu->trace_plain ? dispatch_traced_plain(vcpu, reason, start)
-                                                      : dispatch_traced(vcpu, reason, start);
-    return dispatch_untraced(vcpu, reason, start);
+        return vcpu->exit_reason == vcpu->trace_plain ? dispatch_traced_plain(vcpu) : dispatch_traced(vcpu);
+    return dispatch_untraced(vcpu);
 }

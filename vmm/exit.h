@@ -14,9 +14,10 @@
 #include <stdint.h>
 
 enum exit_action {
-    EXIT_ACTION_RESUME,  /* enter again at the guest's RIP as it is */
-    EXIT_ACTION_ADVANCE, /* the instruction is done: RIP goes on by its length first */
+    EXIT_ACTION_RESUME,  /* look round, and enter again at the guest's RIP as it is */
     EXIT_ACTION_STOP,    /* the VM has ended */
+    EXIT_ACTION_SETTLED, /* all that the exit was about is done: enter again at the guest's RIP as it is */
+    EXIT_ACTION_ADVANCE, /* so is the instruction: RIP goes on by its length first */
 };
 
 typedef enum exit_action exit_handler(struct vcpu *vcpu);
@@ -28,9 +29,9 @@ must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcom
 
 /*
  * exit.c: the end of an instruction that was done in the guest's stead: RIP becomes `rip`, and a guest that
- * single-steps gets its trap.
+ * single-steps, as its RFLAGS tell, gets its trap.
  */
-void exit_advance_to(struct vcpu *vcpu, uint64_t rip);
+void exit_advance_to(struct vcpu *vcpu, uint64_t rip, uint64_t rflags);
 
 /*
  * exit_ept.c: the end of an exit that came out of an access to memory, of which `qualification` tells. An

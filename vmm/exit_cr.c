@@ -20,37 +20,59 @@
 #define CR0_KNOWN                                                                                            \
     (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 /* A change of one of these makes PAE paging load its four PDPTEs anew. SDM vol. 3, "PDPTE Registers". */
-#define CR0_LOADS_PDPTES     (CR0_CD | CR0_NW | CR0_PG)
-#define CR4_LOADS_PDPTES     (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)
+#define CR0_LOADS_PDPTES (CR0_CD | CR0_NW | CR0_PG)
+#define CR4_LOADS_PDPTES (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)
+/* Bits that no translation depends on: a change of these alone flushes nothing and needs no other state.
+ * SDM vol. 3, "Operations that Invalidate TLBs and Paging-Structure Caches". */
+#define CR4_BESIDE_PAGING                                                                                    \
+    (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_MCE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP |     \
+     CR4_FSGSBASE | CR4_OSXSAVE)
 #define CODE_SEGMENT_L       (1u << 13)
 #define SEGMENT_TYPE(rights) ((rights)&15)
 #define TYPE_BUSY_TSS16      3
 
 enum cr_access { CR_WRITE, CR_READ, CR_CLTS, CR_LMSW };
 
-static uint64_t seen(enum vmcs_field register_field, enum vmcs_field mask, enum vmcs_field shadow)
-{
-    uint64_t host_bits = vmcs_read(mask);
+/* A control register as the processor has it, and as the guest sees it. */
+struct control_register {
+    uint64_t real, shadow, seen;
+};
 
-    return (vmcs_read(register_field) & ~host_bits) | (vmcs_read(shadow) & host_bits);
+static inline struct control_register control_register(enum vmcs_field real, enum vmcs_field shadow,
+                                                       uint64_t host_bits)
+{
+    struct control_register reg = {.real = vmcs_read(real), .shadow = vmcs_read(shadow)};
+
+    reg.seen = (reg.real & ~host_bits) | (reg.shadow & host_bits);
+    return reg;
 }
 
-static uint64_t cr0_seen(void)
+static inline struct control_register cr0_of(const struct vcpu *vcpu)
 {
-    return seen(VMCS_GUEST_CR0, VMCS_CR0_GUEST_HOST_MASK, VMCS_CR0_READ_SHADOW);
+    return control_register(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, vcpu->cr0_host_bits);
 }
 
-static uint64_t cr4_seen(void)
+static inline struct control_register cr4_of(const struct vcpu *vcpu)
 {
-    return seen(VMCS_GUEST_CR4, VMCS_CR4_GUEST_HOST_MASK, VMCS_CR4_READ_SHADOW);
+    return control_register(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, vcpu->cr4_host_bits);
 }
 
-static struct control_state control_state(void)
+/* Writes what is not so already. */
+static inline void set_control_register(enum vmcs_field real_field, enum vmcs_field shadow_field,
+                                        const struct control_register *old, uint64_t real, uint64_t shadow)
+{
+    if (real != old->real)
+        vmcs_write(real_field, real);
+    if (shadow != old->shadow)
+        vmcs_write(shadow_field, shadow);
+}
+
+static struct control_state control_state(uint64_t cr0, uint64_t cr4)
 {
     return (struct control_state){
-        .cr0 = cr0_seen(),
+        .cr0 = cr0,
         .cr3 = vmcs_read(VMCS_GUEST_CR3),
-        .cr4 = cr4_seen(),
+        .cr4 = cr4,
         .efer = vmcs_read(VMCS_GUEST_IA32_EFER),
         .code_l = vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS) & CODE_SEGMENT_L,
         .busy_tss16 = SEGMENT_TYPE(vmcs_read(VMCS_GUEST_TR_ACCESS_RIGHTS)) == TYPE_BUSY_TSS16,
@@ -101,32 +123,50 @@ static void set_long_mode(uint64_t efer, bool active)
                active ? entry | VMX_IA32E_MODE_GUEST : entry & ~(uint64_t)VMX_IA32E_MODE_GUEST);
 }
 
-static enum exit_action write_cr0(struct vcpu *vcpu, uint64_t value)
+/* A change of PG, in which the rest of the state has a say. Before CR0 changes. */
+static __attribute__((noinline)) bool change_paging(uint64_t cr4, uint64_t old, uint64_t value)
 {
-    const struct control_state state = control_state();
-    uint64_t old = state.cr0, cr4 = state.cr4, efer = state.efer;
-    uint64_t fixed_one = vmx_shared_capabilities()->cr0_fixed0 & ~(CR0_PE | CR0_PG);
-    bool pae_paging;
+    const struct control_state state = control_state(old, cr4);
 
     if (!control_cr0_valid(&state, value))
+        return false;
+    if (state.efer & EFER_LME)
+        set_long_mode(state.efer, value & CR0_PG);
+    return true;
+}
+
+/* Whether the guest's paging, when it is on, is PAE paging. */
+static bool uses_pae(const struct vcpu *vcpu)
+{
+    return !(vmcs_read(VMCS_GUEST_IA32_EFER) & EFER_LME) && (cr4_of(vcpu).seen & CR4_PAE);
+}
+
+static enum exit_action write_cr0(struct vcpu *vcpu, uint64_t value)
+{
+    const struct control_register old = cr0_of(vcpu);
+    const struct control_state alone = {.cr0 = old.seen};
+    uint64_t changed = ((value & CR0_KNOWN) | CR0_ET) ^ old.seen;
+    uint64_t fixed_one = vmx_shared_capabilities()->cr0_fixed0 & ~(CR0_PE | CR0_PG);
+
+    if (!control_cr0_valid(&alone, value)) /* what holds whatever the other registers have */
+        return exit_inject_gp(vcpu);
+    if (unlikely(changed & CR0_PG) && !change_paging(cr4_of(vcpu).seen, old.seen, value))
+        return exit_inject_gp(vcpu);
+    if (unlikely((value & CR0_PG) && (changed & CR0_LOADS_PDPTES)) && uses_pae(vcpu) &&
+        !load_pdptes(vcpu, vmcs_read(VMCS_GUEST_CR3)))
         return exit_inject_gp(vcpu);
     value = (value & CR0_KNOWN) | CR0_ET;
-    pae_paging = (value & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LME);
-    if (pae_paging && ((value ^ old) & CR0_LOADS_PDPTES) && !load_pdptes(vcpu, vmcs_read(VMCS_GUEST_CR3)))
-        return exit_inject_gp(vcpu);
-    if (((value ^ old) & CR0_PG) && (efer & EFER_LME))
-        set_long_mode(efer, value & CR0_PG);
     /* CD and NW are only shown: the host's caches stay on, and EPT memory types rule. */
-    vmcs_write(VMCS_GUEST_CR0, (value & ~(CR0_CD | CR0_NW)) | fixed_one);
-    vmcs_write(VMCS_CR0_READ_SHADOW, value);
-    if (((value ^ old) & (CR0_PG | CR0_WP | CR0_PE)) && !flush_linear(vcpu))
+    set_control_register(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, &old, (value & ~(CR0_CD | CR0_NW)) | fixed_one,
+                         value);
+    if ((changed & (CR0_PG | CR0_WP | CR0_PE)) && !flush_linear(vcpu))
         return flush_failed(vcpu);
     return EXIT_ACTION_ADVANCE;
 }
 
 static enum exit_action write_cr3(struct vcpu *vcpu, uint64_t value)
 {
-    uint64_t cr0 = cr0_seen(), cr4 = cr4_seen(), efer = vmcs_read(VMCS_GUEST_IA32_EFER);
+    uint64_t cr0 = cr0_of(vcpu).seen, cr4 = cr4_of(vcpu).seen, efer = vmcs_read(VMCS_GUEST_IA32_EFER);
     struct guest_paging paging;
     bool keep_mappings = (value >> 63) && (cr4 & CR4_PCIDE);
 
@@ -145,21 +185,29 @@ static enum exit_action write_cr3(struct vcpu *vcpu, uint64_t value)
     return EXIT_ACTION_ADVANCE;
 }
 
-static enum exit_action write_cr4(struct vcpu *vcpu, uint64_t value)
+/* A change that the rest of the state has a say in. Before CR4 changes. */
+static __attribute__((noinline)) bool change_cr4_paging(struct vcpu *vcpu, uint64_t old, uint64_t value)
 {
-    const struct control_state state = control_state();
-    uint64_t old = state.cr4;
+    const struct control_state state = control_state(cr0_of(vcpu).seen, old);
     bool pae_paging = (state.cr0 & CR0_PG) && (value & CR4_PAE) && !(state.efer & EFER_LMA);
 
-    if (!control_cr4_valid(&state, value, guest_cr4_allowed()))
+    return control_cr4_valid(&state, value, vcpu->cr4_allowed) &&
+           (!pae_paging || !((value ^ old) & CR4_LOADS_PDPTES) || load_pdptes(vcpu, state.cr3));
+}
+
+static enum exit_action write_cr4(struct vcpu *vcpu, uint64_t value)
+{
+    const struct control_register old = cr4_of(vcpu);
+    uint64_t changed = value ^ old.seen;
+    bool paging = changed & ~CR4_BESIDE_PAGING;
+
+    if ((value & ~vcpu->cr4_allowed) || (paging && !change_cr4_paging(vcpu, old.seen, value)))
         return exit_inject_gp(vcpu);
-    if (pae_paging && ((value ^ old) & CR4_LOADS_PDPTES) && !load_pdptes(vcpu, vmcs_read(VMCS_GUEST_CR3)))
-        return exit_inject_gp(vcpu);
-    vmcs_write(VMCS_GUEST_CR4, value | CR4_MCE | vmx_shared_capabilities()->cr4_fixed0);
-    vmcs_write(VMCS_CR4_READ_SHADOW, value);
-    if ((value ^ old) & CR4_OSXSAVE)
+    set_control_register(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, &old,
+                         value | CR4_MCE | vmx_shared_capabilities()->cr4_fixed0, value);
+    if (changed & CR4_OSXSAVE)
         exit_quick_osxsave_changed(vcpu, value & CR4_OSXSAVE);
-    if (!flush_linear(vcpu))
+    if (paging && !flush_linear(vcpu))
         return flush_failed(vcpu);
     return EXIT_ACTION_ADVANCE;
 }
@@ -192,7 +240,7 @@ static enum exit_action mov_to_cr(struct vcpu *vcpu, unsigned number, unsigned g
 {
     uint64_t value = gpr_read(vcpu, gpr);
 
-    if (!in_64bit_code(vmcs_read(VMCS_GUEST_IA32_EFER)))
+    if (unlikely(value >> 32) && !in_64bit_code(vmcs_read(VMCS_GUEST_IA32_EFER)))
         value = (uint32_t)value;
     switch (number) {
     case 0:
@@ -231,9 +279,9 @@ enum exit_action exit_cr_access(struct vcpu *vcpu)
     case CR_READ:
         return mov_from_cr(vcpu, number, gpr);
     case CR_CLTS:
-        return write_cr0(vcpu, cr0_seen() & ~CR0_TS);
+        return write_cr0(vcpu, cr0_of(vcpu).seen & ~CR0_TS);
     case CR_LMSW: /* the low four bits; it can set PE but not clear it */
-        cr0 = cr0_seen();
+        cr0 = cr0_of(vcpu).seen;
         return write_cr0(vcpu, (cr0 & ~UINT64_C(0xe)) | ((qualification >> 16) & 0xf));
     }
     return exit_inject_ud(vcpu);

@@ -70,21 +70,33 @@ static bool virtual_nmis(void)
     return vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_PIN, VMX_VIRTUAL_NMIS) == 0;
 }
 
+static void read_violation(struct ept_violation *violation, uint64_t exit_count)
+{
+    vmcs_read_three(VMCS_EXIT_QUALIFICATION, &violation->qualification, VMCS_GUEST_PHYSICAL_ADDRESS,
+                    &violation->guest_physical_address, VMCS_IDT_VECTORING_INFORMATION,
+                    &violation->vectoring);
+    violation->exit_count = exit_count;
+}
+
 enum exit_action exit_ept_resume(struct vcpu *vcpu, uint64_t qualification)
 {
-    uint32_t vectoring = (uint32_t)vmcs_read(VMCS_IDT_VECTORING_INFORMATION);
+    uint32_t vectoring = (uint32_t)(vcpu->violation.exit_count == vcpu->exit_count
+                                        ? vcpu->violation.vectoring
+                                        : vmcs_read(VMCS_IDT_VECTORING_INFORMATION));
 
     if (unlikely(vcpu->vm->walk_check.armed))
         walk_check_again(vcpu);
     if (unlikely(vcpu->step.active))
         step_goes_on(vcpu);
-    if (unlikely(vectoring & EVENT_VALID))
+    if (unlikely(vectoring & EVENT_VALID)) {
         (void)inject_again(vcpu, vectoring);
-    else if (unlikely(qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) &&
-             virtual_nmis()) /* IRET faulted: still blocked */
+        return EXIT_ACTION_RESUME;
+    }
+    if (unlikely(qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) &&
+        virtual_nmis()) /* IRET faulted: still blocked */
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
                    vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) | INTERRUPTIBILITY_NMI);
-    return EXIT_ACTION_RESUME;
+    return EXIT_ACTION_SETTLED;
 }
 
 static enum exit_action flush_failed(struct vcpu *vcpu)
@@ -300,16 +312,20 @@ static enum exit_action violation_alone(struct vcpu *vcpu, enum ept_flush due,
 
 struct exit_subject *exit_quick_ept(struct vcpu *vcpu)
 {
-    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
-    uint64_t guest_physical_address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
     struct no_progress *last = &vcpu->no_progress;
+    struct ept_violation violation;
+    uint64_t qualification, guest_physical_address;
 
+    read_violation(&violation, vcpu->exit_count + 1); /* the exit is counted afterwards */
+    qualification = violation.qualification;
+    guest_physical_address = violation.guest_physical_address;
     if (unlikely((qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) != 0 || vcpu->vm->walk_check.armed ||
-                 (vmcs_read(VMCS_IDT_VECTORING_INFORMATION) & EVENT_VALID) != 0))
+                 (violation.vectoring & EVENT_VALID) != 0) ||
+        !ept_near_install(&vcpu->vm->ept, &vcpu->near, guest_physical_address,
+                          (unsigned)(qualification & EPT_RIGHTS))) {
+        vcpu->violation = violation;
         return NULL;
-    if (!ept_near_install(&vcpu->vm->ept, &vcpu->near, guest_physical_address,
-                          (unsigned)(qualification & EPT_RIGHTS)))
-        return NULL;
+    }
     vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
     vcpu->last_fault.level = 0;
     vcpu->last_fault.detail = (uint32_t)(qualification & EPT_RIGHTS);
@@ -321,21 +337,30 @@ struct exit_subject *exit_quick_ept(struct vcpu *vcpu)
     return exit_subject_count(&vcpu->subjects, SUBJECT_PAGE, guest_physical_address / PAGE_SIZE);
 }
 
-enum exit_action exit_ept_violation(struct vcpu *vcpu)
+/* Out of line, so that an access to a device saves no registers for it. */
+static __attribute__((noinline)) enum exit_action
+map_violation(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t qualification)
 {
-    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
-    uint64_t guest_physical_address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
-    struct ept_fault_result fault;
+    struct ept_fault_result fault =
+        ept_fault(&vcpu->vm->ept, guest_physical_address, (unsigned)(qualification & EPT_RIGHTS));
 
-    exit_count_subject(vcpu, SUBJECT_PAGE, guest_physical_address / PAGE_SIZE);
-    if (unlikely(vcpu->vm->walk_check.armed))
-        walk_check_exit(vcpu);
-    if (unlikely(mmio_applies(vcpu->vm, guest_physical_address, qualification)))
-        return exit_mmio(vcpu, guest_physical_address, qualification);
-    fault = ept_fault(&vcpu->vm->ept, guest_physical_address, (unsigned)(qualification & EPT_RIGHTS));
     if (unlikely(!ept_fault_resolved(fault.kind)))
         return violation_alone(vcpu, fault.flush, guest_physical_address, qualification);
     return finish_violation(vcpu, &fault, guest_physical_address, qualification);
+}
+
+enum exit_action exit_ept_violation(struct vcpu *vcpu)
+{
+    struct ept_violation *violation = &vcpu->violation;
+
+    if (unlikely(violation->exit_count != vcpu->exit_count)) /* else exit_quick_ept() has read it */
+        read_violation(violation, vcpu->exit_count);
+    exit_count_subject(vcpu, SUBJECT_PAGE, violation->guest_physical_address / PAGE_SIZE);
+    if (unlikely(vcpu->vm->walk_check.armed))
+        walk_check_exit(vcpu);
+    if (mmio_applies(vcpu->vm, violation))
+        return exit_mmio(vcpu, violation);
+    return map_violation(vcpu, violation->guest_physical_address, violation->qualification);
 }
 
 enum exit_action exit_ept_misconfig(struct vcpu *vcpu)

@@ -7,7 +7,6 @@
 #include "vmm/control_rules.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
-#include "vmm/guest_cpuid.h"
 #include "vmm/interrupts.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
@@ -28,6 +27,7 @@ enum exit_action exit_hlt(struct vcpu *vcpu)
         return EXIT_ACTION_STOP;
     }
     vcpu->interrupts.halted = true;
+    vcpu->quick.due = 0;
     vcpu->result.code = RESULT_HALTED;
     return EXIT_ACTION_ADVANCE;
 }
@@ -102,12 +102,14 @@ enum exit_action exit_xsetbv(struct vcpu *vcpu)
     uint64_t value = (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX];
 
     /* CPL and CR4.OSXSAVE were checked before the exit. */
-    if ((uint32_t)gpr[GPR_RCX] != 0 || !control_xcr0_valid(value, guest_cpuid_xcr0_bits()))
+    if (unlikely((uint32_t)gpr[GPR_RCX] != 0))
+        return exit_inject_gp(vcpu);
+    if (value == vcpu->xcr0)
+        return EXIT_ACTION_ADVANCE;
+    if (!control_xcr0_valid(value, vcpu->xcr0_allowed))
         return exit_inject_gp(vcpu);
     xcr0_write(value);
-    if (value != vcpu->xcr0) {
-        vcpu->xcr0 = value;
-        exit_quick_xcr0_changed(vcpu);
-    }
+    vcpu->xcr0 = value;
+    exit_quick_xcr0_changed(vcpu);
     return EXIT_ACTION_ADVANCE;
 }

@@ -140,7 +140,7 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *io)
     /* The exit has saved RF as 0; in the middle of it the instruction does not break again. */
     vmcs_write(VMCS_GUEST_RFLAGS, io->rflags | RFLAGS_RF);
     if (single_steps)
-        exit_advance_to(vcpu, vmcs_read(VMCS_GUEST_RIP));
+        exit_advance_to(vcpu, vmcs_read(VMCS_GUEST_RIP), io->rflags);
     return EXIT_ACTION_RESUME;
 }
 

@@ -62,15 +62,12 @@ void msr_bitmap_fill(void *bitmap)
         allow(bitmap, MSR_IA32_TSC_AUX, true, true);
 }
 
+/* Each byte is 0, 1, 4, 5, 6 or 7. */
 static bool pat_valid(uint64_t value)
 {
-    for (unsigned i = 0; i < 8; i++) {
-        unsigned type = (value >> (8 * i)) & 0xff;
+    const uint64_t each = UINT64_C(0x0101010101010101);
 
-        if (type > 7 || type == 2 || type == 3)
-            return false;
-    }
-    return true;
+    return (value & 0xf8 * each) == 0 && (value & ~(value >> 1) & 0x02 * each) == 0;
 }
 
 /* The TSC as the guest sees it is the processor's plus an offset; a write changes the offset. */
@@ -171,21 +168,21 @@ void msr_constants_fill(struct quick_msr *table)
 }
 
 /* Those that the bitmap passes through never come here. */
-static bool read_msr(struct vm *vm, uint32_t msr, uint64_t *value)
+static bool read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
+    const struct quick_msr *constant = &vcpu->quick_msrs[msr % QUICK_MSRS];
+
+    if (lapic_has_msr(msr))
+        return read_apic(vcpu->vm, msr, value);
+    if (constant->number.key == msr) {
+        *value = (uint64_t)constant->high << 32 | constant->low;
+        return true;
+    }
     if (msr == MSR_IA32_P5_MC_ADDR || msr == MSR_IA32_P5_MC_TYPE) {
         *value = 0; /* a machine check exception is the machine's: a guest has none */
         return true;
     }
-    for (unsigned i = 0; i < array_count(constants); i++) {
-        if (constants[i].number == msr) {
-            *value = constants[i].value;
-            return true;
-        }
-    }
-    if (lapic_has_msr(msr))
-        return read_apic(vm, msr, value);
-    return guest_mtrr_read(&vm->guest_mtrr, msr, value);
+    return guest_mtrr_read(&vcpu->vm->guest_mtrr, msr, value);
 }
 
 static bool write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
@@ -216,7 +213,7 @@ enum exit_action exit_rdmsr(struct vcpu *vcpu)
     uint64_t value;
 
     exit_count_subject(vcpu, SUBJECT_MSR, (uint32_t)gpr[GPR_RCX]);
-    if (!read_msr(vcpu->vm, (uint32_t)gpr[GPR_RCX], &value))
+    if (!read_msr(vcpu, (uint32_t)gpr[GPR_RCX], &value))
         return exit_inject_gp(vcpu);
     gpr[GPR_RAX] = (uint32_t)value;
     gpr[GPR_RDX] = value >> 32;

@@ -36,8 +36,10 @@ static inline void exit_statistics_add(struct exit_statistics *statistics, uint6
     uint64_t bin = (uint64_t)__builtin_clzll(ticks | 1) ^ 63;
 
     __asm__("" : "+r"(statistics)); /* made once, not for each member: this is in every exit's path */
-    if (__builtin_expect(bin >= EXIT_HISTOGRAM_BINS, 0))
+    if (__builtin_expect(bin >= EXIT_HISTOGRAM_BINS, 0)) {
+        __asm__(""); /* a branch: moves by condition would be executed each time */
         bin = EXIT_HISTOGRAM_BINS - 1;
+    }
     statistics->histogram[bin]++;
     statistics->ticks += ticks;
     if (__builtin_expect(ticks < statistics->min, 0))

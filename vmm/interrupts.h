@@ -9,12 +9,31 @@
 #define VMM_INTERRUPTS_H
 
 #include "vmm/vm.h"
+#include "vmm/vm_devices.h"
 
 /* A device was accessed, on whichever of the VM's vCPUs: the first, to which all interrupts go, is to look.
  */
 static inline void interrupts_look(struct vcpu *vcpu)
 {
     __atomic_store_n(&vcpu->vm->vcpus[0].quick.look, true, __ATOMIC_RELAXED);
+}
+
+/*
+ * Whether interrupts_deliver() would find nothing to do, as a few words tell; then the look is over. An
+ * access to a device seldom leaves more behind. The vCPU's CPU, while it waits for no window.
+ */
+static inline bool interrupts_quiet(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    bool quiet;
+
+    vm_lock_devices(vm);
+    quiet = !pc_may_interrupt_now(&vm->pc) &&
+            (bus_next(&vm->pc.bus) == vcpu->interrupts.deadline || vcpu->index != 0);
+    if (likely(quiet)) /* who accesses a device after us sets it again */
+        __atomic_store_n(&vcpu->quick.look, false, __ATOMIC_RELAXED);
+    vm_unlock_devices(vm);
+    return quiet;
 }
 
 /*

@@ -11,26 +11,31 @@
 #ifndef VMM_MMIO_H
 #define VMM_MMIO_H
 
+#include "ept/qualification.h"
 #include "vmm/exit.h"
 #include "vmm/vm.h"
 
-/* Whether the violation is an instruction's access to a device; all but the memory map's say. */
-bool mmio_at_device(const struct vm *vm, uint64_t guest_physical_address, uint64_t qualification);
-
 /*
- * The same. Devices are in no region of the memory map, so most violations, which are in the region where the
- * last one was, need no look at them.
+ * Whether the violation is an instruction's access to a device. Most that are, are at the device that was
+ * accessed last; devices are in no region of the memory map, so most others, which are in the region where
+ * the last one was, need no search.
  */
-static inline bool mmio_applies(const struct vm *vm, uint64_t guest_physical_address, uint64_t qualification)
+static inline bool mmio_applies(const struct vm *vm, const struct ept_violation *violation)
 {
+    const uint64_t translated = EPT_QUALIFICATION_LINEAR_VALID | EPT_QUALIFICATION_TRANSLATED;
+    uint64_t guest_physical_address = violation->guest_physical_address;
     uint32_t hint = __atomic_load_n(&vm->ept.region_hint, __ATOMIC_RELAXED);
 
+    if ((violation->qualification & (translated | EPT_QUALIFICATION_EXECUTE)) != translated)
+        return false;
+    if (bus_hint_has(&vm->pc.bus, guest_physical_address))
+        return true;
     if (hint < vm->regions.count && ept_region_holds(&vm->regions.regions[hint], guest_physical_address))
         return false;
-    return mmio_at_device(vm, guest_physical_address, qualification);
+    return bus_has_memory(&vm->pc.bus, guest_physical_address);
 }
 
 /* Emulates the instruction, or what it raises. */
-enum exit_action exit_mmio(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t qualification);
+enum exit_action exit_mmio(struct vcpu *vcpu, const struct ept_violation *violation);
 
 #endif

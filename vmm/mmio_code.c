@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Fetch and decode. */
 #include "vmm/mmio_code.h"
+#include "arch/x86/control_registers.h"
 #include "arch/x86/cpuid.h"
 #include "arch/x86/memory.h"
 #include "vmm/mmio_memory.h"
 #include "vmm/vm.h"
+#include "vmm/vmcs.h"
 
+#define CODE_SEGMENT_L    (1u << 13)
+#define CODE_SEGMENT_DB   (1u << 14)
 #define CPUID_1_ECX_MOVBE (1u << 22)
 
-static uint64_t load(const void *from)
-{
-    return __atomic_load_n((const uint64_t *)from, __ATOMIC_RELAXED);
-}
+_Static_assert(((CR4_PSE | CR4_PAE | CR4_LA57) & (MMIO_MODE_PAGED | MMIO_MODE_LONG)) == 0,
+               "one word for both");
 
 /* Eight bytes at any address. */
 static uint64_t load_unaligned(const uint8_t *from)
@@ -22,53 +24,97 @@ static uint64_t load_unaligned(const uint8_t *from)
     return value;
 }
 
-static bool still_valid(const struct mmio_code *code, const struct guest_paging *paging,
-                        const struct mmio_bytes *wanted)
+/* As few fields as tell it: in 64-bit code there is paging, and CS has no base. */
+static inline struct mmio_key key_of(const struct vcpu *vcpu, uint64_t rip, uint32_t code_rights)
 {
-    if (code->view == NULL || code->linear_address != wanted->linear_address ||
-        code->code_size != wanted->code_size || code->cr3 != paging->cr3 || code->cr0 != paging->cr0 ||
-        code->cr4 != paging->cr4 || code->efer != paging->efer || code->user != paging->user)
-        return false;
-    for (unsigned i = 0; i < code->entry_count; i++) {
-        uint64_t raw = code->entries[i].size == 8 ? load(code->entries[i].view)
-                                                  : *(const uint32_t *)code->entries[i].view;
+    struct mmio_key key;
 
-        if (raw != code->entries[i].raw)
-            return false;
+    if ((code_rights & CODE_SEGMENT_L) && (vmcs_read(VMCS_GUEST_IA32_EFER) & EFER_LMA)) {
+        key.linear_address = rip;
+        key.code_size = 8;
+        key.cr3 = vmcs_read(VMCS_GUEST_CR3);
+        key.mode = MMIO_MODE_PAGED | MMIO_MODE_LONG;
+        if (unlikely(vcpu->cr4_allowed & CR4_LA57))
+            key.mode |= vmcs_read(VMCS_GUEST_CR4) & CR4_LA57;
+        return key;
     }
-    return load_unaligned(code->view) == code->bytes[0] &&
-           load_unaligned(code->view + INSTRUCTION_LENGTH_MAX - 8) == code->bytes[1];
+    key.linear_address = (uint32_t)(rip + vmcs_read(VMCS_GUEST_CS_BASE));
+    key.code_size = code_rights & CODE_SEGMENT_DB ? 4 : 2;
+    key.cr3 = key.mode = 0;
+    if (vmcs_read(VMCS_GUEST_CR0) & CR0_PG) {
+        key.cr3 = vmcs_read(VMCS_GUEST_CR3);
+        key.mode = MMIO_MODE_PAGED | (vmcs_read(VMCS_GUEST_IA32_EFER) & EFER_LMA ? MMIO_MODE_LONG : 0) |
+                   (vmcs_read(VMCS_GUEST_CR4) & (CR4_PSE | CR4_PAE | CR4_LA57));
+    }
+    return key;
 }
 
-/* Fills an empty place if all that it stands on can be looked at again. */
-static void remember(struct mmio *mmio, struct mmio_code *code, const struct mmio_bytes *bytes,
-                     const struct guest_walk *walk)
+static inline struct mmio_code *place_of(const struct vcpu *vcpu, const struct mmio_key *key)
 {
-    const struct guest_paging *paging = &mmio->paging;
+    /* What is remembered is none of the vCPU's state. */
+    struct mmio_code *place = (struct mmio_code *)(uintptr_t)vcpu->mmio_code;
+
+    place += key->linear_address % MMIO_CODE_COUNT;
+    __asm__("" : "+r"(place)); /* made once, not for each member */
+    return place;
+}
+
+/* Those of a walk have one size: 8 bytes in long mode, else 4, since PAE paging is not remembered. */
+static inline bool entries_are_same(const struct mmio_code *code)
+{
+    const struct mmio_code_entry *end = &code->entries[code->entry_count];
+
+    if (code->key.mode & MMIO_MODE_LONG) {
+        for (const struct mmio_code_entry *entry = code->entries; entry != end; entry++)
+            if (unlikely(__atomic_load_n((const uint64_t *)entry->view, __ATOMIC_RELAXED) != entry->raw))
+                return false;
+    } else {
+        for (const struct mmio_code_entry *entry = code->entries; entry != end; entry++)
+            if (unlikely(__atomic_load_n((const uint32_t *)entry->view, __ATOMIC_RELAXED) != entry->raw))
+                return false;
+    }
+    return true;
+}
+
+const struct mmio_code *mmio_remembered(const struct vcpu *vcpu, uint64_t rip, uint32_t code_rights,
+                                        struct mmio_key *key)
+{
+    const struct mmio_key now = key_of(vcpu, rip, code_rights);
+    const struct mmio_code *code = place_of(vcpu, &now);
+
+    if (likely(code->key.linear_address == now.linear_address && code->key.cr3 == now.cr3 &&
+               code->key.mode == now.mode && code->key.code_size == now.code_size && entries_are_same(code) &&
+               load_unaligned(code->view) == code->bytes[0] &&
+               load_unaligned(code->view + INSTRUCTION_LENGTH_MAX - 8) == code->bytes[1]))
+        return code;
+    *key = now;
+    return NULL;
+}
+
+/* Fills a place if all that it stands on can be looked at again. Its key comes last: until then it is empty.
+ */
+static void remember(struct mmio *mmio, struct mmio_code *code, const struct mmio_key *key,
+                     const struct mmio_bytes *bytes, const struct guest_walk *walk)
+{
     struct vm *vm = mmio->vcpu->vm;
 
-    code->linear_address = bytes->linear_address;
-    code->code_size = (uint8_t)bytes->code_size;
-    code->cr0 = paging->cr0;
-    code->cr3 = paging->cr3;
-    code->cr4 = paging->cr4;
-    code->efer = paging->efer;
-    code->user = paging->user;
-    code->entry_count = walk->count;
     /* The PDPTE registers are not looked at again, and a second page would have entries of its own. */
     if (walk->mode == GUEST_MODE_PAE ||
         (bytes->linear_address & (PAGE_SIZE - 1)) > PAGE_SIZE - INSTRUCTION_LENGTH_MAX)
         return;
+    code->entry_count = walk->count;
     for (unsigned i = 0; i < walk->count; i++) {
         code->entries[i].view = guest_memory_view(vm, walk->steps[i].gpa, walk->steps[i].size);
         code->entries[i].raw = walk->steps[i].raw;
-        code->entries[i].size = walk->steps[i].size;
         if (code->entries[i].view == NULL)
             return;
     }
     code->view = guest_memory_view(vm, walk->gpa, INSTRUCTION_LENGTH_MAX);
+    if (code->view == NULL)
+        return;
     code->bytes[0] = load_unaligned(bytes->bytes);
     code->bytes[1] = load_unaligned(bytes->bytes + INSTRUCTION_LENGTH_MAX - 8);
+    code->key = *key;
 }
 
 /* Copies bytes from a linear address on, up to 15 in all, not beyond its page. */
@@ -92,46 +138,44 @@ static enum emulate_status fetch(struct mmio *mmio, struct mmio_bytes *code, uin
     return EMULATE_REFUSED;
 }
 
-/* The second page is looked at only if the instruction goes on there. */
-static __attribute__((noinline)) enum emulate_status
-fetch_and_decode(struct mmio *mmio, struct mmio_bytes *code, struct mmio_code *place,
-                 enum decode_status *decoded, struct emulate_exception *exception)
+static bool is_plain(const struct instruction *instruction)
 {
+    return instruction->operation == OPERATION_MOV && instruction->source != OPERAND_SEGMENT &&
+           !instruction_uses_rsp(instruction);
+}
+
+/* The second page is looked at only if the instruction goes on there. */
+enum emulate_status mmio_decode(struct mmio *mmio, const struct mmio_key *key, struct mmio_bytes *bytes,
+                                const struct mmio_code **code, enum decode_status *decoded,
+                                struct emulate_exception *exception)
+{
+    struct mmio_code *place = place_of(mmio->vcpu, key);
+    struct instruction *instruction = &place->instruction;
     struct guest_walk walk, second;
     enum emulate_status status;
 
-    place->view = NULL;
-    code->count = 0;
-    status = fetch(mmio, code, code->linear_address, &walk, exception);
+    *code = place;
+    place->key.code_size = 0;
+    *bytes = (struct mmio_bytes){.linear_address = key->linear_address, .code_size = key->code_size};
+    status = fetch(mmio, bytes, bytes->linear_address, &walk, exception);
     if (status != EMULATE_DONE)
         return status;
-    *decoded = decode_instruction(code->bytes, code->count, code->code_size, &place->instruction);
-    if (*decoded == DECODE_MORE && code->count < INSTRUCTION_LENGTH_MAX) {
-        uint64_t next = code->linear_address + code->count;
+    *decoded = decode_instruction(bytes->bytes, bytes->count, bytes->code_size, instruction);
+    if (*decoded == DECODE_MORE && bytes->count < INSTRUCTION_LENGTH_MAX) {
+        uint64_t next = bytes->linear_address + bytes->count;
 
-        status = fetch(mmio, code, code->code_size == 8 ? next : (uint32_t)next, &second, exception);
+        status = fetch(mmio, bytes, bytes->code_size == 8 ? next : (uint32_t)next, &second, exception);
         if (status != EMULATE_DONE)
             return status;
-        *decoded = decode_instruction(code->bytes, code->count, code->code_size, &place->instruction);
+        *decoded = decode_instruction(bytes->bytes, bytes->count, bytes->code_size, instruction);
     }
     /* CPUID passes MOVBE on as the processor has it. */
-    if (*decoded == DECODE_OK && place->instruction.operation == OPERATION_MOVBE &&
+    if (*decoded == DECODE_OK && instruction->operation == OPERATION_MOVBE &&
         !(cpuid(1, 0).ecx & CPUID_1_ECX_MOVBE))
         *decoded = DECODE_UNDEFINED;
-    if (*decoded == DECODE_OK)
-        remember(mmio, place, code, &walk);
-    return EMULATE_DONE;
-}
-
-enum emulate_status mmio_decode(struct mmio *mmio, struct mmio_bytes *code,
-                                const struct instruction **instruction, enum decode_status *decoded,
-                                struct emulate_exception *exception)
-{
-    struct mmio_code *place = &mmio->vcpu->mmio_code[code->linear_address % MMIO_CODE_COUNT];
-
-    *instruction = &place->instruction;
-    *decoded = DECODE_OK;
-    if (likely(still_valid(place, &mmio->paging, code)))
+    if (*decoded != DECODE_OK)
         return EMULATE_DONE;
-    return fetch_and_decode(mmio, code, place, decoded, exception);
+    place->plain = is_plain(instruction);
+    remember(mmio, place, key, bytes, &walk);
+    return EMULATE_DONE;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The instruction at the guest's RIP: fetched through its paging, decoded, and remembered. What is remembered
- * counts only while nothing can have changed: the control registers, every entry of the guest's paging that
- * led to the bytes, and the bytes themselves are compared each time.
+ * counts only while nothing can have changed that decides where the bytes are or what they mean: mode and
+ * CR3, every entry of the guest's paging that led to the bytes, and the bytes themselves are compared each
+ * time. Rights are not: the processor has fetched the instruction from there with those that it has.
  */
 #ifndef VMM_MMIO_CODE_H
 #define VMM_MMIO_CODE_H
@@ -16,38 +17,57 @@
 /* Places by RIP's low bits. */
 #define MMIO_CODE_COUNT 8u
 
-struct mmio_code {
-    const uint8_t *view; /* the bytes in the host's memory; NULL: this place is empty */
+/* Where instruction bytes are by linear address, and what that address goes through. */
+struct mmio_key {
     uint64_t linear_address;
-    uint64_t cr0, cr3, cr4, efer;
-    bool user;
-    uint8_t code_size;
+    uint64_t cr3;       /* 0 without paging */
+    uint64_t mode;      /* MMIO_MODE_..., and of CR4 what chooses the kind of paging */
+    uint32_t code_size; /* 2, 4, 8: 16-, 32-, 64-bit code */
+};
+
+/* Beside bits of CR4, which are others. */
+#define MMIO_MODE_PAGED UINT64_C(1)
+#define MMIO_MODE_LONG  UINT64_C(2)
+
+/* An entry of the guest's paging. */
+struct mmio_code_entry {
+    const void *view;
+    uint64_t raw;
+};
+
+struct mmio_code {
+    struct mmio_key key; /* code_size 0: this place is empty */
+    bool plain; /* MOV between memory and a general-purpose register other than RSP, or an immediate */
     uint8_t entry_count;
-    struct {
-        const void *view;
-        uint64_t raw;
-        uint8_t size;
-    } entries[GUEST_WALK_STEPS_MAX];
-    uint64_t bytes[2]; /* the first 8, the first 16 but the last: bytes 7 to 14 */
+    const uint8_t *view; /* the bytes in the host's memory */
+    uint64_t bytes[2];   /* the first 8, the first 16 but the last: bytes 7 to 14 */
     struct instruction instruction;
+    struct mmio_code_entry entries[GUEST_WALK_STEPS_MAX];
 };
 
 /* Instruction bytes, in a row. */
 struct mmio_bytes {
     uint64_t linear_address;
     uint8_t bytes[INSTRUCTION_LENGTH_MAX];
-    unsigned count, code_size; /* how many were fetched; 2, 4, 8: 16-, 32-, 64-bit code */
+    unsigned count, code_size; /* how many were fetched; as in the key */
 };
 
+struct vcpu;
 struct mmio;
 
 /*
- * Decodes the instruction at code->linear_address. DONE: *decoded says how, and *instruction is it if
- * DECODE_OK; code->bytes are filled in unless it is. EXCEPTION: the fetch faults. REFUSED: the bytes are in
- * no RAM, and the VM has ended.
+ * What is remembered of the instruction at RIP, with these access rights of CS; NULL: nothing that counts.
+ * then *key says where it is. The vCPU's CPU, its VMCS current.
  */
-enum emulate_status mmio_decode(struct mmio *mmio, struct mmio_bytes *code,
-                                const struct instruction **instruction, enum decode_status *decoded,
+const struct mmio_code *mmio_remembered(const struct vcpu *vcpu, uint64_t rip, uint32_t code_rights,
+                                        struct mmio_key *key);
+
+/*
+ * Fetches and decodes it. DONE: *decoded says how, and *code has it if DECODE_OK, remembered if it can be.
+ * EXCEPTION: the fetch faults. REFUSED: the bytes are in no RAM, and the VM has ended.
+ */
+enum emulate_status mmio_decode(struct mmio *mmio, const struct mmio_key *key, struct mmio_bytes *bytes,
+                                const struct mmio_code **code, enum decode_status *decoded,
                                 struct emulate_exception *exception);
 
 #endif

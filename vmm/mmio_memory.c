@@ -78,18 +78,67 @@ enum emulate_status mmio_translate(void *context, struct emulate_place *place, b
 }
 
 /* What no device and no RAM answers follows the guest's policy, as an access that is not emulated does. */
-static enum emulate_status nobody(struct mmio *mmio, uint64_t guest_physical, bool write)
+static __attribute__((noinline)) enum emulate_status nobody(struct vcpu *vcpu, uint64_t guest_physical,
+                                                            bool write)
 {
-    const struct ept_region *region = ept_region_find(&mmio->vcpu->vm->regions, guest_physical);
-    const struct guest_config *config = &mmio->vcpu->vm->config;
+    const struct ept_region *region = ept_region_find(&vcpu->vm->regions, guest_physical);
+    const struct guest_config *config = &vcpu->vm->config;
     bool hole = region == NULL || region->kind == EPT_REGION_HOLE;
 
     if ((hole ? config->policy_hole : config->policy_rom) == GUEST_POLICY_IGNORE)
         return EMULATE_DONE;
-    vm_end(mmio->vcpu->vm, VM_FAILED, "%s by an instruction that accesses a device: gpa=%#llx access=%s",
+    vm_end(vcpu->vm, VM_FAILED, "%s by an instruction that accesses a device: gpa=%#llx access=%s",
            hole ? "access to a hole" : "access without the right to it", (unsigned long long)guest_physical,
            write ? "W" : "R");
     return EMULATE_REFUSED;
+}
+
+/* `name`: who has answered, NULL: nobody. */
+static inline enum emulate_status accessed(struct vcpu *vcpu, const char *name, uint64_t guest_physical,
+                                           bool write)
+{
+    if (unlikely(name == NULL))
+        return nobody(vcpu, guest_physical, write);
+    vcpu->device = name;
+    interrupts_look(vcpu);
+    return EMULATE_DONE;
+}
+
+/* Who has answered to 1, 2, 4 or 8 bytes. */
+static inline __attribute__((always_inline)) const char *
+read_device(struct vcpu *vcpu, uint64_t guest_physical, unsigned size, uint64_t *value)
+{
+    struct vm *vm = vcpu->vm;
+    const char *name;
+
+    vm_lock_devices(vm);
+    *value = bus_memory_read(&vm->pc.bus, guest_physical, size, guest_time_now(&vm->time, tsc_read()), &name);
+    vm_unlock_devices(vm);
+    return name;
+}
+
+static inline __attribute__((always_inline)) const char *
+write_device(struct vcpu *vcpu, uint64_t guest_physical, unsigned size, uint64_t value)
+{
+    struct vm *vm = vcpu->vm;
+    const char *name;
+
+    vm_lock_devices(vm);
+    bus_memory_write(&vm->pc.bus, guest_physical, size, value, guest_time_now(&vm->time, tsc_read()), &name);
+    vm_unlock_devices(vm);
+    return name;
+}
+
+enum emulate_status mmio_device_read(struct vcpu *vcpu, uint64_t guest_physical, unsigned size,
+                                     uint64_t *value)
+{
+    return accessed(vcpu, read_device(vcpu, guest_physical, size, value), guest_physical, false);
+}
+
+enum emulate_status mmio_device_write(struct vcpu *vcpu, uint64_t guest_physical, unsigned size,
+                                      uint64_t value)
+{
+    return accessed(vcpu, write_device(vcpu, guest_physical, size, value), guest_physical, true);
 }
 
 /* The widest access that a device takes at once: a power of two. */
@@ -98,63 +147,46 @@ static unsigned part_size(unsigned left)
     return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-/* A device has answered, NULL: none has. */
-static bool accessed(struct mmio *mmio, const char *name)
-{
-    if (name == NULL)
-        return false;
-    mmio->vcpu->device = name;
-    interrupts_look(mmio->vcpu);
-    return true;
-}
-
 static enum emulate_status read_page(struct mmio *mmio, uint64_t guest_physical, unsigned size,
                                      uint64_t *value)
 {
-    struct vm *vm = mmio->vcpu->vm;
     const char *name = NULL;
 
     *value = 0;
     if (guest_physical != mmio->guest_physical_address &&
-        guest_memory_read(vm, guest_physical, value, size) == size)
+        guest_memory_read(mmio->vcpu->vm, guest_physical, value, size) == size)
         return EMULATE_DONE;
     *value = 0;
-    vm_lock_devices(vm);
     for (unsigned done = 0, part; done < size; done += part) {
         const char *who;
+        uint64_t bits;
 
         part = part_size(size - done);
-        *value |= bus_memory_read(&vm->pc.bus, guest_physical + done, part,
-                                  guest_time_now(&vm->time, tsc_read()), &who)
-                  << (8 * done);
+        who = read_device(mmio->vcpu, guest_physical + done, part, &bits);
+        *value |= bits << (8 * done);
         if (name == NULL)
             name = who;
     }
-    vm_unlock_devices(vm);
-    return accessed(mmio, name) ? EMULATE_DONE : nobody(mmio, guest_physical, false);
+    return accessed(mmio->vcpu, name, guest_physical, false);
 }
 
 static enum emulate_status write_page(struct mmio *mmio, uint64_t guest_physical, unsigned size,
                                       uint64_t value)
 {
-    struct vm *vm = mmio->vcpu->vm;
     const char *name = NULL;
 
     if (guest_physical != mmio->guest_physical_address &&
-        guest_memory_write(vm, guest_physical, &value, size) == size)
+        guest_memory_write(mmio->vcpu->vm, guest_physical, &value, size) == size)
         return EMULATE_DONE;
-    vm_lock_devices(vm);
     for (unsigned done = 0, part; done < size; done += part) {
         const char *who;
 
         part = part_size(size - done);
-        bus_memory_write(&vm->pc.bus, guest_physical + done, part, value >> (8 * done),
-                         guest_time_now(&vm->time, tsc_read()), &who);
+        who = write_device(mmio->vcpu, guest_physical + done, part, value >> (8 * done));
         if (name == NULL)
             name = who;
     }
-    vm_unlock_devices(vm);
-    return accessed(mmio, name) ? EMULATE_DONE : nobody(mmio, guest_physical, true);
+    return accessed(mmio->vcpu, name, guest_physical, true);
 }
 
 enum emulate_status mmio_read(void *context, const struct emulate_place *place, uint64_t *value)

@@ -24,6 +24,15 @@ enum emulate_status mmio_translate(void *context, struct emulate_place *place, b
 enum emulate_status mmio_read(void *context, const struct emulate_place *place, uint64_t *value);
 enum emulate_status mmio_write(void *context, const struct emulate_place *place, uint64_t value);
 
+/*
+ * An access of 1, 2, 4 or 8 bytes that begins at a device. DONE; REFUSED: nobody answers and the guest's
+ * policy ends it.
+ */
+enum emulate_status mmio_device_read(struct vcpu *vcpu, uint64_t guest_physical, unsigned size,
+                                     uint64_t *value);
+enum emulate_status mmio_device_write(struct vcpu *vcpu, uint64_t guest_physical, unsigned size,
+                                      uint64_t value);
+
 /* What a walk that did not come to its end means: EXCEPTION, #PF; or REFUSED, and the VM has ended. */
 enum emulate_status mmio_walk_failed(struct mmio *mmio, const struct guest_walk *walk,
                                      uint64_t linear_address, struct emulate_exception *exception);

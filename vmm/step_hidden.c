@@ -33,7 +33,7 @@ static bool is_real_mode(uint64_t rflags)
 
 static void done_here(struct vcpu *vcpu, uint64_t rip)
 {
-    exit_advance_to(vcpu, rip);
+    exit_advance_to(vcpu, rip, vmcs_read(VMCS_GUEST_RFLAGS));
     vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
                vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) &
                    ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));

@@ -27,6 +27,10 @@
 #include "vmm/vmcs.h"
 #include "vmm/vpid.h"
 
+/* Of the word that begins with quick.closed_kinds. */
+#define LOOK_ALONE                                                                                           \
+    (UINT32_C(1) << 8 * (offsetof(struct exit_quick, look) - offsetof(struct exit_quick, closed_kinds)))
+
 must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
 {
     memset(vcpu, 0, sizeof(*vcpu));
@@ -87,6 +91,10 @@ static bool load(struct vcpu *vcpu, struct vmm_cpu *cpu)
 {
     enum vmx_status status = vmcs_setup(vcpu);
 
+    vcpu->xcr0_allowed = guest_cpuid_xcr0_bits();
+    vcpu->cr4_allowed = guest_cr4_allowed();
+    vcpu->cr0_host_bits = guest_cr0_host_bits();
+    vcpu->cr4_host_bits = guest_cr4_host_bits();
     vcpu->cpu = cpu;
     vcpu->ring = &cpu->trace;
     exit_trace_enter(vcpu);
@@ -101,6 +109,23 @@ static bool load(struct vcpu *vcpu, struct vmm_cpu *cpu)
         return false;
     }
     return true;
+}
+
+/*
+ * Whether the vCPU may go on at once, as after a quick exit (vmm/exit_quick.h), because all that the exit was
+ * about is done. Who wants between_exits() all the same clears quick.due.
+ */
+static inline bool goes_on(struct vcpu *vcpu)
+{
+    /* The four bytes `closed_kinds`, `closed`, `look` and `kicked` as one word. */
+    uint32_t closed =
+        __atomic_load_n((const uint32_t *)(const void *)&vcpu->quick.closed_kinds, __ATOMIC_RELAXED) &
+        EXIT_QUICK_ALL;
+
+    if (vcpu->exit_action < EXIT_ACTION_SETTLED || vcpu->exit_end >= vcpu->quick.due ||
+        trace_pending(vcpu->ring))
+        return false;
+    return closed == 0 || (closed == LOOK_ALONE && interrupts_quiet(vcpu));
 }
 
 /* Between exit and entry, outside of the exit path: devices, events, console. */
@@ -165,6 +190,27 @@ must_check bool vcpu_start(struct vm *vm, uint32_t index, uint16_t cs, uint16_t 
     return true;
 }
 
+/* Right behind a VM exit. true: the next entry can follow at once. */
+static bool exited(struct vmx_registers *registers)
+{
+    struct vcpu *vcpu = (struct vcpu *)(void *)registers; /* whose first member they are */
+
+    vcpu->exit_action = exit_dispatch(vcpu);
+    if (unlikely(!goes_on(vcpu)))
+        return false;
+    vcpu->interrupts.advanced = false;
+    return true;
+}
+
+/* The same of one vCPU among several. What kicks it from here on is left for the next exit to see. */
+static bool exited_of_several(struct vmx_registers *registers)
+{
+    struct vcpu *vcpu = (struct vcpu *)(void *)registers;
+
+    shootdown_leave(&vcpu->sync);
+    return exited(registers) && shootdown_enter(&vcpu->vm->sync, &vcpu->sync);
+}
+
 static void run(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
@@ -172,7 +218,6 @@ static void run(struct vcpu *vcpu)
 
     vcpu->ran = true;
     while (!vm_has_ended(vm)) {
-        enum exit_action action;
         uint64_t outcome;
 
         if (several) {
@@ -181,11 +226,13 @@ static void run(struct vcpu *vcpu)
             if (!shootdown_enter(&vm->sync, &vcpu->sync) && !shootdown_catch_up(vcpu))
                 break;
         }
-        outcome = vmx_enter(&vcpu->registers);
-        if (several)
-            shootdown_leave(&vcpu->sync);
-        action = likely(outcome == VMX_ENTER_EXITED) ? exit_dispatch(vcpu) : exit_entry_failed(vcpu, outcome);
-        if (action != EXIT_ACTION_STOP)
+        outcome = vmx_run(&vcpu->registers, several ? exited_of_several : exited);
+        if (unlikely(outcome != VMX_ENTER_EXITED)) {
+            if (several)
+                shootdown_leave(&vcpu->sync);
+            vcpu->exit_action = exit_entry_failed(vcpu, outcome);
+        }
+        if (vcpu->exit_action != EXIT_ACTION_STOP)
             between_exits(vcpu);
     }
 }

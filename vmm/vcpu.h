@@ -30,6 +30,14 @@ struct vmm_cpu;
  * one. */
 #define EXIT_TRACED_REASONS 256
 
+/* What the VMCS tells of an EPT violation, read once. */
+struct ept_violation {
+    uint64_t exit_count; /* the vCPU's, of the exit that it is of */
+    uint64_t qualification;
+    uint64_t guest_physical_address;
+    uint64_t vectoring; /* IDT-vectoring information */
+};
+
 /* An EPT fault as HYPERCALL_LAST_FAULT reports it. */
 struct last_fault {
     uint32_t reason; /* 48, 49, or 0: none yet */
@@ -103,6 +111,8 @@ struct vcpu {
 
     /* This exit. */
     uint32_t exit_reason; /* the basic exit reason */
+    uint32_t exit_action; /* enum exit_action: what its handler said */
+    uint64_t exit_end;    /* TSC when it was handled */
     struct trace_result result;
     const char *device;           /* RESULT_DEVICE: which; a constant */
     struct exit_subject *subject; /* what this exit is about, counted by its handler; else no_subject */
@@ -117,6 +127,8 @@ struct vcpu {
     /* What of the guest's state no VMCS field holds. */
     uint64_t cr2, dr0, dr1, dr2, dr3, dr6;
     uint64_t xcr0;
+    /* Constants of its: bits that it may set, and those whose writes exit (the VMCS has these, too). */
+    uint64_t xcr0_allowed, cr4_allowed, cr0_host_bits, cr4_host_bits;
     uint64_t kernel_gs_base, star, lstar, cstar, fmask, tsc_aux;
 
     uint64_t deadline; /* TSC after which it is ended, ~0: never */
@@ -124,6 +136,7 @@ struct vcpu {
     struct step step;
     struct vcpu_debug debug;
     struct no_progress no_progress;
+    struct ept_violation violation;
     struct ept_near near; /* what its last EPT violations have found out */
     struct mmio_code mmio_code[MMIO_CODE_COUNT];
     struct last_fault last_fault;

@@ -36,7 +36,9 @@ void vcpu_call(struct vcpu *vcpu, bool by_nmi)
     /* Their order counts: interrupts.c writes `wake`, then looks at `attention`. */
     __atomic_store_n(&vcpu->attention, 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&vcpu->interrupts.wake, 0, __ATOMIC_SEQ_CST);
-    if (vcpu != self && vcpu->cpu != NULL)
+    if (vcpu == self)
+        vcpu->quick.due = 0;
+    else if (vcpu->cpu != NULL)
         shootdown_kick(vcpu, by_nmi);
 }
 

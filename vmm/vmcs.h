@@ -39,6 +39,31 @@ static inline void vmcs_write(enum vmcs_field field, uint64_t value)
 }
 
 /*
+ * Three fields that every processor has: a VMREAD of them fails only without a current VMCS, and then all
+ * three do, so that the last one's flags speak for all.
+ */
+static inline __attribute__((always_inline)) void vmcs_read_three(enum vmcs_field first, uint64_t *one,
+                                                                  enum vmcs_field second, uint64_t *two,
+                                                                  enum vmcs_field third, uint64_t *three)
+{
+    uint64_t a, b, c;
+    bool failed;
+
+    for (unsigned i = 0; i < 3; i++)
+        VMX_BENCH_COUNT(vmx_bench_reads);
+    __asm__ volatile("mov %[first], %k[a]\n\tvmread %[a], %[a]\n\t"
+                     "mov %[second], %k[b]\n\tvmread %[b], %[b]\n\t"
+                     "mov %[third], %k[c]\n\tvmread %[c], %[c]"
+                     : "=@ccbe"(failed), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c)
+                     : [first] "i"(first), [second] "i"(second), [third] "i"(third));
+    if (unlikely(failed))
+        vmcs_read_failed(third);
+    *one = a;
+    *two = b;
+    *three = c;
+}
+
+/*
  * Clears, loads and fills the vCPU's VMCS on the calling CPU: control fields, host state of this CPU, guest
  * state of a real-mode start. Every field that the chosen controls make the processor read is written.
  */

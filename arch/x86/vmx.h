@@ -68,10 +68,7 @@ static inline must_check enum vmx_status vmx_read(enum vmcs_field field, uint64_
     uint64_t result;
 
     VMX_BENCH_COUNT(vmx_bench_reads);
-    __asm__ volatile("vmread %3, %2"
-                     : "=@ccc"(carry), "=@ccz"(zero), "=r"(result)
-                     : "r"((uint64_t)field)
-                     : "memory");
+    __asm__ volatile("vmread %3, %2" : "=@ccc"(carry), "=@ccz"(zero), "=r"(result) : "r"((uint64_t)field));
     *value = result;
     return VMX_STATUS_FROM_FLAGS(carry, zero);
 }
@@ -81,10 +78,7 @@ static inline must_check enum vmx_status vmx_write(enum vmcs_field field, uint64
     bool carry, zero;
 
     VMX_BENCH_COUNT(vmx_bench_writes);
-    __asm__ volatile("vmwrite %2, %3"
-                     : "=@ccc"(carry), "=@ccz"(zero)
-                     : "r"(value), "r"((uint64_t)field)
-                     : "memory");
+    __asm__ volatile("vmwrite %2, %3" : "=@ccc"(carry), "=@ccz"(zero) : "r"(value), "r"((uint64_t)field));
     return VMX_STATUS_FROM_FLAGS(carry, zero);
 }
 
@@ -95,7 +89,7 @@ static inline must_check bool vmx_read_succeeds(enum vmcs_field field, uint64_t 
     bool failed;
 
     VMX_BENCH_COUNT(vmx_bench_reads);
-    __asm__ volatile("vmread %2, %1" : "=@ccbe"(failed), "=r"(*value) : "r"((uint64_t)field) : "memory");
+    __asm__ volatile("vmread %2, %1" : "=@ccbe"(failed), "=r"(*value) : "r"((uint64_t)field));
     return !failed;
 }
 
@@ -104,7 +98,7 @@ static inline must_check bool vmx_write_succeeds(enum vmcs_field field, uint64_t
     bool failed;
 
     VMX_BENCH_COUNT(vmx_bench_writes);
-    __asm__ volatile("vmwrite %1, %2" : "=@ccbe"(failed) : "r"(value), "r"((uint64_t)field) : "memory");
+    __asm__ volatile("vmwrite %1, %2" : "=@ccbe"(failed) : "r"(value), "r"((uint64_t)field));
     return !failed;
 }
 

@@ -1,8 +1,8 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; VM entry and VM exit: save the host's registers, load the guest's, VMRESUME (VMLAUNCH the first time); on the exit store the
-; guest's registers, take the host's back, return to C. In between stands vmm/exit_quick_entry.asm, where the processor
-; arrives (HOST_RIP): it ends some exits by itself and brings the others here.
+; guest's registers, call C, and enter again or take the host's registers back and return. In between stands
+; vmm/exit_quick_entry.asm, where the processor arrives (HOST_RIP): it ends some exits by itself and brings the others here.
 ;
 ; HOST_RSP points just above the sixteen register slots of struct vmx_registers (at its member host_rsp), so that the guest's registers
 ; are stored without a free register. Nothing may use the stack in that window: NMI, #MC and #DF have stacks of their
@@ -12,6 +12,11 @@
 
 %define VM_INSTRUCTION_ERROR 0x4400
 %define VMRESUME_NOT_LAUNCHED 5
+
+; On the host's stack, from [host_rsp] on: the address of the structure, `exited` twice, the callee-saved registers.
+%define SAVED_EXITED 8
+%define SAVED_REGISTERS 24
+%define SAVED_RBP SAVED_REGISTERS + 5 * 8
 
 bits 64
 default rel
@@ -38,16 +43,23 @@ section .text
 %endmacro
 
 ; uint64_t vmx_enter(struct vmx_registers *registers)
+; uint64_t vmx_run(struct vmx_registers *registers, bool (*exited)(struct vmx_registers *registers))
 global vmx_enter
+global vmx_run
 vmx_enter:
+    lea rsi, [leave_after_exit]
+vmx_run:
     push rbp
     push rbx
     push r12
     push r13
     push r14
     push r15
-    push rdi                            ; for the failure path, and host_rsp points here
+    push rsi                            ; [rsp + 16], and a slot so that calls find RSP aligned
+    push rsi
+    push rdi                            ; [rsp]: for the way out and the failure path, and host_rsp points here
     mov [rdi + VMX_REGISTER_HOST_RSP], rsp
+enter:
     LOAD_GUEST_REGISTERS
     vmresume
 
@@ -87,6 +99,17 @@ vmx_enter:
     mov [rsp + VMX_REGISTER_R15 - VMX_REGISTER_HOST_RSP], r15
 %endmacro
 
+; No value of the guest's is left in them. RAX and RDI are the caller's affair.
+%macro CLEAR_CHANGEABLE_REGISTERS 0
+    xor ecx, ecx
+    xor edx, edx
+    xor esi, esi
+    xor r8d, r8d
+    xor r9d, r9d
+    xor r10d, r10d
+    xor r11d, r11d
+%endmacro
+
 ; Where the code at HOST_RIP goes on to when the exit is for C, with the guest's RAX, RCX, RDX and RBX stored and its
 ; other registers as they were; vmx_exit_called: with the guest's RSI, RDI, R8 to R11 stored, too. RSP = &registers->host_rsp.
 global vmx_exit_saved
@@ -96,8 +119,24 @@ vmx_exit_saved:
 vmx_exit_called:
     STORE_KEPT_REGISTERS
     mov rsp, [rsp]
+    CLEAR_CHANGEABLE_REGISTERS
+    xor ebx, ebx
+    xor r12d, r12d
+    xor r13d, r13d
+    xor r14d, r14d
+    xor r15d, r15d
+    mov rbp, [rsp + SAVED_RBP]          ; for a crash report's backtrace
+    mov rdi, [rsp]
+    call [rsp + SAVED_EXITED]
+    mov rdi, [rsp]
+    test al, al
+    jnz enter
     xor eax, eax                        ; VMX_ENTER_EXITED
     jmp leave_to_c
+
+leave_after_exit:
+    xor eax, eax
+    ret
 
 ; Right behind a VMRESUME that failed in the code at HOST_RIP, the guest's registers loaded. RSP = &registers->host_rsp.
 global vmx_resume_failed
@@ -115,14 +154,8 @@ vmx_resume_failed:
 
 ; No value of the guest's stays in a host register: the callee-saved ones are popped, the others cleared.
 leave_to_c:
-    xor ecx, ecx
-    xor edx, edx
-    xor esi, esi
-    xor r8d, r8d
-    xor r9d, r9d
-    xor r10d, r10d
-    xor r11d, r11d
-    pop rdi
+    CLEAR_CHANGEABLE_REGISTERS
+    add rsp, SAVED_REGISTERS
     pop r15
     pop r14
     pop r13

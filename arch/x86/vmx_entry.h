@@ -5,6 +5,7 @@
 
 #include "arch/x86/compiler.h"
 #include "arch/x86/vmx_entry_abi.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,5 +44,11 @@ _Static_assert(offsetof(struct vmx_registers, host_rsp) == VMX_REGISTER_HOST_RSP
  * operation, interrupts off.
  */
 must_check uint64_t vmx_enter(struct vmx_registers *registers);
+
+/*
+ * The same, again and again: calls `exited` after each exit, with the guest's registers stored, and enters
+ * once more while it says true. Returns as vmx_enter() does; VMX_ENTER_EXITED when it has said false.
+ */
+must_check uint64_t vmx_run(struct vmx_registers *registers, bool (*exited)(struct vmx_registers *registers));
 
 #endif

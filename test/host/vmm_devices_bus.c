@@ -217,6 +217,38 @@ static void memory(void **state)
     expect("");
 }
 
+/* The range that was accessed last is looked at first, but not where another lies over it. */
+static void memory_overlap(void **state)
+{
+    struct probe x = {'x', 5}, y = {'y', 6}, z = {'z', 7};
+    struct device_memory first = {"x", 0xfec00000, 0x1000, &x, memory_read, memory_write};
+    struct device_memory second = {"y", 0xfee00000, 0x1000, &y, memory_read, memory_write};
+    struct device_memory third = {"z", 0xfed00000, 0x1000, &z, memory_read, memory_write};
+
+    (void)state;
+    assert_true(bus_add_memory(&bus, &first));
+    assert_true(bus_add_memory(&bus, &second));
+    assert_true(bus_add_memory(&bus, &third));
+    assert_false(bus_hint_has(&bus, 0xfed00000));
+    (void)bus_memory_read(&bus, 0xfed00000, 1, 0, &name);
+    assert_true(bus_hint_has(&bus, 0xfed00fff));
+    assert_false(bus_hint_has(&bus, 0xfed01000));
+    second.gpa = 0xfed00800;
+    bus_move_memory(&bus, &second);
+    expect("zr0.1 ");
+    for (unsigned i = 0; i < 2; i++) {
+        (void)bus_memory_read(&bus, 0xfed00800, 1, 0, &name);
+        bus_memory_write(&bus, 0xfed007ff, 1, 9, 0, &name);
+        (void)bus_memory_read(&bus, 0xfed01000, 1, 0, &name);
+        expect("yr0.1 zw7ff.1=9 yr800.1 ");
+    }
+    second.gpa = 0xfee00000;
+    bus_move_memory(&bus, &second);
+    (void)bus_memory_read(&bus, 0xfed00800, 1, 0, &name);
+    expect("zr800.1 ");
+    assert_true(bus_hint_has(&bus, 0xfed00000));
+}
+
 struct clock {
     uint64_t due, period;
     unsigned runs;
@@ -292,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup(what_cannot_be_added, setup),
         cmocka_unit_test_setup(last_port_of_all, setup),
         cmocka_unit_test_setup(memory, setup),
+        cmocka_unit_test_setup(memory_overlap, setup),
         cmocka_unit_test_setup(timers, setup),
         cmocka_unit_test_setup(a_device_that_is_always_due, setup),
     };

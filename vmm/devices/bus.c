@@ -43,10 +43,12 @@ static inline void accessed(struct bus *bus, unsigned timer)
         return;
     moment = bus->timers[timer - 1].next(bus->timers[timer - 1].device);
     old = bus->moments[timer - 1];
+    if (likely(moment == old))
+        return;
     bus->moments[timer - 1] = moment;
     if (moment < bus->earliest)
         bus->earliest = moment;
-    else if (old == bus->earliest && moment != old)
+    else if (old == bus->earliest)
         set_earliest(bus);
 }
 
@@ -80,17 +82,20 @@ bool bus_add_ports(struct bus *bus, const struct device_ports *ports)
     return true;
 }
 
+static bool overlap(const struct device_memory *one, const struct device_memory *other)
+{
+    return one->size != 0 && other->size != 0 && one->gpa <= other->gpa + (other->size - 1) &&
+           other->gpa <= one->gpa + (one->size - 1);
+}
+
 bool bus_add_memory(struct bus *bus, const struct device_memory *memory)
 {
     if (bus->memory_count == BUS_MEMORY_RANGES || memory->size == 0 ||
         memory->gpa + (memory->size - 1) < memory->gpa)
         return false;
-    for (unsigned i = 0; i < bus->memory_count; i++) {
-        const struct device_memory *other = &bus->memory[i];
-
-        if (memory->gpa <= other->gpa + (other->size - 1) && other->gpa <= memory->gpa + (memory->size - 1))
+    for (unsigned i = 0; i < bus->memory_count; i++)
+        if (overlap(memory, &bus->memory[i]))
             return false;
-    }
     bus->timer_of_memory[bus->memory_count] = timer_of(bus, memory->device);
     bus->memory[bus->memory_count++] = *memory;
     return true;
@@ -98,12 +103,19 @@ bool bus_add_memory(struct bus *bus, const struct device_memory *memory)
 
 void bus_move_memory(struct bus *bus, const struct device_memory *memory)
 {
+    bool overlaps = false;
+
     for (unsigned i = 0; i < bus->memory_count; i++) {
         if (bus->memory[i].device == memory->device) {
             bus->memory[i].gpa = memory->gpa;
             bus->memory[i].size = memory->size;
         }
+        for (unsigned other = 0; other < i; other++)
+            overlaps = overlaps || overlap(&bus->memory[i], &bus->memory[other]);
     }
+    /* The first range may always be the hint, since it answers where others lie over it. */
+    bus->memory_overlaps = overlaps;
+    __atomic_store_n(&bus->memory_hint, 0, __ATOMIC_RELAXED);
 }
 
 bool bus_add_timer(struct bus *bus, const struct device_timer *timer)
@@ -204,34 +216,47 @@ void bus_port_write(struct bus *bus, uint16_t port, unsigned size, uint32_t valu
     }
 }
 
-/* The device whose range holds the whole of [gpa, gpa + size). */
-static const struct device_memory *memory_at(const struct bus *bus, uint64_t gpa, unsigned size)
+static inline bool holds(const struct device_memory *memory, uint64_t gpa, unsigned size)
 {
-    for (unsigned i = 0; i < bus->memory_count; i++) {
-        const struct device_memory *memory = &bus->memory[i];
+    uint64_t offset = gpa - memory->gpa;
 
-        if (gpa - memory->gpa < memory->size && memory->size - (gpa - memory->gpa) >= size)
-            return memory;
-    }
-    return NULL;
+    return offset < memory->size && memory->size - offset >= size;
+}
+
+/* The index of the range that holds the whole of [gpa, gpa + size), of several the first; BUS_MEMORY_RANGES:
+ * none does. */
+static __attribute__((noinline)) unsigned search(const struct bus *bus, uint64_t gpa, unsigned size)
+{
+    for (unsigned i = 0; i < bus->memory_count; i++)
+        if (holds(&bus->memory[i], gpa, size))
+            return i;
+    return BUS_MEMORY_RANGES;
 }
 
 bool bus_has_memory(const struct bus *bus, uint64_t gpa)
 {
-    return memory_at(bus, gpa, 1) != NULL;
+    return search(bus, gpa, 1) != BUS_MEMORY_RANGES;
 }
 
-uint64_t bus_memory_read(struct bus *bus, uint64_t gpa, unsigned size, uint64_t now, const char **name)
+/* For an access: the next one will probably be there again. */
+static inline unsigned access_at(struct bus *bus, uint64_t gpa, unsigned size)
 {
-    const struct device_memory *memory = memory_at(bus, gpa, size);
+    unsigned found = bus->memory_hint;
+
+    if (likely(holds(&bus->memory[found], gpa, size)))
+        return found;
+    found = search(bus, gpa, size);
+    if (found != BUS_MEMORY_RANGES && !bus->memory_overlaps)
+        __atomic_store_n(&bus->memory_hint, (uint8_t)found, __ATOMIC_RELAXED);
+    return found;
+}
+
+/* What crosses a range's end. */
+static __attribute__((noinline)) uint64_t read_bytes(struct bus *bus, uint64_t gpa, unsigned size,
+                                                     uint64_t now, const char **name)
+{
     uint64_t value = 0;
 
-    if (memory != NULL) {
-        *name = memory->name;
-        value = memory->read(memory->device, gpa - memory->gpa, size, now);
-        accessed(bus, bus->timer_of_memory[memory - bus->memory]);
-        return size < 8 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value;
-    }
     *name = NULL;
     if (size == 1)
         return NO_DEVICE_BYTE;
@@ -245,18 +270,23 @@ uint64_t bus_memory_read(struct bus *bus, uint64_t gpa, unsigned size, uint64_t 
     return value;
 }
 
-void bus_memory_write(struct bus *bus, uint64_t gpa, unsigned size, uint64_t value, uint64_t now,
-                      const char **name)
+uint64_t bus_memory_read(struct bus *bus, uint64_t gpa, unsigned size, uint64_t now, const char **name)
 {
-    const struct device_memory *memory = memory_at(bus, gpa, size);
+    unsigned index = access_at(bus, gpa, size);
+    const struct device_memory *memory = &bus->memory[index];
+    uint64_t value;
 
-    if (memory != NULL) {
-        *name = memory->name;
-        memory->write(memory->device, gpa - memory->gpa, size,
-                      size < 8 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value, now);
-        accessed(bus, bus->timer_of_memory[memory - bus->memory]);
-        return;
-    }
+    if (unlikely(index == BUS_MEMORY_RANGES))
+        return read_bytes(bus, gpa, size, now, name);
+    *name = memory->name;
+    value = memory->read(memory->device, gpa - memory->gpa, size, now);
+    accessed(bus, bus->timer_of_memory[index]);
+    return value & UINT64_MAX >> (64 - 8 * size);
+}
+
+static __attribute__((noinline)) void write_bytes(struct bus *bus, uint64_t gpa, unsigned size,
+                                                  uint64_t value, uint64_t now, const char **name)
+{
     *name = NULL;
     for (unsigned i = 0; size > 1 && i < size; i++) {
         const char *who;
@@ -265,6 +295,21 @@ void bus_memory_write(struct bus *bus, uint64_t gpa, unsigned size, uint64_t val
         if (*name == NULL)
             *name = who;
     }
+}
+
+void bus_memory_write(struct bus *bus, uint64_t gpa, unsigned size, uint64_t value, uint64_t now,
+                      const char **name)
+{
+    unsigned index = access_at(bus, gpa, size);
+    const struct device_memory *memory = &bus->memory[index];
+
+    if (unlikely(index == BUS_MEMORY_RANGES)) {
+        write_bytes(bus, gpa, size, value, now, name);
+        return;
+    }
+    *name = memory->name;
+    memory->write(memory->device, gpa - memory->gpa, size, value & UINT64_MAX >> (64 - 8 * size), now);
+    accessed(bus, bus->timer_of_memory[index]);
 }
 
 void bus_run(struct bus *bus, uint64_t now)

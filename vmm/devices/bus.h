@@ -31,6 +31,8 @@ struct bus {
     uint64_t moments[BUS_TIMERS]; /* what each device's `next` said last */
     uint64_t earliest;            /* no device wants bus_run() before this */
     uint8_t page_count, port_count, memory_count, timer_count;
+    uint8_t memory_hint;  /* atomic: the range of memory that is looked at first */
+    bool memory_overlaps; /* two ranges of memory do: the hint stays the first one */
 };
 
 /* An empty bus. */
@@ -63,8 +65,16 @@ uint64_t bus_memory_read(struct bus *bus, uint64_t gpa, unsigned size, uint64_t 
 void bus_memory_write(struct bus *bus, uint64_t gpa, unsigned size, uint64_t value, uint64_t now,
                       const char **name);
 
-/* Whether a device's memory is at this address. */
+/* Whether a device's memory is at this address. Any CPU. */
 bool bus_has_memory(const struct bus *bus, uint64_t gpa);
+
+/* The same of the range that is looked at first, alone. */
+static inline bool bus_hint_has(const struct bus *bus, uint64_t gpa)
+{
+    const struct device_memory *memory = &bus->memory[__atomic_load_n(&bus->memory_hint, __ATOMIC_RELAXED)];
+
+    return gpa - memory->gpa < memory->size;
+}
 
 /* The earliest moment at which a device wants bus_run(), DEVICE_NEVER for none. Any access may change it. */
 static inline uint64_t bus_next(const struct bus *bus)

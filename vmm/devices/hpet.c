@@ -112,17 +112,23 @@ static void pass_ticks(struct hpet *hpet, unsigned index, uint64_t ticks)
     match(hpet, index);
 }
 
-static void advance(struct hpet *hpet, uint64_t now)
+static __attribute__((noinline)) void advance_running(struct hpet *hpet, uint64_t now)
 {
     uint64_t ticks = now > hpet->counted ? (now - hpet->counted) / HPET_TICK_NS : 0;
 
-    if (!is_enabled(hpet) || ticks == 0)
+    if (ticks == 0)
         return;
     for (unsigned i = 0; i < HPET_TIMERS; i++)
         pass_ticks(hpet, i, ticks);
     hpet->counter += ticks;
     hpet->counted += ticks * HPET_TICK_NS;
     show_levels(hpet);
+}
+
+static inline void advance(struct hpet *hpet, uint64_t now)
+{
+    if (is_enabled(hpet))
+        advance_running(hpet, now);
 }
 
 static uint64_t next(const void *device)

@@ -150,7 +150,7 @@ void lapic_local_interrupt(struct lapic *lapic, enum lapic_lvt index)
 
 static bool lint_is_active(const struct lapic *lapic, unsigned pin)
 {
-    return lapic->lint[pin] != ((lapic->lvt[LVT_LINT0 + pin] & LVT_ACTIVE_LOW) != 0);
+    return lapic->lint[pin] != ((lapic->lvt[LVT_LINT0 + pin] & LAPIC_LVT_ACTIVE_LOW) != 0);
 }
 
 static bool lint0_is_level(const struct lapic *lapic)

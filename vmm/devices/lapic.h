@@ -24,6 +24,8 @@
 #define LAPIC_BASE_EXTD    (UINT64_C(1) << 10)
 #define LAPIC_BASE_EN      (UINT64_C(1) << 11)
 
+#define LAPIC_LVT_ACTIVE_LOW 0x2000u /* of a pin's entry */
+
 enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERFORMANCE, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_ENTRIES };
 
 /* What the machine around it is; the owner zeroes the local APIC and sets this once, before the first reset.
@@ -113,6 +115,22 @@ bool lapic_external(const struct lapic *lapic);
 void lapic_external_taken(struct lapic *lapic);
 /* The vector that would be delivered now, by IRR and PPR; LAPIC_NONE. */
 int lapic_highest(const struct lapic *lapic);
+
+/* True: lapic_external() is false and lapic_highest() LAPIC_NONE, as IRR and the pins alone tell. */
+static inline bool lapic_is_quiet(const struct lapic *lapic)
+{
+    uint64_t requests = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t two;
+
+        __builtin_memcpy(&two, &lapic->irr[2 * i], sizeof(two));
+        requests |= two;
+    }
+    return requests == 0 && !(lapic->external_message | lapic->lint[0] | lapic->lint[1]) &&
+           ((lapic->lvt[LVT_LINT0] | lapic->lvt[LVT_LINT1]) & LAPIC_LVT_ACTIVE_LOW) == 0;
+}
+
 /* Takes that vector into service and returns it; without one, the spurious vector, which is not in service.
  */
 uint8_t lapic_acknowledge(struct lapic *lapic);

@@ -94,11 +94,11 @@ bool lapic_has_msr(uint32_t msr)
 
 bool lapic_read_msr(struct lapic *lapic, uint32_t msr, uint64_t *value, uint64_t now)
 {
-    lapic_timer_advance(lapic, now);
     if (msr == LAPIC_MSR_BASE) {
         *value = lapic->base;
         return true;
     }
+    lapic_timer_advance(lapic, now);
     if (msr == LAPIC_MSR_DEADLINE) {
         *value = lapic_deadline(lapic);
         return lapic->config.tsc_deadline;

@@ -46,7 +46,6 @@
 #define LVT_VECTOR         0xffu
 #define LVT_MODE_SHIFT     8
 #define LVT_STATUS         0x1000u
-#define LVT_ACTIVE_LOW     0x2000u
 #define LVT_REMOTE_IRR     0x4000u
 #define LVT_LEVEL          0x8000u
 #define LVT_MASKED         0x10000u

@@ -111,6 +111,12 @@ uint8_t pc_interrupt_acknowledge(struct pc *pc);
 bool pc_nmi_pending(const struct pc *pc);
 void pc_nmi_acknowledge(struct pc *pc);
 
+/* False: there is certainly neither an interrupt nor an NMI for the processor. In a few instructions. */
+static inline bool pc_may_interrupt_now(const struct pc *pc)
+{
+    return pc->nmi_pending || !lapic_is_quiet(&pc->lapic);
+}
+
 /*
  * Whether any device can still interrupt a processor that does nothing: false if every input of the 8259s and
  * of the I/O APIC is masked, and no timer of the local APIC runs that may interrupt.
