@@ -43,7 +43,8 @@ static void set_trap(struct vcpu *vcpu, bool resumes)
     vcpu->step.trapping = true;
     vcpu->step.rip = vmcs_read(VMCS_GUEST_RIP);
     step_trap_set(vcpu, rflags | (resumes ? RFLAGS_RF : 0));
-    clear_pending_trap();
+    if (!vcpu->step.by_flag || !vcpu->step.guest_tf) /* else the guest's own, that the flag came before */
+        clear_pending_trap();
     /*
      * With TF set under blocking by STI or MOV SS a VM entry wants a single-step trap pending, and delivers
      * it before the instruction has run. Nothing is injected here, so the blocking, which ends after this

@@ -174,6 +174,6 @@ void step_hide_end(struct vcpu *vcpu, bool trapped)
     if (!vcpu->step.trapping)
         return;
     vmcs_write(VMCS_EXCEPTION_BITMAP, VMCS_EXCEPTIONS);
-    if (trapped && vcpu->step.by_tf && !vcpu->step.guest_tf && vcpu->step.plan.kind == STEP_PUSHF)
+    if (trapped && !vcpu->step.by_flag && !vcpu->step.guest_tf && vcpu->step.plan.kind == STEP_PUSHF)
         clear_pushed_flag(vcpu);
 }

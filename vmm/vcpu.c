@@ -72,9 +72,7 @@ static void load_registers(const struct vcpu *vcpu)
         xcr0_write(vcpu->xcr0);
 }
 
-/* What this CPU may have cached for an earlier VM with the same EPTP or VPID must go before the first entry.
- */
-static bool flush_stale(const struct vcpu *vcpu)
+must_check bool vcpu_flush_stale(const struct vcpu *vcpu)
 {
     uint64_t caps = vmx_shared_capabilities()->ept_vpid;
 
@@ -96,7 +94,7 @@ static bool load(struct vcpu *vcpu, struct vmm_cpu *cpu)
     }
     load_registers(vcpu);
     exit_quick_prepare(vcpu);
-    if (!flush_stale(vcpu)) {
+    if (!vcpu_flush_stale(vcpu)) {
         vm_end(vcpu->vm, VM_FAILED, "INVEPT or INVVPID fails before the first entry");
         return false;
     }

@@ -145,6 +145,9 @@ must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index);
 /* Gives its frames and its VPID back; it must not be loaded on a CPU. */
 void vcpu_destroy(struct vcpu *vcpu);
 
+/* What this CPU may have cached for an earlier VM with the same EPTP or VPID goes; before the first entry. */
+must_check bool vcpu_flush_stale(const struct vcpu *vcpu);
+
 /*
  * Runs the vCPU on the calling CPU, in VMX root operation, until its VM has ended (vm->end says how). All but
  * the first wait for vcpu_start() before. Its VMCS is still current when this returns.

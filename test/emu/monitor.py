@@ -100,15 +100,37 @@ WRONG = ("watch 0; watch 0 q; watch 0 none; watch 0 rr; watch 0 r maybe; watch 0
          + "watch 0 r log; " * 17 + "watch delete 1; break 0x7c00; watch delete 1; break delete 2; continue; watch; break; step")
 
 
+SELF_TEST = {"corei5_arrandale_m520": r"absent", "corei7_icelake_u": r"broken exit=VMCALL\(18\) rip=0x1002", "tigerlake": r"broken exit=VMCALL\(18\) rip=0x1002"}
+
+
 def stepped_on(context, model):
-    """The same where the processor has no monitor trap flag, and where it has one that does not work."""
+    """The same where the processor has no monitor trap flag, and where it has one that does not work: the self-test has found out."""
     def test():
         name = f"monitor-step-{model}"
         run = launch(context, name, GUEST=f"{assemble(context, 'stepped')} name=g boot=flat", MODEL=model, CPUS=1,
                      CMDLINE='trace=none cmd="watch 0x3000+4 w log; step 900; cpus; continue"')
-        check(context, name, run, 0, [r"^\[g\] stepped: done$", r"^adept: cpus: steps by: RFLAGS\.TF, hidden" + ("$" if model == "corei5_arrandale_m520" else ": "),
+        check(context, name, run, 0, [r"^\[g\] stepped: done$", r"^adept: cpus: steps by: RFLAGS\.TF, hidden$",
+                                      rf'^adept: self-test: monitor_trap_flag={SELF_TEST[model]} steps_by="RFLAGS\.TF, hidden"$',
                                       r"^adept: watch: .*gpa=0x3000 access=W width=4 old=0x0 new=0x11223344$"], forbid=[r"^\[g\] .*(TF|changed)"])
     return f"monitor-step-{model}", test
+
+
+def trap_flag_pretended(context):
+    """With a self-test that says `works` steps set the flag and nothing else, which in Bochs ends them at the next exit; with `absent` they set TF."""
+    def test():
+        text = {}
+        for word, by in (("works", "monitor trap flag"), ("absent", r"RFLAGS\.TF, hidden")):
+            name = f"monitor-trap-{word}"
+            run = launch(context, name, GUEST=f"{assemble(context, 'stepped')} name=g boot=flat", MODEL="corei7_icelake_u", CPUS=1,
+                         CMDLINE=f'trace=all test=monitor-trap-{word} cmd="break 0x7c3a; continue; step; continue"')
+            check(context, name, run, 0, [rf'^adept: self-test: monitor_trap_flag={word} steps_by="{by}"$', r"^\[g\] stepped: done$"])
+            text[word] = "\n".join(run.lines)
+        # PUSHF is one byte long.
+        if not re.search(r"^adept: step: .* cs:ip=0000:7c3b ", text["absent"], re.MULTILINE) or "vector=#DB(1) -> one instruction done" not in text["absent"]:
+            raise Failure("without the flag TF was not set")
+        if re.search(r"^adept: step: .* cs:ip=0000:7c3b ", text["works"], re.MULTILINE) or "vector=#DB(1)" in text["works"]:
+            raise Failure("with the flag TF was set, too")
+    return "monitor-trap-pretended", test
 
 
 def watched_together(context, vcpus):
@@ -270,6 +292,7 @@ def tests(context):
     yield scripted(context, "monitor-wrong", "monitored", WRONG, CPUS=1)
     for model in ("corei5_arrandale_m520", "corei7_icelake_u", "tigerlake"):
         yield stepped_on(context, model)
+    yield trap_flag_pretended(context)
     for vcpus in (2, 4):
         yield watched_together(context, vcpus)
     yield stopped_together(context)
