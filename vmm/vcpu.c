@@ -168,7 +168,6 @@ static void run(struct vcpu *vcpu)
     struct vm *vm = vcpu->vm;
     const bool several = vm->vcpu_count > 1;
 
-    vcpu->ran = true;
     while (!vm_has_ended(vm)) {
         enum exit_action action;
         uint64_t outcome;
@@ -205,6 +204,7 @@ void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
                                                .vcpu = vm->vcpu_count > 1 ? (uint16_t)(vcpu->index + 1) : 0};
     __atomic_store_n(&vcpu->attends, 1, __ATOMIC_RELEASE);
     if (load(vcpu, cpu) && wait_for_start(vcpu)) {
+        vcpu->ran = true;
         monitor_before_entry(vcpu);
         entry_test(vcpu);
         (void)entry_report(vm->config.name); /* the processor has the last word */

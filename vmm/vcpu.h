@@ -131,8 +131,8 @@ struct vcpu {
         misconfig;          /* what the last misconfiguration exit was about; level 0: nothing was found */
     uint16_t bios_function; /* AX of the last BIOS call, for the trace */
     uint64_t nmi_count, external_interrupt_count;
-    bool quick_off; /* test=no-quick-exits */
-    bool ran;
+    bool quick_off;       /* test=no-quick-exits */
+    bool ran;             /* started, its state is the guest's */
     bool entry_failed;    /* the last VM entry did, and the report says why */
     uint32_t entry_error; /* its VM-instruction error number: any VMREAD may change the field. 0: another
                              failure */
