@@ -94,30 +94,6 @@ void conformance_guest_destroy(struct conformance_guest *guest)
     vm_destroy(&guest->vm);
 }
 
-/* An event of the machine's, not of the case; true: it is dealt with, and the guest goes on. */
-static bool outside_event(struct vcpu *vcpu, uint32_t reason)
-{
-    switch (reason) {
-    case EXIT_EXTERNAL_INTERRUPT:
-        (void)exit_external_interrupt(vcpu);
-        return true;
-    case EXIT_PREEMPTION_TIMER:
-    case EXIT_INIT_SIGNAL:
-        return true;
-    case EXIT_EXCEPTION_NMI: {
-        uint32_t information = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION_INFORMATION);
-
-        if (EVENT_TYPE(information) != EVENT_NMI &&
-            !(HARDWARE_EXCEPTION(information) && EVENT_VECTOR(information) == VECTOR_MC))
-            return false;
-        (void)exit_exception(vcpu);
-        return true;
-    }
-    default:
-        return false;
-    }
-}
-
 static void take_outcome(struct vcpu *vcpu, uint32_t reason, struct conformance_outcome *outcome)
 {
     uint32_t information;
@@ -175,7 +151,7 @@ must_check bool conformance_guest_run(struct conformance_guest *guest, const str
         if (entered != VMX_ENTER_EXITED)
             return exit_entry_failed(vcpu, entered) != EXIT_ACTION_STOP;
         reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
-    } while (outside_event(vcpu, reason) && ++events < EVENTS_MAX);
+    } while (exit_is_outside_event(vcpu, reason) && ++events < EVENTS_MAX);
     outcome->exit_reason = reason & EXIT_REASON_BASIC_MASK;
     if (reason & EXIT_REASON_ENTRY_FAILURE) {
         vm_end(&guest->vm, VM_FAILED, "VM entry failed: %s(%u)", exit_reason_name(outcome->exit_reason),

@@ -62,6 +62,12 @@ static inline enum exit_action exit_inject_gp(struct vcpu *vcpu)
 /* exit_event.c: events */
 exit_handler exit_exception, exit_external_interrupt, exit_triple_fault, exit_init_signal, exit_ignored_event;
 exit_handler exit_preemption_timer, exit_task_switch, exit_window, exit_monitor_trap_flag;
+/*
+ * exit_event.c: for the hypervisor's own guests, which have no dispatch: whether an exit with this reason
+ * came of the machine, not of the guest (interrupt, timer, INIT, NMI, machine check). Then it is dealt with,
+ * and the guest may be entered again.
+ */
+must_check bool exit_is_outside_event(struct vcpu *vcpu, uint32_t reason);
 /* exit_instruction.c: instructions with little to them */
 exit_handler exit_undefined_instruction, exit_hlt, exit_cache_instruction, exit_rdpmc, exit_xsetbv;
 exit_handler exit_rdtsc, exit_pause, exit_invlpg, exit_invpcid;

@@ -29,8 +29,6 @@ static bool own_trap(struct vcpu *vcpu, uint64_t *qualification)
          * for ever. */
         if (vmcs_read(VMCS_GUEST_RIP) == vcpu->step.rip && !vcpu->step.hidden)
             vcpu->no_progress.exit_count = vcpu->exit_count;
-        if (vcpu->step.hidden)
-            step_trap_came(false);
         vcpu->debug.trapped = vcpu->step.hidden;
         step_finish(vcpu, true);
     } else if (vcpu->step.pushed) {
@@ -129,7 +127,6 @@ enum exit_action exit_exception(struct vcpu *vcpu)
 enum exit_action exit_monitor_trap_flag(struct vcpu *vcpu)
 {
     if (vcpu->step.active) {
-        step_trap_came(true);
         vcpu->debug.trapped = true;
         step_finish(vcpu, true);
     }
@@ -184,6 +181,29 @@ enum exit_action exit_window(struct vcpu *vcpu)
     vcpu->quick.look = true;
     vcpu->result.code = RESULT_RESUMED;
     return EXIT_ACTION_RESUME;
+}
+
+must_check bool exit_is_outside_event(struct vcpu *vcpu, uint32_t reason)
+{
+    uint32_t information;
+
+    switch (reason) {
+    case EXIT_EXTERNAL_INTERRUPT:
+        (void)exit_external_interrupt(vcpu);
+        return true;
+    case EXIT_PREEMPTION_TIMER:
+    case EXIT_INIT_SIGNAL:
+        return true;
+    case EXIT_EXCEPTION_NMI:
+        information = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION_INFORMATION);
+        if (EVENT_TYPE(information) != EVENT_NMI &&
+            !(EVENT_TYPE(information) == EVENT_HARDWARE_EXCEPTION && EVENT_VECTOR(information) == VECTOR_MC))
+            return false;
+        (void)exit_exception(vcpu);
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* SDM vol. 3, "Exit Qualification for Task Switches": 15:0 selector, 31:30 source. */

@@ -22,6 +22,7 @@
 #include "vmm/panic.h"
 #include "vmm/preflight.h"
 #include "vmm/statistics.h"
+#include "vmm/step_test.h"
 #include "vmm/trace_sink.h"
 #include "vmm/vm.h"
 #include "vmm/vpid.h"
@@ -290,6 +291,7 @@ int guests_run(void)
         exit_trace_filter_setup();
         (void)apic_timer_khz(); /* measured now, not while a guest sleeps */
         vpid_prepare();
+        step_test_run();
         if (machine_mtrrs_differ())
             console_printf("adept: mtrr: they differ between CPUs: guests' memory is uncached (UC)\n");
         __atomic_store_n(&cpus_busy, percpu_count() - 1, __ATOMIC_RELEASE);

@@ -294,4 +294,8 @@ void interrupts_wait(struct vcpu *vcpu)
             break;
         }
     }
+    if (vm_steps(vcpu)) { /* what has woken it is the next step */
+        interrupts_deliver(vcpu);
+        watch_go_on(vcpu);
+    }
 }

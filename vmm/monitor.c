@@ -37,9 +37,9 @@ static struct {
     struct vm *vm; /* chosen */
     unsigned vcpu_index;
 
-    uint64_t poll_due;    /* TSC, atomic */
-    struct vcpu *wanted;  /* atomic: that has to execute the command in hand */
-    struct vcpu *stopped; /* atomic: that has stopped its VM */
+    uint64_t poll_due;   /* TSC, atomic */
+    struct vcpu *wanted; /* atomic: that has to execute the command in hand; may be gone, is only compared */
+    struct vm *stopped;  /* atomic: one that a vCPU of its has stopped, stop.by */
 } monitor;
 
 static const struct vcpu *wanted(void)
@@ -92,15 +92,16 @@ bool monitor_is_there(void)
 
 void monitor_stopped_at(struct vcpu *vcpu)
 {
-    __atomic_store_n(&monitor.stopped, vcpu, __ATOMIC_RELEASE);
+    __atomic_store_n(&vcpu->vm->stop.by, vcpu->index, __ATOMIC_RELAXED);
+    __atomic_store_n(&monitor.stopped, vcpu->vm, __ATOMIC_RELEASE);
 }
 
 static void choose_stopped(void)
 {
-    struct vcpu *vcpu = __atomic_exchange_n(&monitor.stopped, NULL, __ATOMIC_ACQ_REL);
+    struct vm *vm = __atomic_exchange_n(&monitor.stopped, NULL, __ATOMIC_ACQ_REL);
 
-    if (vcpu != NULL)
-        monitor_choose(vcpu->vm, vcpu->index);
+    if (vm != NULL)
+        monitor_choose(vm, __atomic_load_n(&vm->stop.by, __ATOMIC_RELAXED));
 }
 
 /* Takes the next one in hand, what is typed first. false: there is none now. */
@@ -192,7 +193,7 @@ static void not_running(struct monitor_call *call)
         monitor_complain(call, "vm=%s vcpu=%u does not run", call->vm->config.name, call->vcpu_index);
 }
 
-/* The chosen vCPU while its CPU will come to vm_attend(); NULL otherwise. */
+/* The chosen vCPU while its CPU will come to vm_attend(); NULL otherwise. vm_hold_vcpus(). */
 static struct vcpu *target(const struct monitor_call *call)
 {
     struct vm *vm = call->vm;
@@ -204,6 +205,7 @@ static struct vcpu *target(const struct monitor_call *call)
     return __atomic_load_n(&vcpu->attends, __ATOMIC_ACQUIRE) != 0 ? vcpu : NULL;
 }
 
+/* vm_hold_vcpus() */
 static void call_vcpu(struct vcpu *vcpu)
 {
     uint64_t now = tsc_read();
@@ -214,6 +216,19 @@ static void call_vcpu(struct vcpu *vcpu)
     vcpu_call(vcpu, monitor.called);
     monitor.called = true;
     monitor.call_again = now + tsc_ticks(CALL_AGAIN_US);
+}
+
+/* The chosen vCPU, which is called if it is another one than `self`, and may end as soon as this returns. */
+static struct vcpu *find_target(const struct monitor_call *call, const struct vcpu *self)
+{
+    struct vcpu *vcpu;
+
+    vm_hold_vcpus();
+    vcpu = target(call);
+    if (vcpu != NULL && vcpu != self)
+        call_vcpu(vcpu);
+    vm_let_go_vcpus();
+    return vcpu;
 }
 
 /* Executes the command in hand if this CPU can; false: another has to. `at_end`: self's VM has ended. */
@@ -234,15 +249,13 @@ static bool dispatch(struct vcpu *self, bool at_end)
     }
     if (command->where != MONITOR_ANY) {
         call.ended = at_end && self->vm == call.vm;
-        call.vcpu = call.ended ? self : target(&call);
+        call.vcpu = call.ended ? self : find_target(&call, self);
         if (call.vcpu == NULL && (command->where != MONITOR_ALONE_IF_RUNS || call.vm == NULL)) {
             execute(&call, not_running, false);
             return true;
         }
-        if (call.vcpu != self && call.vcpu != NULL) {
-            call_vcpu(call.vcpu);
+        if (call.vcpu != self && call.vcpu != NULL)
             return false;
-        }
     }
     call.words.word[0] = option_span_of(command->name);
     execute(&call, command->function, command->where >= MONITOR_ALONE && call.vcpu != NULL && !call.ended);
@@ -251,6 +264,9 @@ static bool dispatch(struct vcpu *self, bool at_end)
 
 void monitor_run(struct vcpu *vcpu)
 {
+    /* In the midst of a step its state is not what the guest has: a command about it waits for the end. */
+    if (vcpu != NULL && vcpu->step.active)
+        vcpu = NULL;
     if (!spinlock_try_lock(&monitor.lock))
         return;
     if (monitor.source != SOURCE_TYPED)
@@ -289,15 +305,21 @@ void monitor_before_entry(struct vcpu *vcpu)
     vm_attend(vcpu);
 }
 
-/* The script to its end, what is not about this vCPU's VM included. */
+/*
+ * What is left of the script: all of it, when no guest runs any more; at the end of a vCPU's VM as far as it
+ * is about that one, for what is about another one is executed elsewhere, and this CPU must not keep the
+ * session meanwhile.
+ */
 static void run_rest(struct vcpu *vcpu)
 {
     spinlock_lock(&monitor.lock);
-    monitor.script_runs = monitor.script.length != 0;
-    while (monitor.source != SOURCE_NONE || monitor.script_runs) {
+    if (vcpu == NULL)
+        monitor.script_runs = monitor.script.length != 0;
+    while ((monitor.source != SOURCE_NONE || monitor.script_runs) &&
+           (vcpu == NULL || monitor_chosen() == vcpu->vm)) {
         monitor.script_waits = false;
-        if (next_command())
-            (void)dispatch(vcpu, vcpu != NULL);
+        if (next_command() && !dispatch(vcpu, vcpu != NULL))
+            break;
     }
     spinlock_unlock(&monitor.lock);
 }

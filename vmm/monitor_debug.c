@@ -134,6 +134,14 @@ void monitor_step(struct monitor_call *call)
         monitor_complain(call, "expected: step [1 to %u]", STEPS_MAX);
         return;
     }
+    if (!call->vcpu->ran) {
+        monitor_complain(call, "vcpu=%u does not run: the guest has not started it", call->vcpu_index);
+        return;
+    }
+    if (vm_is_stepping(call->vm)) {
+        monitor_complain(call, "a step is under way: stop ends it");
+        return;
+    }
     vm_stop(call->vm);
     watch_step(call->vcpu, steps);
     monitor_wait_for_stop();

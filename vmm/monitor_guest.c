@@ -14,6 +14,8 @@
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
+#define WAIT_MAX (UINT64_C(1) << 62) /* exits: far beyond what there can be, and no sum passes 2^64 */
+
 static const char *state_of(const struct vm *vm)
 {
     switch (__atomic_load_n(&vm->end.verdict, __ATOMIC_ACQUIRE)) {
@@ -30,13 +32,16 @@ static const char *state_of(const struct vm *vm)
 /* Of a VM that may run, or end, on other CPUs meanwhile: a figure of a moment. */
 static uint64_t all_exits(const struct vm *vm)
 {
-    const struct vcpu *vcpus = __atomic_load_n(&vm->vcpus, __ATOMIC_RELAXED);
     uint64_t sum = 0;
+    bool gone;
 
-    for (unsigned reason = 0; reason < EXIT_REASON_COUNT && vcpus == NULL; reason++)
+    vm_hold_vcpus();
+    gone = vm->vcpus == NULL;
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        sum += __atomic_load_n(&vm->vcpus[i].exit_count, __ATOMIC_RELAXED);
+    vm_let_go_vcpus();
+    for (unsigned reason = 0; reason < EXIT_REASON_COUNT && gone; reason++)
         sum += exit_statistics_count(&vm->statistics[reason]);
-    for (unsigned i = 0; i < vm->vcpu_count && vcpus != NULL; i++)
-        sum += __atomic_load_n(&vcpus[i].exit_count, __ATOMIC_RELAXED);
     return sum;
 }
 
@@ -51,22 +56,38 @@ void monitor_vms(struct monitor_call *call)
                        vm == call->vm ? " chosen" : "");
 }
 
+/* " vm=... vcpu=... exits=..." of the vCPU that runs there, if one does. */
+static void print_vcpu_of(const struct vmm_cpu *cpu)
+{
+    const struct vcpu *vcpu;
+    const struct vm *vm = NULL;
+    uint64_t exits = 0;
+    unsigned index = 0;
+
+    vm_hold_vcpus();
+    vcpu = __atomic_load_n(&cpu->vcpu, __ATOMIC_ACQUIRE);
+    if (vcpu != NULL) {
+        vm = vcpu->vm; /* VMs stay to the machine's end */
+        index = vcpu->index;
+        exits = __atomic_load_n(&vcpu->exit_count, __ATOMIC_RELAXED);
+    }
+    vm_let_go_vcpus();
+    if (vm != NULL)
+        console_printf(" vm=%s vcpu=%u exits=%llu", vm->config.name, index, (unsigned long long)exits);
+}
+
 void monitor_cpus(struct monitor_call *call)
 {
     (void)call;
     console_printf("adept: cpus: steps by: %s\n", step_trap_text());
     for (unsigned i = 0; i < vmm_cpu_count(); i++) {
         const struct vmm_cpu *cpu = vmm_cpu_at(i);
-        const struct vcpu *vcpu;
 
         if (cpu == NULL)
             continue;
-        vcpu = __atomic_load_n(&cpu->vcpu, __ATOMIC_RELAXED);
         console_printf("adept: cpus: %u apic=%#x vmx=%s", i, cpu->percpu->apic_id,
                        cpu->vmx_on ? "on" : "off");
-        if (vcpu != NULL)
-            console_printf(" vm=%s vcpu=%u exits=%llu", vcpu->vm->config.name, vcpu->index,
-                           (unsigned long long)vcpu->exit_count);
+        print_vcpu_of(cpu);
         console_printf("\n");
     }
 }
@@ -113,8 +134,17 @@ void monitor_stop(struct monitor_call *call)
 {
     if (has_ended(call))
         return;
+    vm_stepping_ends(call->vm);
     vm_stop(call->vm);
     console_printf("adept: stop: vm=%s\n", call->vm->config.name);
+}
+
+static void go_on(struct monitor_call *call)
+{
+    vm_stepping_ends(call->vm);
+    watch_pass(call->vcpu);
+    vm_continue(call->vm);
+    monitor_wait_for_stop();
 }
 
 void monitor_continue(struct monitor_call *call)
@@ -123,9 +153,7 @@ void monitor_continue(struct monitor_call *call)
         return;
     call->vcpu->stop_at_exit = 0;
     exit_quick_choose(call->vcpu);
-    watch_pass(call->vcpu);
-    vm_continue(call->vm);
-    monitor_wait_for_stop();
+    go_on(call);
 }
 
 void monitor_wait(struct monitor_call *call)
@@ -134,16 +162,14 @@ void monitor_wait(struct monitor_call *call)
 
     if (has_ended(call))
         return;
-    if (!monitor_number(monitor_word(call, 1), &exits) || exits == 0) {
+    if (!monitor_number(monitor_word(call, 1), &exits) || exits == 0 || exits > WAIT_MAX) {
         monitor_expected(call);
         return;
     }
     call->vcpu->stop_at_exit = call->vcpu->exit_count + exits;
     exit_quick_choose(call->vcpu);
     vcpu_call(call->vcpu, false);
-    watch_pass(call->vcpu);
-    vm_continue(call->vm);
-    monitor_wait_for_stop();
+    go_on(call);
 }
 
 /* An interrupt goes in only where the guest would take one. */

@@ -40,10 +40,12 @@ static void set_trap(struct vcpu *vcpu, bool resumes)
     uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 
     vcpu->step.guest_tf = rflags & RFLAGS_TF;
+    vcpu->step.guest_if = rflags & RFLAGS_IF;
     vcpu->step.trapping = true;
     vcpu->step.rip = vmcs_read(VMCS_GUEST_RIP);
     step_trap_set(vcpu, rflags | (resumes ? RFLAGS_RF : 0));
-    clear_pending_trap();
+    if (!vcpu->step.by_flag || !vcpu->step.guest_tf) /* else the guest's own, that the flag came before */
+        clear_pending_trap();
     /*
      * With TF set under blocking by STI or MOV SS a VM entry wants a single-step trap pending, and delivers
      * it before the instruction has run. Nothing is injected here, so the blocking, which ends after this
@@ -111,6 +113,21 @@ void step_begin(struct vcpu *vcpu)
         set_trap(vcpu, false);
 }
 
+/*
+ * STI keeps interrupts off for one instruction more, HLT say, or the RET behind it; the trap that has come
+ * between forgets that on some processors. Behind POPF and IRET, where it is not so, an interrupt that is one
+ * instruction late is as good. With the guest's own TF set, a VM entry would want its trap pending, too.
+ */
+static void keep_blocking(const struct step *step)
+{
+    uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+    if (!step->guest_if && (rflags & RFLAGS_IF) && !(rflags & RFLAGS_TF) &&
+        !(blocking & INTERRUPTIBILITY_MOV_SS))
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking | INTERRUPTIBILITY_STI);
+}
+
 void step_finish(struct vcpu *vcpu, bool trapped)
 {
     struct step *step = &vcpu->step;
@@ -133,6 +150,8 @@ void step_finish(struct vcpu *vcpu, bool trapped)
         step_trap_clear(vcpu, executed && step->hidden && step->plan.kind == STEP_LOADS_FLAGS, rflags);
         if (!step->guest_tf && !trapped)
             clear_pending_trap();
+        if (trapped)
+            keep_blocking(step);
     }
     if (step->hidden)
         step_hide_end(vcpu, trapped);

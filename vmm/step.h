@@ -28,9 +28,10 @@ struct vm;
 
 struct step {
     bool active;
-    bool trapping;       /* RFLAGS.TF was set for it, or the monitor trap flag */
-    bool by_tf, by_flag; /* which */
-    bool guest_tf;       /* the guest's own RFLAGS.TF at that time */
+    bool trapping;   /* RFLAGS.TF was set for it, or the monitor trap flag */
+    bool by_flag;    /* it was the flag */
+    bool guest_tf;   /* the guest's own RFLAGS.TF at that time */
+    bool guest_if;   /* its RFLAGS.IF */
     bool pushed;     /* our TF went into flags that the guest has saved: one trap is still to come, and to be
                         swallowed */
     bool paused;     /* the VM is, for its pages */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hiding our RFLAGS.TF from the instruction that is stepped. What would store it is put right behind it, or
- * not run at all: INT n is delivered as an event, SYSCALL and, in real mode, MOV to SS are done here. In
- * protected mode MOV to SS is stepped together with the instruction behind it, for no trap comes between the
- * two.
+ * not run at all: INT n is delivered as an event, SYSCALL is done here, a load of SS by vmm/step_load_ss.c.
  */
 #include "arch/x86/control_registers.h"
 #include "arch/x86/memory.h"
@@ -13,23 +11,19 @@
 #include "vmm/inject.h"
 #include "vmm/interrupts.h"
 #include "vmm/step.h"
+#include "vmm/step_load_ss.h"
+#include "vmm/step_test.h"
 #include "vmm/step_trap.h"
 #include "vmm/vcpu_code.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
-#define ALL_EXCEPTIONS  UINT32_MAX
-#define RIGHTS_CODE64   0xa09b /* of SYSCALL: execute/read, accessed, present, DPL 0, L, G */
-#define RIGHTS_STACK    0xc093 /* read/write, accessed, present, DPL 0, B, G */
-#define SELECTOR_RPL    UINT64_C(3)
-#define SS_RIGHTS_B     (1u << 14)
-#define FLAGS_HIGH_TF   1u /* TF in the second byte of the flags */
-#define STACK_SEGMENT_W 0xffffu
-
-static bool is_real_mode(uint64_t rflags)
-{
-    return !(vmcs_read(VMCS_GUEST_CR0) & CR0_PE) || (rflags & RFLAGS_VM);
-}
+#define ALL_EXCEPTIONS UINT32_MAX
+#define RIGHTS_CODE64  0xa09b /* of SYSCALL: execute/read, accessed, present, DPL 0, L, G */
+#define RIGHTS_STACK   0xc093 /* read/write, accessed, present, DPL 0, B, G */
+#define SELECTOR_RPL   UINT64_C(3)
+#define SS_RIGHTS_B    (1u << 14)
+#define FLAGS_HIGH_TF  1u /* TF in the second byte of the flags */
 
 static void done_here(struct vcpu *vcpu, uint64_t rip)
 {
@@ -61,42 +55,8 @@ static bool do_syscall(struct vcpu *vcpu, uint64_t rip, uint64_t rflags)
     return true;
 }
 
-/* A 16-bit word off the stack of real-mode code; false: it is not in memory. */
-static bool pop_word(struct vcpu *vcpu, unsigned size, uint16_t *value)
-{
-    bool wide = vmcs_read(VMCS_GUEST_SS_ACCESS_RIGHTS) & SS_RIGHTS_B;
-    uint64_t rsp = vmcs_read(VMCS_GUEST_RSP), mask = wide ? UINT32_MAX : STACK_SEGMENT_W;
-
-    if (!vcpu_linear_read(vcpu, (uint32_t)(vmcs_read(VMCS_GUEST_SS_BASE) + (rsp & mask)), value,
-                          sizeof(*value)))
-        return false;
-    vmcs_write(VMCS_GUEST_RSP, (rsp & ~mask) | ((rsp + size) & mask));
-    return true;
-}
-
-/* MOV of a register to SS, and POP SS, in real mode. Blocking by MOV SS goes with the end of the step. */
-static bool load_ss(struct vcpu *vcpu, uint64_t rip)
-{
-    const struct step_plan *plan = &vcpu->step.plan;
-    uint16_t selector;
-
-    if (plan->ss_register == STEP_SS_POPPED) {
-        if (!pop_word(vcpu, plan->operand_size, &selector))
-            return false;
-    } else if (plan->ss_register == GPR_RSP) {
-        selector = (uint16_t)vmcs_read(VMCS_GUEST_RSP);
-    } else if (plan->ss_register < GPR_COUNT) {
-        selector = (uint16_t)vcpu->registers.gpr[plan->ss_register];
-    } else {
-        return false;
-    }
-    vmcs_write(VMCS_GUEST_SS_SELECTOR, selector);
-    vmcs_write(VMCS_GUEST_SS_BASE, (uint64_t)selector << 4);
-    done_here(vcpu, rip + plan->length);
-    return true;
-}
-
-/* The one behind a load of SS runs in the same step, and decides what is to be put right. */
+/* A load of SS that only the processor can do: it faults, or the instruction behind it runs in the same step
+ * and decides what is to be put right. */
 static void look_behind(struct vcpu *vcpu, const struct vcpu_code *code)
 {
     struct step_plan *plan = &vcpu->step.plan;
@@ -105,6 +65,7 @@ static void look_behind(struct vcpu *vcpu, const struct vcpu_code *code)
         *plan = step_plan(code->bytes + plan->length, code->count - plan->length, code->code_size);
     if (plan->kind != STEP_PUSHF && plan->kind != STEP_LOADS_FLAGS)
         plan->kind = STEP_PLAIN;
+    plan->is_pair = step_test_result() != MONITOR_TRAP_WORKS;
 }
 
 /* true: it is done in the guest's stead, or the next entry's event. */
@@ -122,7 +83,7 @@ static bool instead(struct vcpu *vcpu, const struct vcpu_code *code, uint64_t rf
     case STEP_SYSCALL:
         return do_syscall(vcpu, code->rip, rflags);
     case STEP_LOADS_SS:
-        if (is_real_mode(rflags) && load_ss(vcpu, code->rip))
+        if (step_load_ss(vcpu, code, plan))
             return true;
         look_behind(vcpu, code);
         return false;
@@ -174,6 +135,6 @@ void step_hide_end(struct vcpu *vcpu, bool trapped)
     if (!vcpu->step.trapping)
         return;
     vmcs_write(VMCS_EXCEPTION_BITMAP, VMCS_EXCEPTIONS);
-    if (trapped && vcpu->step.by_tf && !vcpu->step.guest_tf && vcpu->step.plan.kind == STEP_PUSHF)
+    if (trapped && !vcpu->step.by_flag && !vcpu->step.guest_tf && vcpu->step.plan.kind == STEP_PUSHF)
         clear_pushed_flag(vcpu);
 }

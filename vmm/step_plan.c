@@ -87,6 +87,7 @@ static void one_byte(struct step_plan *plan, const uint8_t *opcode, size_t left,
         if (left < 2 || (opcode[1] >> 3 & 7) != 2)
             break;
         plan->kind = STEP_LOADS_SS;
+        plan->opcode_at = (uint8_t)prefixes->length;
         plan->ss_register = STEP_SS_OTHER;
         if (opcode[1] >> 6 == 3) {
             plan->ss_register = (uint8_t)((opcode[1] & 7) | (prefixes->rex & 1) << 3);

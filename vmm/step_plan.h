@@ -28,8 +28,10 @@ struct step_plan {
     uint8_t vector;       /* INT */
     uint8_t
         ss_register; /* LOADS_SS: number of the general-purpose register, or STEP_SS_POPPED, STEP_SS_OTHER */
-    bool repeats;    /* has a REP prefix: one step is one repetition */
-    bool pushes;     /* PUSH, CALL and the like: operand_size is what goes to the stack */
+    uint8_t opcode_at; /* LOADS_SS: bytes in front of the opcode */
+    bool is_pair;      /* a load of SS with the instruction behind it, of which the rest tells */
+    bool repeats;      /* has a REP prefix: one step is one repetition */
+    bool pushes;       /* PUSH, CALL and the like: operand_size is what goes to the stack */
 };
 
 #define STEP_SS_POPPED 16

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What brings a stepped guest back: the monitor trap flag where it works, else RFLAGS.TF; and the preemption
- * timer for the delivery of an event alone. SDM vol. 3, "Monitor Trap Flag", "VMX-Preemption Timer". All on
- * the vCPU's CPU with its VMCS current.
+ * What brings a stepped guest back: the monitor trap flag where the self-test (vmm/step_test.h) has seen it
+ * work, else RFLAGS.TF; and the preemption timer for the delivery of an event alone. SDM vol. 3, "Monitor
+ * Trap Flag", "VMX-Preemption Timer". All on the vCPU's CPU with its VMCS current.
  */
 #ifndef VMM_STEP_TRAP_H
 #define VMM_STEP_TRAP_H
@@ -17,13 +17,6 @@ void step_trap_set(struct vcpu *vcpu, uint64_t rflags);
 
 /* Takes it away. keeps_tf: TF is the guest's own now. */
 void step_trap_clear(struct vcpu *vcpu, bool keeps_tf, uint64_t rflags);
-
-/*
- * The processor has ended a step by its monitor trap flag; or by TF alone although the flag was set as well.
- * That is the self-test: the first hidden step sets both, and the flag, which comes first, is used from then
- * on if it has come. (Bochs 2.7 advertises it for two models and never exits by it.)
- */
-void step_trap_came(bool by_flag);
 
 /* By what steps are made, in words. */
 const char *step_trap_text(void);

@@ -76,9 +76,7 @@ static void load_registers(const struct vcpu *vcpu)
         xcr0_write(vcpu->xcr0);
 }
 
-/* What this CPU may have cached for an earlier VM with the same EPTP or VPID must go before the first entry.
- */
-static bool flush_stale(const struct vcpu *vcpu)
+must_check bool vcpu_flush_stale(const struct vcpu *vcpu)
 {
     uint64_t caps = vmx_shared_capabilities()->ept_vpid;
 
@@ -104,7 +102,7 @@ static bool load(struct vcpu *vcpu, struct vmm_cpu *cpu)
     }
     load_registers(vcpu);
     exit_quick_prepare(vcpu);
-    if (!flush_stale(vcpu)) {
+    if (!vcpu_flush_stale(vcpu)) {
         vm_end(vcpu->vm, VM_FAILED, "INVEPT or INVVPID fails before the first entry");
         return false;
     }
@@ -216,7 +214,6 @@ static void run(struct vcpu *vcpu)
     struct vm *vm = vcpu->vm;
     const bool several = vm->vcpu_count > 1;
 
-    vcpu->ran = true;
     while (!vm_has_ended(vm)) {
         uint64_t outcome;
 
@@ -254,6 +251,7 @@ void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
                                                .vcpu = vm->vcpu_count > 1 ? (uint16_t)(vcpu->index + 1) : 0};
     __atomic_store_n(&vcpu->attends, 1, __ATOMIC_RELEASE);
     if (load(vcpu, cpu) && wait_for_start(vcpu)) {
+        vcpu->ran = true;
         monitor_before_entry(vcpu);
         entry_test(vcpu);
         (void)entry_report(vm->config.name); /* the processor has the last word */

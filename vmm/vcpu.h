@@ -144,8 +144,8 @@ struct vcpu {
         misconfig;          /* what the last misconfiguration exit was about; level 0: nothing was found */
     uint16_t bios_function; /* AX of the last BIOS call, for the trace */
     uint64_t nmi_count, external_interrupt_count;
-    bool quick_off; /* test=no-quick-exits */
-    bool ran;
+    bool quick_off;       /* test=no-quick-exits */
+    bool ran;             /* started, its state is the guest's */
     bool entry_failed;    /* the last VM entry did, and the report says why */
     uint32_t entry_error; /* its VM-instruction error number: any VMREAD may change the field. 0: another
                              failure */
@@ -157,6 +157,9 @@ must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index);
 
 /* Gives its frames and its VPID back; it must not be loaded on a CPU. */
 void vcpu_destroy(struct vcpu *vcpu);
+
+/* What this CPU may have cached for an earlier VM with the same EPTP or VPID goes; before the first entry. */
+must_check bool vcpu_flush_stale(const struct vcpu *vcpu);
 
 /*
  * Runs the vCPU on the calling CPU, in VMX root operation, until its VM has ended (vm->end says how). All but

@@ -163,12 +163,31 @@ static uint64_t vcpu_frames(const struct vm *vm)
     return (vm->config.vcpus * sizeof(struct vcpu) + PAGE_SIZE - 1) / PAGE_SIZE;
 }
 
+/* Of all VMs: whoever looks at the vCPUs of one that may end meanwhile. */
+static struct spinlock vcpus_lock;
+
+void vm_hold_vcpus(void)
+{
+    spinlock_lock(&vcpus_lock);
+}
+
+void vm_let_go_vcpus(void)
+{
+    spinlock_unlock(&vcpus_lock);
+}
+
 static void destroy_vcpus(struct vm *vm)
 {
-    while (vm->vcpu_count > 0)
-        vcpu_destroy(&vm->vcpus[--vm->vcpu_count]);
-    frame_free_run(virt_to_phys(vm->vcpus), vcpu_frames(vm), FRAME_HOST);
+    struct vcpu *vcpus = vm->vcpus;
+    unsigned count = vm->vcpu_count;
+
+    vm_hold_vcpus();
     vm->vcpus = NULL;
+    vm->vcpu_count = 0;
+    vm_let_go_vcpus();
+    while (count > 0)
+        vcpu_destroy(&vcpus[--count]);
+    frame_free_run(virt_to_phys(vcpus), vcpu_frames(vm), FRAME_HOST);
 }
 
 static bool create_vcpus(struct vm *vm)

@@ -116,6 +116,13 @@ void vm_end_by_guest(struct vm *vm, bool passed, const char *format, ...) printf
  */
 must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config, unsigned module);
 
+/*
+ * Between these two no VM's vCPUs go away: vm->vcpus, vm->vcpu_count and cpu->vcpu may be followed on a CPU
+ * that runs none of them. Any CPU, for a moment: nothing is waited for or printed meanwhile.
+ */
+void vm_hold_vcpus(void);
+void vm_let_go_vcpus(void);
+
 /* Gives all memory of an ended VM back. Any CPU, none runs it. */
 void vm_destroy(struct vm *vm);
 

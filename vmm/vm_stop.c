@@ -14,9 +14,9 @@ bool vm_is_stopped(const struct vm *vm)
     return __atomic_load_n(&vm->stop.stopped, __ATOMIC_ACQUIRE) != 0;
 }
 
-void vm_stepping_begins(struct vm *vm)
+void vm_stepping_begins(const struct vcpu *vcpu)
 {
-    __atomic_store_n(&vm->stop.stepping, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&vcpu->vm->stop.stepping, vcpu->index + 1, __ATOMIC_RELEASE);
 }
 
 void vm_stepping_ends(struct vm *vm)
@@ -24,9 +24,20 @@ void vm_stepping_ends(struct vm *vm)
     __atomic_store_n(&vm->stop.stepping, 0, __ATOMIC_RELEASE);
 }
 
+bool vm_steps(const struct vcpu *vcpu)
+{
+    return vcpu->debug.steps != 0 &&
+           __atomic_load_n(&vcpu->vm->stop.stepping, __ATOMIC_ACQUIRE) == vcpu->index + 1;
+}
+
+bool vm_is_stepping(const struct vm *vm)
+{
+    return __atomic_load_n(&vm->stop.stepping, __ATOMIC_ACQUIRE) != 0;
+}
+
 bool vm_is_at_rest(const struct vm *vm)
 {
-    return vm_is_stopped(vm) && __atomic_load_n(&vm->stop.stepping, __ATOMIC_ACQUIRE) == 0;
+    return vm_is_stopped(vm) && !vm_is_stepping(vm);
 }
 
 void vcpu_call(struct vcpu *vcpu, bool by_nmi)
@@ -62,7 +73,7 @@ static void stay(struct vcpu *vcpu)
     uint64_t since = tsc_read();
 
     trace_finish(vcpu->cpu);
-    while (vm_is_stopped(vm) && vcpu->debug.steps == 0 && !vm_has_ended(vm)) {
+    while (vm_is_stopped(vm) && !vm_steps(vcpu) && !vm_has_ended(vm)) {
         if (monitor_wants(vcpu)) {
             monitor_run(vcpu);
             continue;
@@ -96,6 +107,7 @@ void vm_attend(struct vcpu *vcpu)
         }
         if (vm_is_stopped(vcpu->vm) && !vcpu->step.active)
             stay(vcpu);
+        watch_go_on(vcpu);
     } while (vcpu->debug.expects && !vcpu->step.active); /* a step that was done in the guest's stead */
     if (vcpu->stop_at_exit != 0)
         vcpu_call(vcpu, false);

@@ -16,7 +16,8 @@ struct vm;
 
 struct vm_stop {
     uint32_t stopped;  /* atomic */
-    uint32_t stepping; /* atomic: one of its vCPUs steps meanwhile */
+    uint32_t stepping; /* atomic: the index, plus 1, of the vCPU that steps meanwhile; 0: none */
+    uint32_t by;       /* atomic: the index of the vCPU that has stopped it, for the monitor */
 };
 
 /* Any CPU. What is in the guest leaves it soon, without being waited for. */
@@ -25,9 +26,15 @@ void vm_continue(struct vm *vm);
 
 bool vm_is_stopped(const struct vm *vm);
 
-/* One vCPU of a stopped VM leaves its stay for `step`, and is back. Its CPU. */
-void vm_stepping_begins(struct vm *vm);
+/* One vCPU of a stopped VM leaves its stay for `step`; its CPU. It is back, or shall come: any CPU. */
+void vm_stepping_begins(const struct vcpu *vcpu);
 void vm_stepping_ends(struct vm *vm);
+
+/* Whether this vCPU is to make steps. Its CPU. */
+bool vm_steps(const struct vcpu *vcpu);
+
+/* Whether any vCPU of the VM is. */
+bool vm_is_stepping(const struct vm *vm);
 
 /* Whether it is stopped, and no vCPU steps. */
 bool vm_is_at_rest(const struct vm *vm);

@@ -135,21 +135,24 @@ void watch_expect(struct vcpu *vcpu)
     debug->hit_count = debug->snapshot_count = 0;
 }
 
+must_check bool watch_at_break(struct vcpu *vcpu)
+{
+    unsigned broken = break_at_rip(vcpu);
+
+    if (broken == WATCH_MAX)
+        return false;
+    vcpu->debug.breaks = true;
+    vcpu->debug.broken = (uint8_t)broken;
+    return true;
+}
+
 enum watch_verdict watch_access(struct vcpu *vcpu, uint64_t gpa, uint64_t qualification)
 {
-    struct vcpu_debug *debug = &vcpu->debug;
-    unsigned broken = WATCH_MAX;
-
-    if ((qualification & EPT_EXECUTE) && !(vmcs_read(VMCS_IDT_VECTORING_INFORMATION) & EVENT_VALID) &&
-        !vcpu->step.active)
-        broken = break_at_rip(vcpu);
     vcpu_call(vcpu, false);
-    if (broken != WATCH_MAX) {
-        debug->breaks = true;
-        debug->broken = (uint8_t)broken;
+    if ((qualification & EPT_EXECUTE) && !(vmcs_read(VMCS_IDT_VECTORING_INFORMATION) & EVENT_VALID) &&
+        !vcpu->step.active && watch_at_break(vcpu))
         return WATCH_STOPS;
-    }
-    if (!debug->expects)
+    if (!vcpu->debug.expects)
         watch_expect(vcpu);
     note_all(vcpu, gpa, qualification);
     if (qualification & EPT_WRITE) /* the opened page is none that a dirty log watches */

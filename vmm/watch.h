@@ -79,9 +79,10 @@ struct vcpu_debug {
     uint8_t broken, hit_count;
     uint64_t rip;      /* where the step began */
     uint64_t pass_rip; /* linear */
-    uint64_t steps;    /* still to be made for the monitor's `step` */
+    uint64_t steps;    /* still to be made for the monitor's `step`, while vm_steps() */
     struct watch_hit hits[WATCH_HITS_MAX];
     uint8_t snapshot_count; /* in watch_list */
+    bool pair;              /* the last step was of two instructions: vmm/step_plan.h, is_pair */
     uint8_t code_count;     /* bytes at RIP, for the line behind `step` */
     uint8_t code[WATCH_CODE_SHOWN];
 };
@@ -128,12 +129,24 @@ void watch_expect(struct vcpu *vcpu);
 /* The step with the accesses ends, and the VM is still paused: what they have made of the memory. */
 void watch_collect(struct vcpu *vcpu);
 
-/* watch_tell.c, for vm_attend(): tells what has come of accesses and steps, and goes on with those of `step`.
- */
+/* At a breakpoint, which is not to be passed this time: then `breaks` is set, for watch_attend(). */
+must_check bool watch_at_break(struct vcpu *vcpu);
+
+/* watch_tell.c, for vm_attend(): tells what has come of accesses and steps. */
 void watch_attend(struct vcpu *vcpu);
 
-/* `step`: begins the first of so many. The vCPU's CPU, between an exit and an entry. */
+/*
+ * `step`: so many instructions are to be executed, from watch_go_on() on, until a breakpoint, a watch that
+ * stops or vm_stepping_ends() comes between. The vCPU's CPU, between an exit and an entry.
+ */
 void watch_step(struct vcpu *vcpu, uint64_t steps);
+
+/*
+ * Begins the next step, if one is to be made and none is under way. A guest that HLT has put to sleep is
+ * waited for first: interrupts_wait() calls this again when it wakes up. The vCPU's CPU, in vm_attend() or
+ * right before an entry.
+ */
+void watch_go_on(struct vcpu *vcpu);
 
 /* The breakpoint at its RIP, if there is one, does not stop the vCPU this time. The same CPU. */
 void watch_pass(struct vcpu *vcpu);

@@ -55,6 +55,7 @@ static bool set_page(struct vm *vm, uint64_t page, unsigned rights)
     region.rights = (uint8_t)possible(vm, rights & ~withheld);
     if (withheld == 0)
         region.rights = (uint8_t)rights;
+    ept_shape_changes(&vm->ept); /* the list is changed behind the engine's back */
     return ept_region_remove(&vm->regions, page, PAGE_SIZE) == EPT_OK &&
            ept_region_add(&vm->regions, &region) == EPT_OK;
 }

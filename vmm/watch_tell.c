@@ -19,10 +19,12 @@ static void print_place(const struct vcpu *vcpu, const char *what, uint16_t cs, 
 /* The VM stops, if somebody is there to continue it. */
 static void stop(struct vcpu *vcpu)
 {
-    if (monitor_is_there()) {
-        monitor_stopped_at(vcpu);
-        vm_stop(vcpu->vm);
-    }
+    if (!monitor_is_there())
+        return;
+    monitor_stopped_at(vcpu);
+    vm_stop(vcpu->vm);
+    if (vcpu->debug.steps > 1) /* of `step N` this was the last */
+        vcpu->debug.steps = 1;
 }
 
 static void tell(struct vcpu *vcpu, const struct watch_hit *hit)
@@ -66,7 +68,7 @@ static void tell_step(struct vcpu *vcpu)
     const struct vcpu_debug *debug = &vcpu->debug;
 
     print_place(vcpu, "step", (uint16_t)vmcs_read(VMCS_GUEST_CS_SELECTOR), vmcs_read(VMCS_GUEST_RIP));
-    console_printf(" code=");
+    console_printf(debug->pair ? " instructions=2 code=" : " code=");
     for (unsigned i = 0; i < debug->code_count; i++)
         console_printf("%02x", debug->code[i]);
     console_printf("\n");
@@ -102,9 +104,10 @@ static bool any_counts(const struct vcpu_debug *debug)
 static void end_of_step(struct vcpu *vcpu)
 {
     struct vcpu_debug *debug = &vcpu->debug;
+    struct vcpu_code code;
     bool done = debug->trapped || vcpu->interrupts.advanced || vmcs_read(VMCS_GUEST_RIP) != debug->rip;
 
-    debug->expects = debug->trapped = false;
+    debug->expects = false;
     if (!done)
         return; /* an interrupt came first, say: the access comes again */
     if (vcpu->step.plan.repeats && vmcs_read(VMCS_GUEST_RIP) == debug->rip)
@@ -112,20 +115,28 @@ static void end_of_step(struct vcpu *vcpu)
     if (any_counts(debug))
         with_console(vcpu, tell_all);
     debug->hit_count = 0;
-    if (debug->steps != 0 && --debug->steps == 0) {
-        struct vcpu_code code;
-
-        vcpu_code_read(vcpu, &code);
-        debug->code_count = (uint8_t)(code.count < WATCH_CODE_SHOWN ? code.count : WATCH_CODE_SHOWN);
-        memcpy(debug->code, code.bytes, debug->code_count);
-        with_console(vcpu, tell_step);
+    if (debug->steps == 0)
+        return;
+    debug->pair = debug->trapped && vcpu->step.plan.is_pair;
+    debug->steps -= debug->pair && debug->steps > 1 ? 2 : 1;
+    if (debug->steps != 0) {
+        (void)!watch_at_break(vcpu); /* the caller looks */
+        return;
     }
+    vcpu_code_read(vcpu, &code);
+    debug->code_count = (uint8_t)(code.count < WATCH_CODE_SHOWN ? code.count : WATCH_CODE_SHOWN);
+    memcpy(debug->code, code.bytes, debug->code_count);
+    with_console(vcpu, tell_step);
 }
 
-static void begin_step(struct vcpu *vcpu)
+static void stop_at_break(struct vcpu *vcpu)
 {
-    watch_expect(vcpu);
-    step_begin(vcpu);
+    struct vcpu_debug *debug = &vcpu->debug;
+
+    debug->expects = debug->breaks = false;
+    debug->steps = 0;
+    watch_pass(vcpu);
+    with_console(vcpu, tell_break);
 }
 
 void watch_attend(struct vcpu *vcpu)
@@ -133,19 +144,24 @@ void watch_attend(struct vcpu *vcpu)
     struct vcpu_debug *debug = &vcpu->debug;
     bool was_stepping = debug->steps != 0;
 
-    if (debug->breaks) {
-        debug->expects = debug->breaks = false;
-        debug->steps = 0;
-        watch_pass(vcpu);
-        with_console(vcpu, tell_break);
-    }
-    while (debug->expects && !vcpu->step.active) {
+    if (debug->expects && !debug->breaks && !vcpu->step.active)
         end_of_step(vcpu);
-        if (debug->steps != 0)
-            begin_step(vcpu);
-    }
+    if (debug->breaks)
+        stop_at_break(vcpu);
     if (was_stepping && debug->steps == 0)
         vm_stepping_ends(vcpu->vm);
+}
+
+void watch_go_on(struct vcpu *vcpu)
+{
+    struct vcpu_debug *debug = &vcpu->debug;
+
+    if (!vm_steps(vcpu))
+        debug->steps = 0;
+    else if (!vcpu->step.active && !vcpu->interrupts.halted) {
+        watch_expect(vcpu);
+        step_begin(vcpu);
+    }
     if (debug->expects) /* it may have the VM paused: nothing may be waited for */
         vcpu_call(vcpu, false);
 }
@@ -160,7 +176,6 @@ void watch_step(struct vcpu *vcpu, uint64_t steps)
 {
     watch_pass(vcpu);
     vcpu->debug.steps = steps;
-    vm_stepping_begins(vcpu->vm);
-    begin_step(vcpu);
+    vm_stepping_begins(vcpu);
     vcpu_call(vcpu, false);
 }

@@ -100,15 +100,59 @@ WRONG = ("watch 0; watch 0 q; watch 0 none; watch 0 rr; watch 0 r maybe; watch 0
          + "watch 0 r log; " * 17 + "watch delete 1; break 0x7c00; watch delete 1; break delete 2; continue; watch; break; step")
 
 
+SELF_TEST = {"corei5_arrandale_m520": r"absent", "corei7_icelake_u": r"broken exit=VMCALL\(18\) rip=0x1002", "tigerlake": r"broken exit=VMCALL\(18\) rip=0x1002"}
+
+
+# What the hypervisor does, HLT with an interrupt that waits and with one that comes later, the guest's own single step, INT3, a fault, REP.
+EXITS = ("break 0x7e00; continue; break delete 1; " + "step; " * 14 + "step 3; break 0x7f17; continue; break delete 1; " + "step; " * 9 + "break 0x7f54; continue; break delete 1; "
+         "vmcs GUEST_INTERRUPTIBILITY; step; step; step; break 0x8000; continue; break delete 1; " + "step; " * 7 + "step 7; " + "step; " * 9
+         + "break 0x805d; continue; break delete 1; " + "step; " * 12 + "break 0x8200; continue; step 5; regs")
+
+# Loads of SS in each mode, one instruction a step; breakpoints right behind them; loads that fault.
+LOADS_OF_SS = ("break 0x7e00; break 0x7e0e; break 0x7e17; continue; step; step; step; continue; vmcs GUEST_INTERRUPTIBILITY; step; continue; step; "
+               "break delete 1; break delete 2; break delete 3; break 0x8009; break 0x8020; break 0x802d; continue; step; vmcs GUEST_SS; step; continue; step; continue; step; "
+               "break 0x8043; break 0x8222; continue; step; step 4; vmcs GUEST_SS; step; step 3; continue; step; step; break 0x8404; break 0x8410; continue; vmcs GUEST_SS; "
+               "continue; step; watch 0x3010+4 w; continue; continue")
+
+
+def step_of_two(context):
+    """A load of SS that the hypervisor leaves to the processor runs with the instruction behind it, and the line says so: its descriptor may not be written."""
+    def test():
+        name = "monitor-step-pair"
+        run = launch(context, name, GUEST=f"{assemble(context, 'stepped_ss')} name=g boot=flat", CPUS=1,
+                     CMDLINE='trace=none cmd="break 0x8251; continue; ept protect 0x6000 rx; step; ept protect 0x6000 rwx; step; continue"')
+        check(context, name, run, 0, [r"^\[g\] stepped_ss: done$", r"^adept: step: vm=g vcpu=0 cs:ip=0008:8254 instructions=2 code=", r"^adept: step: vm=g vcpu=0 cs:ip=0008:8259 code="])
+    return "monitor-step-pair", test
+
+
 def stepped_on(context, model):
-    """The same where the processor has no monitor trap flag, and where it has one that does not work."""
+    """The same where the processor has no monitor trap flag, and where it has one that does not work: the self-test has found out."""
     def test():
         name = f"monitor-step-{model}"
         run = launch(context, name, GUEST=f"{assemble(context, 'stepped')} name=g boot=flat", MODEL=model, CPUS=1,
                      CMDLINE='trace=none cmd="watch 0x3000+4 w log; step 900; cpus; continue"')
-        check(context, name, run, 0, [r"^\[g\] stepped: done$", r"^adept: cpus: steps by: RFLAGS\.TF, hidden" + ("$" if model == "corei5_arrandale_m520" else ": "),
+        check(context, name, run, 0, [r"^\[g\] stepped: done$", r"^adept: cpus: steps by: RFLAGS\.TF, hidden$",
+                                      rf'^adept: self-test: monitor_trap_flag={SELF_TEST[model]} steps_by="RFLAGS\.TF, hidden"$',
                                       r"^adept: watch: .*gpa=0x3000 access=W width=4 old=0x0 new=0x11223344$"], forbid=[r"^\[g\] .*(TF|changed)"])
     return f"monitor-step-{model}", test
+
+
+def trap_flag_pretended(context):
+    """With a self-test that says `works` steps set the flag and nothing else, which in Bochs ends them at the next exit; with `absent` they set TF."""
+    def test():
+        text = {}
+        for word, by in (("works", "monitor trap flag"), ("absent", r"RFLAGS\.TF, hidden")):
+            name = f"monitor-trap-{word}"
+            run = launch(context, name, GUEST=f"{assemble(context, 'stepped')} name=g boot=flat", MODEL="corei7_icelake_u", CPUS=1,
+                         CMDLINE=f'trace=all test=monitor-trap-{word} cmd="break 0x7c3a; continue; step; continue"')
+            check(context, name, run, 0, [rf'^adept: self-test: monitor_trap_flag={word} steps_by="{by}"$', r"^\[g\] stepped: done$"])
+            text[word] = "\n".join(run.lines)
+        # PUSHF is one byte long.
+        if not re.search(r"^adept: step: .* cs:ip=0000:7c3b ", text["absent"], re.MULTILINE) or "vector=#DB(1) -> one instruction done" not in text["absent"]:
+            raise Failure("without the flag TF was not set")
+        if re.search(r"^adept: step: .* cs:ip=0000:7c3b ", text["works"], re.MULTILINE) or "vector=#DB(1)" in text["works"]:
+            raise Failure("with the flag TF was set, too")
+    return "monitor-trap-pretended", test
 
 
 def watched_together(context, vcpus):
@@ -267,9 +311,13 @@ def tests(context):
     yield scripted(context, "monitor-watching", "stepped", WATCHING, CPUS=1)
     yield scripted(context, "monitor-breaking", "stepped", BREAKING, CPUS=1)
     yield scripted(context, "monitor-modes", "stepped_modes", MODES, CPUS=1)
+    yield scripted(context, "monitor-step-exits", "stepped_exits", EXITS, status=1, CPUS=1)
+    yield scripted(context, "monitor-step-ss", "stepped_ss", LOADS_OF_SS, CPUS=1)
+    yield step_of_two(context)
     yield scripted(context, "monitor-wrong", "monitored", WRONG, CPUS=1)
     for model in ("corei5_arrandale_m520", "corei7_icelake_u", "tigerlake"):
         yield stepped_on(context, model)
+    yield trap_flag_pretended(context)
     for vcpus in (2, 4):
         yield watched_together(context, vcpus)
     yield stopped_together(context)

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* A load of SS in the guest's stead: the operand, the descriptor, the registers. */
+#include "vmm/step_load_ss.h"
+#include "arch/x86/control_registers.h"
+#include "arch/x86/memory.h"
+#include "vmm/emulate_operand.h"
+#include "vmm/guest_memory.h"
+#include "vmm/inject.h"
+#include "vmm/mmio_memory.h"
+#include "vmm/vcpu.h"
+#include "vmm/vmcs.h"
+
+#define OPCODE_MOV_LOAD 0x8b
+#define RFLAGS_AC       (UINT64_C(1) << 18)
+
+/* A selector. */
+#define SELECTOR_RPL   3u
+#define SELECTOR_LDT   4u
+#define SELECTOR_INDEX 0xfff8u
+
+/* A descriptor. SDM vol. 3, "Segment Descriptors". */
+#define DESCRIPTOR_ACCESSED (UINT64_C(1) << 40)
+#define DESCRIPTOR_RIGHTS   UINT64_C(0xf0ff) /* of its bits 55:40, as a VMCS has them */
+#define RIGHTS_DATA_MASK    0x9au            /* P, S, code, writable */
+#define RIGHTS_DATA         0x92u
+#define RIGHTS_DPL(rights)  (((rights) >> 5) & 3u)
+#define RIGHTS_GRANULARITY  (1u << 15)
+#define RIGHTS_UNUSABLE     (1u << 16)
+
+struct load {
+    struct vcpu *vcpu;
+    const struct vcpu_code *code;
+    struct guest_paging paging; /* with the guest's privilege */
+    bool real_mode;             /* or virtual-8086: a segment is its selector */
+    uint16_t selector;
+    uint64_t length, rsp; /* of the instruction; RSP behind it */
+};
+
+static enum emulate_status translate(void *context, struct emulate_place *place, bool write,
+                                     struct emulate_exception *exception)
+{
+    struct load *load = context;
+
+    (void)write;
+    (void)exception;
+    for (unsigned i = 0; i < array_count(place->linear) && place->size[i] != 0; i++) {
+        struct guest_walk walk = guest_walk(&load->paging, place->linear[i], GUEST_ACCESS_READ);
+
+        if (walk.status != GUEST_PAGING_OK)
+            return EMULATE_REFUSED;
+        place->guest_physical[i] = walk.gpa;
+    }
+    return EMULATE_DONE;
+}
+
+static enum emulate_status read(void *context, const struct emulate_place *place, uint64_t *value)
+{
+    struct load *load = context;
+    uint8_t *to = (uint8_t *)value;
+
+    *value = 0;
+    for (unsigned i = 0; i < array_count(place->linear) && place->size[i] != 0; i++) {
+        if (guest_memory_read(load->vcpu->vm, place->guest_physical[i], to, place->size[i]) != place->size[i])
+            return EMULATE_REFUSED;
+        to += place->size[i];
+    }
+    return EMULATE_DONE;
+}
+
+static struct emulate_processor processor_of(struct load *load, uint64_t *gpr)
+{
+    uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+
+    memcpy(gpr, load->vcpu->registers.gpr, sizeof(load->vcpu->registers.gpr));
+    gpr[GPR_RSP] = load->rsp;
+    return (struct emulate_processor){
+        .gpr = gpr,
+        .rip = load->code->rip,
+        .rflags = rflags,
+        .protected_mode = !load->real_mode,
+        .check_alignment = load->paging.user && (load->paging.cr0 & CR0_AM) && (rflags & RFLAGS_AC),
+        .linear_width = load->paging.cr4 & CR4_LA57 ? 57 : 48,
+        .elements_max = 1,
+        .context = load,
+        .segment = mmio_segment,
+        .translate = translate,
+        .read = read,
+    };
+}
+
+static bool pop(struct load *load, const struct step_plan *plan)
+{
+    const struct instruction instruction = {
+        .code_size = (uint8_t)load->code->code_size, .operand_size = 2, .memory_size = 2};
+    bool wide = vmcs_read(VMCS_GUEST_SS_ACCESS_RIGHTS) & SEGMENT_DB;
+    uint64_t mask = wide ? UINT32_MAX : UINT16_MAX, gpr[GPR_COUNT], value;
+    struct emulate_processor processor = processor_of(load, gpr);
+    struct emulate_exception exception;
+    struct emulate_place place;
+
+    if (operand_locate(&processor, &instruction, SEGMENT_SS, load->rsp & mask, plan->operand_size, false,
+                       &place, &exception) != EMULATE_DONE ||
+        read(load, &place, &value) != EMULATE_DONE)
+        return false;
+    load->selector = (uint16_t)value;
+    load->rsp = (load->rsp & ~mask) | ((load->rsp + plan->operand_size) & mask);
+    load->length = plan->length;
+    return true;
+}
+
+/* Its operand is that of a MOV to a general-purpose register with the same bytes behind the opcode. */
+static bool move_from_memory(struct load *load, const struct step_plan *plan)
+{
+    uint8_t bytes[INSTRUCTION_LENGTH_MAX];
+    struct emulate_exception exception;
+    struct instruction instruction;
+    struct emulate_processor processor;
+    uint64_t gpr[GPR_COUNT];
+
+    memcpy(bytes, load->code->bytes, sizeof(bytes));
+    bytes[plan->opcode_at] = OPCODE_MOV_LOAD;
+    if (decode_instruction(bytes, load->code->count, load->code->code_size, &instruction) != DECODE_OK ||
+        instruction.operation != OPERATION_MOV || instruction.destination != OPERAND_REGISTER)
+        return false;
+    instruction.operand_size = instruction.memory_size = 2;
+    processor = processor_of(load, gpr);
+    if (emulate_instruction(&processor, &instruction, &exception) != EMULATE_DONE)
+        return false;
+    load->selector = (uint16_t)gpr[instruction.reg];
+    load->length = instruction.length;
+    return true;
+}
+
+static bool operand(struct load *load, const struct step_plan *plan)
+{
+    if (plan->ss_register == STEP_SS_POPPED)
+        return pop(load, plan);
+    if (plan->ss_register >= GPR_COUNT)
+        return move_from_memory(load, plan);
+    load->selector =
+        (uint16_t)(plan->ss_register == GPR_RSP ? load->rsp : load->vcpu->registers.gpr[plan->ss_register]);
+    load->length = plan->length;
+    return true;
+}
+
+static bool read_descriptor(struct load *load, uint64_t *linear, uint64_t *descriptor)
+{
+    bool local = load->selector & SELECTOR_LDT;
+    uint64_t index = load->selector & SELECTOR_INDEX;
+    uint64_t base = vmcs_read(local ? VMCS_GUEST_LDTR_BASE : VMCS_GUEST_GDTR_BASE);
+    uint64_t limit = vmcs_read(local ? VMCS_GUEST_LDTR_LIMIT : VMCS_GUEST_GDTR_LIMIT);
+
+    if ((local && (vmcs_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) & RIGHTS_UNUSABLE)) ||
+        index + sizeof(*descriptor) - 1 > limit)
+        return false;
+    *linear = base + index;
+    return vcpu_linear_read(load->vcpu, *linear, descriptor, sizeof(*descriptor));
+}
+
+/* In protected mode; false: #GP, #SS, or a page fault. */
+static bool load_segment(struct load *load)
+{
+    unsigned cpl = RIGHTS_DPL((unsigned)vmcs_read(VMCS_GUEST_SS_ACCESS_RIGHTS));
+    uint64_t linear, descriptor, limit;
+    uint32_t rights;
+
+    if ((load->selector & SELECTOR_RPL) != cpl)
+        return false;
+    if ((load->selector & ~SELECTOR_RPL) == 0) { /* a null selector */
+        if (load->code->code_size != 8 || cpl == 3)
+            return false;
+        vmcs_write(VMCS_GUEST_SS_ACCESS_RIGHTS, RIGHTS_UNUSABLE | cpl << 5);
+        return true;
+    }
+    if (!read_descriptor(load, &linear, &descriptor))
+        return false;
+    rights = (uint32_t)(descriptor >> 40 & DESCRIPTOR_RIGHTS);
+    if ((rights & RIGHTS_DATA_MASK) != RIGHTS_DATA || RIGHTS_DPL(rights) != cpl)
+        return false;
+    if (!(descriptor & DESCRIPTOR_ACCESSED)) {
+        descriptor |= DESCRIPTOR_ACCESSED;
+        if (!vcpu_linear_write(load->vcpu, linear, &descriptor, sizeof(descriptor)))
+            return false;
+    }
+    limit = (descriptor & 0xffff) | (descriptor >> 32 & 0xf0000);
+    vmcs_write(VMCS_GUEST_SS_BASE, (descriptor >> 16 & 0xffffff) | (descriptor >> 32 & 0xff000000));
+    vmcs_write(VMCS_GUEST_SS_LIMIT, rights & RIGHTS_GRANULARITY ? limit << 12 | 0xfff : limit);
+    vmcs_write(VMCS_GUEST_SS_ACCESS_RIGHTS, rights | (1u << 0));
+    return true;
+}
+
+/* Behind it the processor blocks; exit_advance_to() would say that the blocking is over. */
+static void finish(struct load *load)
+{
+    uint64_t rip = load->code->rip + load->length, blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+    vmcs_write(VMCS_GUEST_RSP, load->rsp);
+    vmcs_write(VMCS_GUEST_RIP, load->code->code_size == 8 ? rip : (uint32_t)rip);
+    vmcs_write(VMCS_GUEST_RFLAGS, vmcs_read(VMCS_GUEST_RFLAGS) & ~RFLAGS_RF);
+    vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+               (blocking & ~(uint64_t)INTERRUPTIBILITY_STI) | INTERRUPTIBILITY_MOV_SS);
+    shootdown_got_on(&load->vcpu->sync);
+}
+
+must_check bool step_load_ss(struct vcpu *vcpu, const struct vcpu_code *code, const struct step_plan *plan)
+{
+    struct load load = {.vcpu = vcpu, .code = code, .rsp = vmcs_read(VMCS_GUEST_RSP)};
+
+    guest_paging_state(vcpu, &load.paging);
+    load.real_mode = !(vmcs_read(VMCS_GUEST_CR0) & CR0_PE) || (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_VM);
+    if (!operand(&load, plan))
+        return false;
+    if (load.real_mode)
+        vmcs_write(VMCS_GUEST_SS_BASE, (uint64_t)load.selector << 4);
+    else if (!load_segment(&load))
+        return false;
+    vmcs_write(VMCS_GUEST_SS_SELECTOR, load.selector);
+    finish(&load);
+    return true;
+}
