@@ -197,28 +197,16 @@ static __attribute__((noinline)) enum exit_action dispatch_untraced(struct vcpu 
     return handle_and_count(vcpu, reason, start, &ticks);
 }
 
-static inline __attribute__((always_inline)) enum exit_action
-trace_and_handle(struct vcpu *vcpu, uint32_t reason, uint64_t start, bool plain)
+static __attribute__((noinline)) enum exit_action dispatch_traced(struct vcpu *vcpu, uint32_t reason,
+                                                                  uint64_t start)
 {
     enum exit_action action;
     uint64_t ticks;
 
-    exit_trace_begin(vcpu, reason & EXIT_REASON_BASIC_MASK, start, plain);
+    exit_trace_begin(vcpu, reason & EXIT_REASON_BASIC_MASK, start);
     action = handle_and_count(vcpu, reason, start, &ticks);
-    exit_trace_end(vcpu, ticks, plain);
+    exit_trace_end(vcpu, ticks);
     return action;
-}
-
-static __attribute__((noinline)) enum exit_action dispatch_traced(struct vcpu *vcpu, uint32_t reason,
-                                                                  uint64_t start)
-{
-    return trace_and_handle(vcpu, reason, start, false);
-}
-
-static __attribute__((noinline)) enum exit_action dispatch_traced_plain(struct vcpu *vcpu, uint32_t reason,
-                                                                        uint64_t start)
-{
-    return trace_and_handle(vcpu, reason, start, true);
 }
 
 /* -DTEST_NO_TRACE leaves the trace out, so that a test can show what it costs when it is off. */
@@ -239,7 +227,6 @@ must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
     vcpu->exit_reason = reason & EXIT_REASON_BASIC_MASK;
     vcpu->exit_count++;
     if (unlikely(is_traced(vcpu, vcpu->exit_reason)))
-        return vcpu->exit_reason == vcpu->trace_plain ? dispatch_traced_plain(vcpu, reason, start)
-                                                      : dispatch_traced(vcpu, reason, start);
+        return dispatch_traced(vcpu, reason, start);
     return dispatch_untraced(vcpu, reason, start);
 }

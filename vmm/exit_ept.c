@@ -261,7 +261,7 @@ static enum exit_action finish_violation(struct vcpu *vcpu, const struct ept_fau
         return flush_failed(vcpu);
     if (likely(ept_fault_resolved(fault->kind))) {
         set_result(vcpu, fault);
-        if (fault->kind == EPT_FAULT_INSTALLED)
+        if (fault->kind == EPT_FAULT_INSTALLED && likely(!(vcpu->quick.kinds & EXIT_QUICK_EPT)))
             ept_near_learn(&vcpu->vm->ept, &vcpu->near, guest_physical_address, fault->level);
     } else {
         bool withheld =
@@ -298,10 +298,10 @@ static enum exit_action violation_alone(struct vcpu *vcpu, enum ept_flush due,
     return action;
 }
 
-struct exit_subject *exit_quick_ept(struct vcpu *vcpu)
+/* NULL: this is not all that there is to it. */
+static inline __attribute__((always_inline)) struct exit_subject *
+quick_violation(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t qualification)
 {
-    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
-    uint64_t guest_physical_address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
     struct no_progress *last = &vcpu->no_progress;
 
     if (unlikely((qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) != 0 || vcpu->vm->walk_check.armed ||
@@ -319,6 +319,28 @@ struct exit_subject *exit_quick_ept(struct vcpu *vcpu)
     last->guest_physical_address = guest_physical_address;
     last->count = 1;
     return exit_subject_count(&vcpu->subjects, SUBJECT_PAGE, guest_physical_address / PAGE_SIZE);
+}
+
+struct exit_subject *exit_quick_ept(struct vcpu *vcpu)
+{
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+
+    return quick_violation(vcpu, vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS), qualification);
+}
+
+struct exit_subject *exit_quick_ept_traced(struct vcpu *vcpu, struct trace_record *record,
+                                           const struct trace_record *open)
+{
+    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    uint64_t guest_physical_address = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
+
+    if (unlikely(open->guest_physical_address == guest_physical_address))
+        return NULL;
+    record->qualification = qualification;
+    record->guest_physical_address = guest_physical_address;
+    record->result =
+        (struct trace_result){.code = RESULT_MAP, .level = vcpu->near.level, .type = vcpu->near.memory_type};
+    return quick_violation(vcpu, guest_physical_address, qualification);
 }
 
 enum exit_action exit_ept_violation(struct vcpu *vcpu)

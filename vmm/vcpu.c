@@ -27,6 +27,10 @@
 #include "vmm/vmcs.h"
 #include "vmm/vpid.h"
 
+/* How long exits may stay quick while records wait to be drained, in microseconds: a UART's FIFO lasts
+ * longer. */
+#define DRAIN_US 250
+
 must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
 {
     memset(vcpu, 0, sizeof(*vcpu));
@@ -118,14 +122,14 @@ static void between_exits(struct vcpu *vcpu)
     if (unlikely(vcpu->quick.look || (vcpu->interrupts.windows != 0 && vcpu->interrupts.advanced)))
         interrupts_deliver(vcpu);
     vcpu->interrupts.advanced = false;
-    if (trace_pending(&vcpu->cpu->trace))
-        (void)trace_drain_some();
     /* The usual case: nothing to be done before the timer's longest period ends, and that is what it is set
      * to. */
     if (unlikely(vcpu->interrupts.wake < now + vcpu->interrupts.timer_reach ||
                  vcpu->interrupts.timer_value != vcpu->interrupts.timer_period))
         interrupts_set_timer(vcpu, now);
     exit_quick_set_due(vcpu, now);
+    if (trace_pending(&vcpu->cpu->trace) && trace_drain_some() && vcpu->cpu->trace.drained)
+        exit_quick_due_by(vcpu, now + tsc_ticks(DRAIN_US));
 }
 
 /* All but the first: until the guest starts it. false: the VM has ended before. */
