@@ -24,6 +24,7 @@ void ept_near_learn(struct ept *ept, struct ept_near *near, uint64_t gpa, unsign
     const struct ept_region *region;
     struct ept_cursor cursor = {.flush = EPT_FLUSH_NONE};
     struct ept_target target;
+    struct ept_entry leaf;
     bool again = near->asked == start + level;
 
     near->asked = start + level;
@@ -54,8 +55,11 @@ void ept_near_learn(struct ept *ept, struct ept_near *near, uint64_t gpa, unsign
     if (gpa - start >= end - start)
         return;
     near->table = cursor.slot - ept_index(gpa, level);
-    near->leaf = ept_target_leaf(&target, gpa, level).raw - (gpa & ~(page - 1));
-    near->rights = ept_entry_rights(ept_target_leaf(&target, gpa, level));
+    leaf = ept_target_leaf(&target, gpa, level);
+    near->leaf = leaf.raw - (gpa & ~(page - 1));
+    near->rights = ept_entry_rights(leaf);
+    near->level = (uint8_t)level;
+    near->memory_type = (uint8_t)ept_entry_memory_type(leaf);
     near->shift = EPT_PAGE_SHIFT + EPT_INDEX_BITS * (level - 1);
     near->shape = shape;
     near->first = start;

@@ -22,6 +22,8 @@ struct ept_near {
     uint64_t leaf;           /* a page's leaf less its guest-physical address */
     unsigned shift;          /* log2 of a page's size */
     unsigned rights;         /* of the leaves */
+    uint8_t level;           /* likewise */
+    uint8_t memory_type;     /* likewise, enum memory_type */
     uint64_t asked;          /* the table's range that the last call of ept_near_learn() was about, + 1 */
 };
 
@@ -42,9 +44,8 @@ EPT_MUST_CHECK static inline bool ept_near_install(struct ept *ept, const struct
 
 /*
  * After ept_fault() has INSTALLED a page of this level at gpa: keeps what holds around it, when the last call
- * was about the same table, so that a guest which touches a page here and one there does not pay for it; nor
- * does one whose faults go by ept_fault() though this is known, as those that are traced do. Any number of
- * CPUs, as ept_fault().
+ * was about the same table, so that a guest which touches a page here and one there does not pay for it. Any
+ * number of CPUs, as ept_fault().
  */
 void ept_near_learn(struct ept *ept, struct ept_near *near, uint64_t gpa, unsigned level);
 

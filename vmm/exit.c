@@ -215,25 +215,15 @@ static __attribute__((noinline)) enum exit_action dispatch_untraced(struct vcpu 
     return handle_and_count(vcpu, &ticks);
 }
 
-static inline __attribute__((always_inline)) enum exit_action trace_and_handle(struct vcpu *vcpu, bool plain)
+static __attribute__((noinline)) enum exit_action dispatch_traced(struct vcpu *vcpu)
 {
     enum exit_action action;
     uint64_t ticks;
 
-    exit_trace_begin(vcpu, vcpu->exit_reason, vcpu->quick.start, plain);
+    exit_trace_begin(vcpu, vcpu->exit_reason, vcpu->quick.start);
     action = handle_and_count(vcpu, &ticks);
-    exit_trace_end(vcpu, ticks, plain);
+    exit_trace_end(vcpu, ticks);
     return action;
-}
-
-static __attribute__((noinline)) enum exit_action dispatch_traced(struct vcpu *vcpu)
-{
-    return trace_and_handle(vcpu, false);
-}
-
-static __attribute__((noinline)) enum exit_action dispatch_traced_plain(struct vcpu *vcpu)
-{
-    return trace_and_handle(vcpu, true);
 }
 
 /* -DTEST_NO_TRACE leaves the trace out, so that a test can show what it costs when it is off. */
@@ -251,6 +241,6 @@ must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
     vcpu->exit_reason = vcpu->quick.reason & EXIT_REASON_BASIC_MASK;
     vcpu->exit_count++;
     if (unlikely(is_traced(vcpu, vcpu->exit_reason)))
-        return vcpu->exit_reason == vcpu->trace_plain ? dispatch_traced_plain(vcpu) : dispatch_traced(vcpu);
+        return dispatch_traced(vcpu);
     return dispatch_untraced(vcpu);
 }

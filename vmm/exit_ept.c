@@ -273,7 +273,7 @@ static enum exit_action finish_violation(struct vcpu *vcpu, const struct ept_fau
         return flush_failed(vcpu);
     if (likely(ept_fault_resolved(fault->kind))) {
         set_result(vcpu, fault);
-        if (fault->kind == EPT_FAULT_INSTALLED)
+        if (fault->kind == EPT_FAULT_INSTALLED && likely(!(vcpu->quick.kinds & EXIT_QUICK_EPT)))
             ept_near_learn(&vcpu->vm->ept, &vcpu->near, guest_physical_address, fault->level);
     } else {
         bool withheld =
@@ -310,20 +310,19 @@ static enum exit_action violation_alone(struct vcpu *vcpu, enum ept_flush due,
     return action;
 }
 
-struct exit_subject *exit_quick_ept(struct vcpu *vcpu)
+/* NULL: this is not all that there is to it. */
+static inline __attribute__((always_inline)) struct exit_subject *
+quick_violation(struct vcpu *vcpu, const struct ept_violation *violation)
 {
     struct no_progress *last = &vcpu->no_progress;
-    struct ept_violation violation;
-    uint64_t qualification, guest_physical_address;
+    uint64_t qualification = violation->qualification;
+    uint64_t guest_physical_address = violation->guest_physical_address;
 
-    read_violation(&violation, vcpu->exit_count + 1); /* the exit is counted afterwards */
-    qualification = violation.qualification;
-    guest_physical_address = violation.guest_physical_address;
     if (unlikely((qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) != 0 || vcpu->vm->walk_check.armed ||
-                 (violation.vectoring & EVENT_VALID) != 0) ||
+                 (violation->vectoring & EVENT_VALID) != 0) ||
         !ept_near_install(&vcpu->vm->ept, &vcpu->near, guest_physical_address,
                           (unsigned)(qualification & EPT_RIGHTS))) {
-        vcpu->violation = violation;
+        vcpu->violation = *violation; /* which exit_ept_violation() goes on with */
         return NULL;
     }
     vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
@@ -335,6 +334,31 @@ struct exit_subject *exit_quick_ept(struct vcpu *vcpu)
     last->guest_physical_address = guest_physical_address;
     last->count = 1;
     return exit_subject_count(&vcpu->subjects, SUBJECT_PAGE, guest_physical_address / PAGE_SIZE);
+}
+
+struct exit_subject *exit_quick_ept(struct vcpu *vcpu)
+{
+    struct ept_violation violation;
+
+    read_violation(&violation, vcpu->exit_count + 1); /* the exit is counted afterwards */
+    return quick_violation(vcpu, &violation);
+}
+
+struct exit_subject *exit_quick_ept_traced(struct vcpu *vcpu, struct trace_record *record,
+                                           const struct trace_record *open)
+{
+    struct ept_violation violation;
+
+    read_violation(&violation, vcpu->exit_count + 1);
+    if (unlikely(open->guest_physical_address == violation.guest_physical_address)) {
+        vcpu->violation = violation;
+        return NULL;
+    }
+    record->qualification = violation.qualification;
+    record->guest_physical_address = violation.guest_physical_address;
+    record->result =
+        (struct trace_result){.code = RESULT_MAP, .level = vcpu->near.level, .type = vcpu->near.memory_type};
+    return quick_violation(vcpu, &violation);
 }
 
 /* Out of line, so that an access to a device saves no registers for it. */

@@ -4,6 +4,7 @@
 #include "arch/x86/vmx_fields.h"
 #include "arch/x86/control_registers.h"
 #include "vmm/exit_msr.h"
+#include "vmm/exit_trace.h"
 #include "vmm/guest_cpuid.h"
 #include "vmm/machine.h"
 #include "vmm/vm.h"
@@ -23,12 +24,15 @@ AT(registers, 0);
 AT(quick.due, VCPU_QUICK_DUE);
 AT(quick.start, VCPU_QUICK_START);
 AT(exit_count, VCPU_EXIT_COUNT);
-AT(quick.closed_kinds, VCPU_QUICK_CLOSED);
-AT(quick.closed, VCPU_QUICK_CLOSED + 1);
-AT(quick.look, VCPU_QUICK_CLOSED + 2);
-AT(quick.kicked, VCPU_QUICK_CLOSED + 3);
+AT(quick.kinds, VCPU_QUICK_CLOSED);
+AT(quick.closed, VCPU_QUICK_CLOSED + 2);
+AT(quick.look, VCPU_QUICK_CLOSED + 3);
+AT(quick.kicked, VCPU_QUICK_CLOSED + 4);
+AT(quick.unused, VCPU_QUICK_CLOSED + 5);
 AT(quick.reason, VCPU_QUICK_REASON);
 AT(quick.call, VCPU_QUICK_CALL);
+AT(trace_source, VCPU_TRACE_SOURCE);
+AT(ring, VCPU_RING);
 AT(statistics, VCPU_STATISTICS);
 AT(quick_cpuid, VCPU_QUICK_CPUID);
 AT(quick_msrs, VCPU_QUICK_MSRS);
@@ -53,6 +57,34 @@ IS(offsetof(struct quick_msr, high), QUICK_MSR_HIGH);
 IS(sizeof(struct quick_msr), 1 << QUICK_MSR_SHIFT);
 IS(offsetof(struct quick_port, qualification), 0);
 IS(sizeof(struct quick_port), 1 << QUICK_PORT_SHIFT);
+IS(offsetof(struct quick_port, ones), QUICK_PORT_ONES);
+IS(offsetof(struct quick_port, mask), QUICK_PORT_MASK);
+IS(offsetof(struct trace_ring, next), RING_NEXT);
+IS(offsetof(struct trace_ring, limit), RING_LIMIT);
+IS(offsetof(struct trace_ring, held), RING_HELD);
+IS(offsetof(struct trace_ring, open), RING_OPEN);
+IS(offsetof(struct trace_ring, pending), RING_PENDING);
+IS(sizeof(struct trace_record), RECORD_SIZE);
+IS(offsetof(struct trace_record, sequence), RECORD_SEQUENCE);
+IS(offsetof(struct trace_record, tsc), RECORD_TSC);
+IS(offsetof(struct trace_record, source), RECORD_SOURCE);
+IS(offsetof(struct trace_record, rip), RECORD_RIP);
+IS(offsetof(struct trace_record, cs), RECORD_CS);
+IS(offsetof(struct trace_record, cs_rights), RECORD_CS_RIGHTS);
+IS(offsetof(struct trace_record, cr0), RECORD_CR0);
+IS(offsetof(struct trace_record, qualification), RECORD_QUALIFICATION);
+IS(offsetof(struct trace_record, guest_linear_address), RECORD_LINEAR);
+IS(offsetof(struct trace_record, word), RECORD_WORD);
+IS(offsetof(struct trace_record, value), RECORD_VALUE);
+IS(offsetof(struct trace_record, ticks), RECORD_TICKS);
+IS(offsetof(struct trace_record, reason), RECORD_REASON);
+IS(offsetof(struct trace_record, reason_alone), RECORD_REASON);
+IS(offsetof(struct trace_record, folded), RECORD_FOLDED);
+IS(offsetof(struct trace_record, result), RECORD_RESULT);
+IS(offsetof(struct trace_result, code), 0);
+IS((int)RESULT_EMULATED, QUICK_RESULT_EMULATED);
+IS((int)RESULT_NO_DEVICE, QUICK_RESULT_NO_DEVICE);
+IS((int)RESULT_UNKNOWN_CALL, QUICK_RESULT_UNKNOWN_CALL);
 IS(sizeof(struct exit_statistics), STATISTICS_SIZE);
 IS(offsetof(struct exit_statistics, ticks), STATISTICS_TICKS);
 IS(offsetof(struct exit_statistics, min), STATISTICS_MIN);
@@ -64,6 +96,10 @@ IS((int)EXIT_VMCALL, QUICK_REASON_VMCALL);
 IS((int)EXIT_IO, QUICK_REASON_IO);
 IS((int)EXIT_RDMSR, QUICK_REASON_RDMSR);
 IS((int)EXIT_EPT_VIOLATION, QUICK_REASON_EPT_VIOLATION);
+IS((int)VMCS_GUEST_CS_SELECTOR, QUICK_FIELD_CS);
+IS((int)VMCS_GUEST_CS_ACCESS_RIGHTS, QUICK_FIELD_CS_RIGHTS);
+IS((int)VMCS_GUEST_CR0, QUICK_FIELD_CR0);
+IS((int)VMCS_GUEST_LINEAR_ADDRESS, QUICK_FIELD_LINEAR);
 IS((int)VMCS_EXIT_REASON, QUICK_FIELD_REASON);
 IS((int)VMCS_EXIT_INSTRUCTION_LENGTH, QUICK_FIELD_INSTRUCTION_LENGTH);
 IS((int)VMCS_EXIT_QUALIFICATION, QUICK_FIELD_QUALIFICATION);
@@ -98,15 +134,27 @@ void exit_quick_prepare(struct vcpu *vcpu)
     exit_quick_choose(vcpu);
 }
 
+/* A kind whose exits may be recorded or not, as each is about, is closed. */
+static unsigned kind_of(const struct vcpu *vcpu, enum exit_reason reason, unsigned kind)
+{
+    switch (vcpu->traced[reason]) {
+    case 0:
+        return 0;
+    case EXIT_TRACED:
+        return kind << EXIT_QUICK_TRACED_SHIFT;
+    default:
+        return kind;
+    }
+}
+
 void exit_quick_trace_changed(struct vcpu *vcpu)
 {
-    uint8_t kinds = (vcpu->traced[EXIT_VMCALL] ? EXIT_QUICK_VMCALL : 0) |
-                    (vcpu->traced[EXIT_CPUID] ? EXIT_QUICK_CPUID : 0) |
-                    (vcpu->traced[EXIT_RDMSR] ? EXIT_QUICK_RDMSR : 0) |
-                    (vcpu->traced[EXIT_IO] ? EXIT_QUICK_IO : 0) |
-                    (vcpu->traced[EXIT_EPT_VIOLATION] ? EXIT_QUICK_EPT : 0);
+    unsigned kinds = kind_of(vcpu, EXIT_VMCALL, EXIT_QUICK_VMCALL) |
+                     kind_of(vcpu, EXIT_CPUID, EXIT_QUICK_CPUID) |
+                     kind_of(vcpu, EXIT_RDMSR, EXIT_QUICK_RDMSR) | kind_of(vcpu, EXIT_IO, EXIT_QUICK_IO) |
+                     kind_of(vcpu, EXIT_EPT_VIOLATION, EXIT_QUICK_EPT);
 
-    __atomic_store_n(&vcpu->quick.closed_kinds, kinds, __ATOMIC_RELAXED);
+    __atomic_store_n(&vcpu->quick.kinds, (uint16_t)kinds, __ATOMIC_RELAXED);
 }
 
 void exit_quick_choose(struct vcpu *vcpu)
@@ -158,10 +206,12 @@ void exit_quick_note_call(struct vcpu *vcpu, uint32_t number)
 void exit_quick_note_port(struct vcpu *vcpu, uint32_t qualification)
 {
     uint32_t port = qualification >> QUICK_IO_PORT_SHIFT;
-    struct quick_key *key = &vcpu->quick_ports[port % QUICK_PORTS].qualification;
+    struct quick_port *place = &vcpu->quick_ports[port % QUICK_PORTS];
 
-    settle(vcpu, SUBJECT_PORT, key->key >> QUICK_IO_PORT_SHIFT, key);
-    key->key = qualification;
+    settle(vcpu, SUBJECT_PORT, place->qualification.key >> QUICK_IO_PORT_SHIFT, &place->qualification);
+    place->qualification.key = qualification;
+    place->ones = qualification & QUICK_IO_IN ? UINT32_MAX : 0;
+    place->mask = UINT32_MAX >> (24 - 8 * (qualification & 3));
 }
 
 void exit_quick_collect(struct vcpu *vcpu)
@@ -194,4 +244,10 @@ void exit_quick_set_due(struct vcpu *vcpu, uint64_t now)
     else if (unlikely(state->timer_reach == 0)) /* this processor has no such timer */
         due = state->wake;
     vcpu->quick.due = due;
+}
+
+void exit_quick_due_by(struct vcpu *vcpu, uint64_t tsc)
+{
+    if (vcpu->quick.due > tsc)
+        vcpu->quick.due = tsc;
 }

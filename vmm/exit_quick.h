@@ -6,16 +6,17 @@
  *
  * This is the one place that says when an exit may be quick:
  *
- * - its kind is open: exits of its reason are not traced (exit_quick_trace_changed());
- * - nothing else is due on this vCPU: `closed` is zero from its second byte on. A new thing that a vCPU must
+ * - its kind is open: whether exits of its reason are traced is known beforehand
+ * (exit_quick_trace_changed());
+ * - nothing else is due on this vCPU: `closed` and the bytes behind it are zero. A new thing that a vCPU must
  * come to C for either becomes a condition in exit_quick_choose(), called on the vCPU's CPU whenever it
  * changes, or, if other CPUs ask for it, a byte of its own beside `look` and `kicked`;
  * - no moment is due: `due`, which the run loop sets before each entry (exit_quick_set_due()), has not come.
  *
  * A quick exit has the result that the handler in C has, is counted in the same statistics and in exit_count,
- * and is nothing else: no trace record, no look at devices, no check for the VM's end. For other vCPUs
- * (vmm/shootdown_state.h) this one is in the guest all the time: nothing that an INVEPT would matter for is
- * used.
+ * has the same trace record, and is nothing else: no look at devices, no check for the VM's end, no draining
+ * of the trace. For other vCPUs (vmm/shootdown_state.h) this one is in the guest all the time: nothing that
+ * an INVEPT would matter for is used.
  */
 #ifndef VMM_EXIT_QUICK_H
 #define VMM_EXIT_QUICK_H
@@ -25,6 +26,7 @@
 #include <stdint.h>
 
 struct exit_subject;
+struct trace_record;
 struct vcpu;
 struct vm;
 
@@ -48,20 +50,23 @@ struct quick_msr {
     uint32_t low, high;
 };
 
-/* An access to a port without a device: the exit qualification. It stands at the port modulo the table's
- * size. */
+/*
+ * An access to a port without a device: the exit qualification. It stands at the port modulo the table's
+ * size. Its trace record's value is EAX | ones, of that `mask`.
+ */
 struct quick_port {
     struct quick_key qualification;
-    uint64_t unused;
+    uint32_t ones, mask;
 };
 
 struct exit_quick {
-    uint64_t due;         /* TSC from which on no exit is quick; 0: none ever is */
-    uint64_t start;       /* TSC at the exit, of every exit */
-    uint8_t closed_kinds; /* EXIT_QUICK_... */
-    bool closed;          /* as exit_quick_choose() found */
+    uint64_t due;   /* TSC from which on no exit is quick; 0: none ever is */
+    uint64_t start; /* TSC at the exit, of every exit */
+    uint16_t kinds; /* EXIT_QUICK_..., of kinds that are closed; of traced ones << EXIT_QUICK_TRACED_SHIFT */
+    bool closed;    /* as exit_quick_choose() found */
     bool look, kicked; /* other CPUs write these: a device asks for the processor, a shootdown for the CPU */
-    uint32_t reason;   /* the VMCS field EXIT_REASON, of every exit */
+    bool unused[3];
+    uint32_t reason;       /* the VMCS field EXIT_REASON, of every exit */
     struct quick_key call; /* the number of the last unknown hypercall */
 };
 
@@ -92,6 +97,8 @@ void exit_quick_choose(struct vcpu *vcpu);
 
 /* Before each entry; `now`: TSC. */
 void exit_quick_set_due(struct vcpu *vcpu, uint64_t now);
+/* After it: something else is due at this TSC, if nothing is before. */
+void exit_quick_due_by(struct vcpu *vcpu, uint64_t tsc);
 
 /* The guest's CR4.OSXSAVE is now so; its XCR0 has changed: CPUID shows it. The vCPU's CPU. */
 void exit_quick_osxsave_changed(struct vcpu *vcpu, bool on);
@@ -116,6 +123,10 @@ void exit_quick_collect(struct vcpu *vcpu);
  * still in the processor. What it was about, counted, but for the ticks; NULL: C is to handle the exit.
  */
 struct exit_subject *exit_quick_ept(struct vcpu *vcpu);
+/* The same; fills what is left of the trace record, but for what is the same for all quick exits and for the
+ * ticks. `open`: what an exit that is the same would be folded into, which is left to C. */
+struct exit_subject *exit_quick_ept_traced(struct vcpu *vcpu, struct trace_record *record,
+                                           const struct trace_record *open);
 
 /* HOST_RIP. */
 extern const char exit_quick_entry[];

@@ -9,6 +9,9 @@
 ; all registers the guest's or an answer; none ends with a value of the host's.
 ;
 ; Until RIP is written nothing has changed: whatever is unusual, a VMREAD that fails too, is left to C, which meets it again and knows what to do.
+;
+; Each kind of exit stands here twice: an exit that is traced pays for its record, the others pay nothing for that. How a record is made is in
+; exit_quick_record.inc.
 
 %include "exit_quick_abi.inc"
 %include "hypercall_abi.inc"
@@ -23,6 +26,7 @@ default rel
 section .text
 
 extern exit_quick_ept
+extern exit_quick_ept_traced
 extern vmx_exit_called
 extern vmx_exit_saved
 extern vmx_resume_failed
@@ -32,38 +36,52 @@ extern vmx_bench_reads
 extern vmx_bench_writes
 %endif
 
-; VMREAD and VMWRITE; what fails goes to C.
-%macro READ 2                           ; to, field
+; VMREAD to a register or memory, and VMWRITE; what fails goes to C.
+%macro READ 2-3 to_c                    ; to, register with the field, where it goes on after a failure: none, it is told by a later one
 %ifdef BENCH
     inc qword [vmx_bench_reads]
 %endif
     vmread %1, %2
-    jbe to_c
+%ifnidn %3, none
+    jbe %3
+%endif
 %endmacro
 
-%macro WRITE 2                          ; field, from
+%macro WRITE 2-3 to_c                   ; field, from
 %ifdef BENCH
     inc qword [vmx_bench_writes]
 %endif
     vmwrite %1, %2
-    jbe to_c
+    jbe %3
 %endmacro
 
-; Goes on if this kind of exit may be quick now. RAX: the TSC at the exit.
-%macro ONLY_IF_OPEN 1
-    test dword [AT(VCPU_QUICK_CLOSED)], EXIT_QUICK_ALL | %1
+; Goes on if this kind of exit may be quick now and is not traced; if it is traced, at the label. RAX: the TSC at the exit.
+%macro ONLY_IF_OPEN 2
+    test qword [AT(VCPU_QUICK_CLOSED)], EXIT_QUICK_ALL | %1 << EXIT_QUICK_TRACED_SHIFT | %1
+    jnz %2
+    cmp rax, [AT(VCPU_QUICK_DUE)]
+    jae to_c
+%endmacro
+
+; At that label: goes on if it may be quick.
+%macro ONLY_IF_OPEN_TRACED 1
+    test qword [AT(VCPU_QUICK_CLOSED)], EXIT_QUICK_ALL | %1
     jnz to_c
     cmp rax, [AT(VCPU_QUICK_DUE)]
     jae to_c
 %endmacro
 
-; Moves RIP behind the instruction. Not for a guest that single-steps, which wants its trap, nor where RIP passes a multiple of 4 GiB, which depends
-; on the mode. Changes RAX, RCX, RDX.
-%macro ADVANCE 0
+; Not for a guest that single-steps, which wants its trap. Changes RCX.
+%macro UNLESS_STEPPING 1                ; where it goes on instead
     mov ecx, QUICK_FIELD_RFLAGS
-    READ rcx, rcx
+    READ rcx, rcx, %1
     test ecx, QUICK_RFLAGS_TF
-    jnz to_c
+    jnz %1
+%endmacro
+
+; Moves RIP behind the instruction, unless it passes a multiple of 4 GiB there, which depends on the mode. Changes RAX, RCX, RDX.
+%macro ADVANCE 0
+    UNLESS_STEPPING to_c
     mov edx, QUICK_FIELD_INSTRUCTION_LENGTH
     READ rdx, rdx
     mov ecx, QUICK_FIELD_RIP
@@ -74,17 +92,17 @@ extern vmx_bench_writes
     WRITE rcx, rdx
 %endmacro
 
-; exit_statistics_add() for this reason and the ticks of the exit, and the subject's own count; the second parameter, if any, is the address of its
-; struct quick_key, by neither RAX nor RDX; with a third it is that of a struct exit_subject, which has been counted, and gets the ticks alone. The difference of 32 bits is enough for what takes a hundred instructions. Changes RAX, RCX, RDX.
-%macro ACCOUNT 1-3
+; exit_statistics_add() for this reason and the ticks of the exit; the subject's own ticks and count, the second parameter being the address of its
+; struct quick_key; of a struct exit_subject, which has been counted, the ticks alone (`counted`). Neither is by RAX or RDX. The fourth parameter is
+; an instruction that has the ticks in RAX. The difference of 32 bits is enough for what takes a hundred instructions. Changes RAX, RCX, RDX.
+%macro ACCOUNT 2-4+ not_counted         ; reason, subject
     rdtsc
     sub eax, [AT(VCPU_QUICK_START)]
-%if %0 = 2
+%ifidn %3, not_counted
     inc qword [%2 + QUICK_COUNT]
 %endif
-%if %0 >= 2
     add [%2 + QUICK_TICKS], rax
-%endif
+    %4
     add [AT(STATISTICS(%1) + STATISTICS_TICKS)], rax
     cmp rax, [AT(STATISTICS(%1) + STATISTICS_MIN)]
     jb %%new_min
@@ -117,6 +135,8 @@ section .text
     jmp vmx_resume_failed
 %endmacro
 
+%include "vmm/exit_quick_record.inc"
+
 global exit_quick_entry
 exit_quick_entry:
     mov [AT(VMX_REGISTER_RAX)], rax
@@ -128,11 +148,7 @@ exit_quick_entry:
     or rax, rdx
     mov [AT(VCPU_QUICK_START)], rax
     mov ecx, QUICK_FIELD_REASON
-%ifdef BENCH
-    inc qword [vmx_bench_reads]
-%endif
-    vmread rcx, rcx
-    jbe no_reason
+    READ rcx, rcx, no_reason
     mov [AT(VCPU_QUICK_REASON)], ecx
     cmp ecx, QUICK_REASON_VMCALL
     je vmcall_exit
@@ -151,113 +167,204 @@ no_reason:
     mov dword [AT(VCPU_QUICK_REASON)], -1
     jmp to_c
 
+; RSI is stored, and used.
+to_c_traced:
+    mov rsi, [AT(VMX_REGISTER_RSI)]
+    jmp to_c
+
 ; The number that no hypercall has, of the last such call.
+%macro vmcall_answer 0
+    mov eax, HYPERCALL_UNKNOWN
+    mov rcx, [AT(VMX_REGISTER_RCX)]
+    mov rdx, [AT(VMX_REGISTER_RDX)]
+    RESUME
+%endmacro
+
 vmcall_exit:
-    ONLY_IF_OPEN EXIT_QUICK_VMCALL
+    ONLY_IF_OPEN EXIT_QUICK_VMCALL, vmcall_traced
     mov eax, [AT(VMX_REGISTER_RAX)]
     cmp eax, [AT(VCPU_QUICK_CALL) + QUICK_KEY]
     jne to_c
     ADVANCE
     ACCOUNT QUICK_REASON_VMCALL, AT(VCPU_QUICK_CALL)
-    mov eax, HYPERCALL_UNKNOWN
-    mov rcx, [AT(VMX_REGISTER_RCX)]
-    mov rdx, [AT(VMX_REGISTER_RDX)]
-    RESUME
+    vmcall_answer
+
+vmcall_traced:
+    ONLY_IF_OPEN_TRACED EXIT_QUICK_VMCALL
+    RECORD_BEGIN
+    mov eax, [AT(VMX_REGISTER_RAX)]
+    cmp eax, [AT(VCPU_QUICK_CALL) + QUICK_KEY]
+    jne to_c_traced
+    mov ecx, [AT(VMX_REGISTER_RBX)]
+    mov [rsi + RECORD_WORD], rax
+    mov [rsi + RECORD_VALUE], rcx
+    SAME_IN rax, RECORD_WORD
+    SAME_IN rcx, RECORD_VALUE
+    RECORD_END QUICK_REASON_VMCALL, QUICK_RESULT_UNKNOWN_CALL, AT(VCPU_QUICK_CALL), vmcall_answer
 
 ; The index is the leaf's low five bits and above them its highest two: turned left by two, any other leaf is beyond the table. The mask keeps
-; a processor that runs ahead of the branch within the table, too.
-cpuid_exit:
-    ONLY_IF_OPEN EXIT_QUICK_CPUID
-    mov ebx, [AT(VMX_REGISTER_RAX)]
+; a processor that runs ahead of the branch within the table, too. RBX becomes the address of the answer, RAX the subleaf.
+%macro cpuid_find 1                     ; where it goes on without an answer
     rol ebx, 2
     cmp ebx, QUICK_CPUID_LEAVES
-    jae to_c
+    jae %1
     and ebx, QUICK_CPUID_LEAVES - 1
     shl ebx, QUICK_CPUID_SHIFT
     lea rbx, [AT(VCPU_QUICK_CPUID) + rbx]
     mov eax, [AT(VMX_REGISTER_RCX)]
     test [rbx + QUICK_CPUID_SUBLEAF_BITS], eax
-    jnz to_c
-    ADVANCE
-    ACCOUNT QUICK_REASON_CPUID, rbx
+    jnz %1
+%endmacro
+
+%macro cpuid_answer 0
     mov eax, [rbx + QUICK_CPUID_EAX]
     mov ecx, [rbx + QUICK_CPUID_ECX]
     mov edx, [rbx + QUICK_CPUID_EDX]
     mov ebx, [rbx + QUICK_CPUID_EBX]
     RESUME
+%endmacro
 
-rdmsr_exit:
-    ONLY_IF_OPEN EXIT_QUICK_RDMSR
+cpuid_exit:
+    ONLY_IF_OPEN EXIT_QUICK_CPUID, cpuid_traced
+    mov ebx, [AT(VMX_REGISTER_RAX)]
+    cpuid_find to_c
+    ADVANCE
+    ACCOUNT QUICK_REASON_CPUID, rbx
+    cpuid_answer
+
+cpuid_traced:
+    ONLY_IF_OPEN_TRACED EXIT_QUICK_CPUID
+    RECORD_BEGIN
+    mov ebx, [AT(VMX_REGISTER_RAX)]
+    mov [rsi + RECORD_WORD], rbx
+    cpuid_find to_c_traced
+    mov [rsi + RECORD_VALUE], rax
+    SAME_IN rax, RECORD_VALUE
+    mov eax, [rsi + RECORD_WORD]
+    SAME_IN rax, RECORD_WORD
+    RECORD_END QUICK_REASON_CPUID, QUICK_RESULT_EMULATED, rbx, cpuid_answer
+
+; RBX becomes the address of the constant, RAX is the MSR's number.
+%macro rdmsr_find 1                     ; where it goes on without one
     mov eax, [AT(VMX_REGISTER_RCX)]
     mov ebx, eax
     and ebx, QUICK_MSRS - 1
     shl ebx, QUICK_MSR_SHIFT
     lea rbx, [AT(VCPU_QUICK_MSRS) + rbx]
     cmp [rbx + QUICK_KEY], eax
-    jne to_c
-    ADVANCE
-    ACCOUNT QUICK_REASON_RDMSR, rbx
+    jne %1
+%endmacro
+
+%macro rdmsr_answer 0
     mov eax, [rbx + QUICK_MSR_LOW]
     mov edx, [rbx + QUICK_MSR_HIGH]
     mov rcx, [AT(VMX_REGISTER_RCX)]
     mov rbx, [AT(VMX_REGISTER_RBX)]
     RESUME
+%endmacro
+
+rdmsr_exit:
+    ONLY_IF_OPEN EXIT_QUICK_RDMSR, rdmsr_traced
+    rdmsr_find to_c
+    ADVANCE
+    ACCOUNT QUICK_REASON_RDMSR, rbx
+    rdmsr_answer
+
+; The same MSR has the same value.
+%macro rdmsr_value 0
+    mov rdx, [rbx + QUICK_MSR_LOW]
+    mov [rsi + RECORD_VALUE], rdx
+%endmacro
+
+rdmsr_traced:
+    ONLY_IF_OPEN_TRACED EXIT_QUICK_RDMSR
+    RECORD_BEGIN
+    rdmsr_find to_c_traced
+    mov [rsi + RECORD_WORD], rax
+    SAME_IN rax, RECORD_WORD
+    RECORD_END QUICK_REASON_RDMSR, QUICK_RESULT_EMULATED, rbx, rdmsr_answer, rdmsr_value
 
 ; A port, size and direction that C has found without a device: IN gives all ones, OUT goes nowhere. Sizes of 1, 2 and 4 bytes are 0, 1 and 3 in
-; the qualification.
-io_exit:
-    ONLY_IF_OPEN EXIT_QUICK_IO
-    mov ecx, QUICK_FIELD_QUALIFICATION
-    READ rax, rcx
+; the qualification. RBX becomes the address of what is noted, RAX is the qualification.
+%macro io_find 1                        ; where it goes on when nothing is
+    mov eax, QUICK_FIELD_QUALIFICATION
+    READ rax, rax, %1
     mov ebx, eax
     shr ebx, QUICK_IO_PORT_SHIFT
     and ebx, QUICK_PORTS - 1
     shl ebx, QUICK_PORT_SHIFT
     lea rbx, [AT(VCPU_QUICK_PORTS) + rbx]
     cmp [rbx + QUICK_KEY], eax
-    jne to_c
-    ADVANCE
-    ACCOUNT QUICK_REASON_IO, rbx
+    jne %1
+%endmacro
+
+%macro io_answer 0
     mov ebx, [rbx + QUICK_KEY]
     mov rax, [AT(VMX_REGISTER_RAX)]
     mov rcx, [AT(VMX_REGISTER_RCX)]
     mov rdx, [AT(VMX_REGISTER_RDX)]
     test ebx, QUICK_IO_IN
-    jz .answered
+    jz %%answered
     test ebx, 3
-    jz .byte
+    jz %%byte
     test ebx, 2
-    jz .word
+    jz %%word
     mov eax, -1
-    jmp .answered
-.byte:
+    jmp %%answered
+%%byte:
     mov al, -1
-    jmp .answered
-.word:
+    jmp %%answered
+%%word:
     mov ax, -1
-.answered:
+%%answered:
     mov rbx, [AT(VMX_REGISTER_RBX)]
     RESUME
+%endmacro
+
+io_exit:
+    ONLY_IF_OPEN EXIT_QUICK_IO, io_traced
+    io_find to_c
+    ADVANCE
+    ACCOUNT QUICK_REASON_IO, rbx
+    io_answer
+
+io_traced:
+    ONLY_IF_OPEN_TRACED EXIT_QUICK_IO
+    RECORD_BEGIN
+    io_find to_c_traced
+    mov [rsi + RECORD_QUALIFICATION], rax
+    mov ecx, [AT(VMX_REGISTER_RAX)]
+    or ecx, [rbx + QUICK_PORT_ONES]
+    and ecx, [rbx + QUICK_PORT_MASK]
+    mov [rsi + RECORD_VALUE], rcx
+    SAME_IN rax, RECORD_QUALIFICATION
+    SAME_IN rcx, RECORD_VALUE
+    RECORD_END QUICK_REASON_IO, QUICK_RESULT_NO_DEVICE, rbx, io_answer
 
 ; The one that is done in C, by a function on the host's stack, which holds the address of the structure (vmx_enter). It leaves RBP, RBX and R12 to
 ; R15 as they are, the guest's; the others are stored before, and all that it had in them is gone when the guest goes on.
-ept_exit:
-    ONLY_IF_OPEN EXIT_QUICK_EPT
+%macro ept_store 0
     mov [AT(VMX_REGISTER_RSI)], rsi
     mov [AT(VMX_REGISTER_RDI)], rdi
     mov [AT(VMX_REGISTER_R8)], r8
     mov [AT(VMX_REGISTER_R9)], r9
     mov [AT(VMX_REGISTER_R10)], r10
     mov [AT(VMX_REGISTER_R11)], r11
+%endmacro
+
+; RBX becomes the subject.
+%macro ept_call 1
     lea rdi, [AT(0)]
     mov rsp, [rsp]
-    call exit_quick_ept
+    call %1
     mov rsp, [rsp]
     add rsp, VMX_REGISTER_HOST_RSP
     test rax, rax
     jz vmx_exit_called
     mov rbx, rax
-    ACCOUNT QUICK_REASON_EPT_VIOLATION, rbx, counted
+%endmacro
+
+%macro ept_answer 0
     mov rbx, [AT(VMX_REGISTER_RBX)]
     mov rax, [AT(VMX_REGISTER_RAX)]
     mov rcx, [AT(VMX_REGISTER_RCX)]
@@ -269,5 +376,31 @@ ept_exit:
     mov r10, [AT(VMX_REGISTER_R10)]
     mov r11, [AT(VMX_REGISTER_R11)]
     RESUME
+%endmacro
+
+ept_exit:
+    ONLY_IF_OPEN EXIT_QUICK_EPT, ept_traced
+    ept_store
+    ept_call exit_quick_ept
+    ACCOUNT QUICK_REASON_EPT_VIOLATION, rbx, counted
+    ept_answer
+
+; RSI: the record, RDX: the open one. The guest-linear address is read also where the qualification says that it means nothing.
+ept_traced:
+    ONLY_IF_OPEN_TRACED EXIT_QUICK_EPT
+    ept_store
+    RECORD_PLACE
+    mov ecx, QUICK_FIELD_RIP
+    READ [rsi + RECORD_RIP], rcx, none
+    mov ecx, QUICK_FIELD_LINEAR
+    READ [rsi + RECORD_LINEAR], rcx, none
+    RECORD_SEGMENT cx, vmx_exit_called
+    ept_call exit_quick_ept_traced
+    mov rdi, [AT(VCPU_RING)]
+    mov rsi, [rdi + RING_NEXT]
+    RECORD_CONSTANTS QUICK_REASON_EPT_VIOLATION
+    ACCOUNT QUICK_REASON_EPT_VIOLATION, rbx, counted, {mov [rsi + RECORD_TICKS], rax}
+    RECORD_PUT rdi
+    ept_answer
 
 section .note.GNU-stack noalloc noexec nowrite progbits

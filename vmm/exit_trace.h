@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the trace records of an exit: taken from the VMCS and the guest's registers before the handler changes
- * anything, completed when it is done, in place in the CPU's ring. Inline: an exit that is traced costs some
- * forty instructions more than one that is not.
+ * What the trace records of an exit that goes through C: taken from the VMCS and the guest's registers before
+ * the handler changes anything, completed when it is done, in place in the CPU's ring. Quick exits are
+ * recorded by vmm/exit_quick_record.inc.
  */
 #ifndef VMM_EXIT_TRACE_H
 #define VMM_EXIT_TRACE_H
@@ -14,11 +14,6 @@
 /* Bits of vcpu->traced[reason]: 0 for an exit that is not traced. */
 #define EXIT_TRACED    (1u << 0)
 #define EXIT_TRACED_IF (1u << 1) /* exit_trace_wanted() decides, when the record is complete */
-
-/* vcpu->trace_plain: the one reason whose details are EAX and ECX, while no filter asks for more; else none.
- */
-#define EXIT_TRACE_PLAIN EXIT_CPUID
-#define EXIT_TRACE_NONE  UINT32_MAX
 
 /* The details that some reasons have, at the exit and when it was handled. */
 void exit_trace_begin_details(const struct vcpu *vcpu, struct trace_record *record);
@@ -48,9 +43,9 @@ static inline void exit_trace_place(struct trace_record *record)
         vmcs_read_failed(VMCS_GUEST_RIP);
 }
 
-/* Begins the record of the exit `reason` at `tsc`, in the ring. `plain`: vcpu->trace_plain is this reason.
- * The vCPU's CPU, only for exits that are traced. */
-static inline void exit_trace_begin(const struct vcpu *vcpu, uint32_t reason, uint64_t tsc, bool plain)
+/* Begins the record of the exit `reason` at `tsc`, in the ring. The vCPU's CPU, only for exits that are
+ * traced. */
+static inline void exit_trace_begin(const struct vcpu *vcpu, uint32_t reason, uint64_t tsc)
 {
     struct trace_record *record = vcpu->ring->next;
 
@@ -59,25 +54,19 @@ static inline void exit_trace_begin(const struct vcpu *vcpu, uint32_t reason, ui
     record->source = vcpu->trace_source;
     record->reason_alone = reason;
     exit_trace_place(record);
-    if (!plain) {
-        exit_trace_begin_details(vcpu, record);
-        return;
-    }
-    record->word = (uint32_t)vcpu->registers.gpr[GPR_RAX];
-    record->value = (uint32_t)vcpu->registers.gpr[GPR_RCX];
+    exit_trace_begin_details(vcpu, record);
 }
 
 /* Adds what became of it, and puts it into the CPU's ring. */
-static inline void exit_trace_end(struct vcpu *vcpu, uint64_t ticks, bool plain)
+static inline void exit_trace_end(struct vcpu *vcpu, uint64_t ticks)
 {
     struct trace_ring *ring = vcpu->ring;
     struct trace_record *record = ring->next;
 
     record->ticks = ticks;
     record->result = vcpu->result;
-    if (!plain && !exit_trace_end_details(vcpu, record))
-        return;
-    trace_ring_put(ring, record);
+    if (exit_trace_end_details(vcpu, record))
+        trace_ring_put(ring, record);
 }
 
 #endif

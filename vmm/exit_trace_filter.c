@@ -39,9 +39,6 @@ static void choose(struct vcpu *vcpu)
 {
     for (unsigned reason = 0; reason < EXIT_TRACED_REASONS; reason++)
         __atomic_store_n(&vcpu->traced[reason], bits_of(vcpu, reason), __ATOMIC_RELAXED);
-    __atomic_store_n(&vcpu->trace_plain,
-                     vcpu->traced[EXIT_TRACE_PLAIN] & EXIT_TRACED_IF ? EXIT_TRACE_NONE : EXIT_TRACE_PLAIN,
-                     __ATOMIC_RELAXED);
     exit_quick_trace_changed(vcpu);
 }
 
@@ -153,9 +150,7 @@ bool exit_trace_wanted(struct vcpu *vcpu, struct trace_record *record)
     struct vmm_cpu *cpu = vcpu->cpu;
     struct trace_record copy;
 
-    if (!pass(vcpu, record))
-        return false;
-    if (rate != 0 && !within_rate(cpu, record->tsc, rate))
+    if (!pass(vcpu, record) || (rate != 0 && !within_rate(cpu, record->tsc, rate)))
         return false;
     if (cpu->rate.suppressed == 0 || !ring_has_room(cpu))
         return true;

@@ -56,6 +56,8 @@ void trace_ring_init(struct trace_ring *ring, struct trace_record *records, unsi
     *ring =
         (struct trace_ring){.drained = drained, .listens = drained, .first = records, .end = records + count};
     ring->held = ring->tail = records != NULL ? records : &ring->scratch;
+    ring->none.reason_alone = UINT64_MAX;
+    ring->open = &ring->none;
     if (records != NULL) {
         aim(ring, records);
     } else {
@@ -70,6 +72,7 @@ static void take(struct trace_ring *ring)
     struct trace_record *place = after(ring);
 
     __atomic_store_n(&ring->held, place, __ATOMIC_RELEASE);
+    ring->open = place;
     __atomic_store_n(&ring->pending, 1, __ATOMIC_RELAXED);
     aim(ring, behind(ring, place));
 }
@@ -89,6 +92,7 @@ void trace_ring_publish(struct trace_ring *ring)
 {
     if (ring->held == after(ring))
         return;
+    ring->open = &ring->none;
     __atomic_store_n(&ring->held, after(ring), __ATOMIC_RELEASE);
     __atomic_store_n(&ring->pending, 1, __ATOMIC_RELAXED);
 }
@@ -113,12 +117,12 @@ void trace_ring_turn(struct trace_ring *ring)
 
 bool trace_ring_fold(struct trace_ring *ring)
 {
-    struct trace_record *held = ring->held, *record = ring->next;
+    struct trace_record *open = ring->open, *record = ring->next;
 
-    if (held == after(ring) || held->folded == UINT32_MAX || !trace_record_same(held, record))
+    if (open->folded == UINT32_MAX || !trace_record_same(open, record))
         return false;
-    held->folded++;
-    held->ticks += record->ticks;
+    open->folded++;
+    open->ticks += record->ticks;
     return true;
 }
 

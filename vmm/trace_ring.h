@@ -5,8 +5,9 @@
  *
  * The producer writes a record in place, at `next`. The newest record stays open, at `held`: an identical
  * exit that follows only raises its count. What lies before `held` is published; so writing `held` is what
- * publishes the record before it. A ring that nobody drains overwrites its oldest records. In the other kind
- * what finds no place is counted, and the count gets a record of its own as soon as there is room.
+ * publishes the record before it. vmm/exit_quick_record.inc is a producer, too. A ring that nobody drains
+ * overwrites its oldest records. In the other kind what finds no place is counted, and the count gets a
+ * record of its own as soon as there is room.
  */
 #ifndef VMM_TRACE_RING_H
 #define VMM_TRACE_RING_H
@@ -23,6 +24,7 @@ struct trace_ring {
     struct trace_record
         *limit; /* the record behind which the next place is not simply the next: trace_ring_turn() looks */
     struct trace_record *held;  /* atomic: the record that is open; the place behind the newest: none is */
+    struct trace_record *open;  /* the record that is open; &none: none is */
     struct trace_record *after; /* the place behind the newest record, when `next` is &scratch */
     uint8_t drained;            /* somebody reads it, and what does not fit is lost */
     /* Both atomic, next to each other, so that one look sees both: there is something, and somebody whom it
@@ -36,6 +38,7 @@ struct trace_ring {
     struct trace_record *first, *end; /* the places; NULL: none, and all exits go to `scratch` */
     struct trace_record *tail;        /* the consumer's, atomic: the next to read */
     struct trace_record scratch;
+    struct trace_record none; /* is the same as no exit */
 };
 
 /* An empty ring of `count` places at `records`, all zero. */
@@ -51,13 +54,14 @@ bool trace_ring_fold(struct trace_ring *ring);
 /* Takes the record that was written at `record`, which is ring->next. The producer. */
 static inline void trace_ring_put(struct trace_ring *ring, struct trace_record *record)
 {
-    if (unlikely(ring->held->rip == record->rip) && trace_ring_fold(ring))
+    if (unlikely(ring->open->rip == record->rip) && trace_ring_fold(ring))
         return;
     if (unlikely(record == ring->limit)) {
         trace_ring_turn(ring);
         return;
     }
     __atomic_store_n(&ring->held, record, __ATOMIC_RELEASE);
+    ring->open = record;
     ring->next++;
     __atomic_store_n(&ring->pending, 1, __ATOMIC_RELAXED);
 }

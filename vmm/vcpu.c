@@ -27,9 +27,12 @@
 #include "vmm/vmcs.h"
 #include "vmm/vpid.h"
 
-/* Of the word that begins with quick.closed_kinds. */
+/* Of the word that begins with quick.kinds. */
 #define LOOK_ALONE                                                                                           \
-    (UINT32_C(1) << 8 * (offsetof(struct exit_quick, look) - offsetof(struct exit_quick, closed_kinds)))
+    (UINT64_C(1) << 8 * (offsetof(struct exit_quick, look) - offsetof(struct exit_quick, kinds)))
+/* How long exits may stay quick while records wait to be drained, in microseconds: a UART's FIFO lasts
+ * longer. */
+#define DRAIN_US 250
 
 must_check bool vcpu_create(struct vcpu *vcpu, struct vm *vm, unsigned index)
 {
@@ -115,10 +118,9 @@ static bool load(struct vcpu *vcpu, struct vmm_cpu *cpu)
  */
 static inline bool goes_on(struct vcpu *vcpu)
 {
-    /* The four bytes `closed_kinds`, `closed`, `look` and `kicked` as one word. */
-    uint32_t closed =
-        __atomic_load_n((const uint32_t *)(const void *)&vcpu->quick.closed_kinds, __ATOMIC_RELAXED) &
-        EXIT_QUICK_ALL;
+    /* `kinds`, `closed`, `look` and `kicked` as one word. */
+    uint64_t closed = __atomic_load_n((const uint64_t *)(const void *)&vcpu->quick.kinds, __ATOMIC_RELAXED) &
+                      EXIT_QUICK_ALL;
 
     if (vcpu->exit_action < EXIT_ACTION_SETTLED || vcpu->exit_end >= vcpu->quick.due ||
         trace_pending(vcpu->ring))
@@ -141,14 +143,14 @@ static void between_exits(struct vcpu *vcpu)
     if (unlikely(vcpu->quick.look || (vcpu->interrupts.windows != 0 && vcpu->interrupts.advanced)))
         interrupts_deliver(vcpu);
     vcpu->interrupts.advanced = false;
-    if (trace_pending(&vcpu->cpu->trace))
-        (void)trace_drain_some();
     /* The usual case: nothing to be done before the timer's longest period ends, and that is what it is set
      * to. */
     if (unlikely(vcpu->interrupts.wake < now + vcpu->interrupts.timer_reach ||
                  vcpu->interrupts.timer_value != vcpu->interrupts.timer_period))
         interrupts_set_timer(vcpu, now);
     exit_quick_set_due(vcpu, now);
+    if (trace_pending(&vcpu->cpu->trace) && trace_drain_some() && vcpu->cpu->trace.drained)
+        exit_quick_due_by(vcpu, now + tsc_ticks(DRAIN_US));
 }
 
 /* All but the first: until the guest starts it. false: the VM has ended before. */

@@ -91,16 +91,18 @@ struct vcpu_brief {
 struct vcpu {
     struct vmx_registers registers; /* first: the stub's structure */
     uint64_t exit_count;            /* all that there were */
-    struct exit_quick quick;        /* this and its tables at constant offsets, too */
-    struct exit_statistics statistics[EXIT_REASON_COUNT];
-    struct quick_cpuid quick_cpuid[QUICK_CPUID_LEAVES];
-    struct quick_msr quick_msrs[QUICK_MSRS];
-    struct quick_port quick_ports[QUICK_PORTS];
+    struct exit_quick quick;        /* this and what follows up to its tables at constant offsets, too */
+    struct trace_source trace_source;
+    struct trace_ring *ring; /* its CPU's */
     struct vm *vm;
     unsigned index;      /* in its VM; 0 starts with it, the others when the guest says so */
     struct vmm_cpu *cpu; /* where it runs */
     uint64_t vmcs_physical;
-    uint16_t vpid;     /* 0: it has none */
+    uint16_t vpid; /* 0: it has none */
+    struct exit_statistics statistics[EXIT_REASON_COUNT];
+    struct quick_cpuid quick_cpuid[QUICK_CPUID_LEAVES];
+    struct quick_msr quick_msrs[QUICK_MSRS];
+    struct quick_port quick_ports[QUICK_PORTS];
     uint64_t pml_page; /* the page-modification log that its VMCS has on, host-physical; 0: none */
     struct shootdown_vcpu sync;
     struct vcpu_start start;
@@ -120,9 +122,6 @@ struct vcpu {
     struct exit_subjects subjects;
     struct trace_filter trace;           /* which exits are recorded; exit_trace_set_reasons() changes it */
     uint8_t traced[EXIT_TRACED_REASONS]; /* by it, EXIT_TRACED...: all that an exit asks */
-    uint32_t trace_plain;                /* by it, too: EXIT_TRACE_... */
-    struct trace_source trace_source;
-    struct trace_ring *ring; /* its CPU's */
 
     /* What of the guest's state no VMCS field holds. */
     uint64_t cr2, dr0, dr1, dr2, dr3, dr6;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Quick exits, answered before any C: the same as the slow ones in all that a guest can see, and taken whenever nothing else is due."""
+"""Quick exits, answered before any C: the same as the slow ones in all that a guest can see and in the trace, and taken whenever nothing else is due."""
 import re
 
 from exits import assemble
@@ -32,7 +32,36 @@ def same(context, guest, model):
     return name, test
 
 
+def traced(context, guest, model):
+    """The trace of a guest, with and without quick exits: the same records, folded in the same places, but for times."""
+    name = f"quick-trace-{guest.replace('_', '-')}-{model}"
+
+    def lines(slow):
+        run = launch(context, name + ("-slow" if slow else ""), MODEL=model, GUEST=f"{assemble(context, guest)} name=traced boot=flat timeout=20",
+                     CMDLINE="trace=all input=nobody" + (" test=no-quick-exits" if slow else ""))
+        check(context, name, run, forbid=[r"^adept: trace: .* lost="])
+        for reason in ("CPUID", "VMCALL", "RDMSR", "IO", "EPT_VIOLATION"):
+            least = int(re.search(rf"reason={reason}\(\d+\) .* min=(\d+)", run.console).group(1))
+            if slow == (least < 170):
+                raise Failure(f"the least of {reason} is {least} ticks {'without' if slow else 'with'} quick exits")
+        return [re.sub(r"^#\d+|\bt=\d+|\(\d+\)(?=( x\d+)?$)", "*", line) for line in run.lines if line.startswith(("#", "[traced] "))]
+
+    def test():
+        quick, slow = lines(False), lines(True)
+        if len(quick) < 200:
+            raise Failure(f"there are {len(quick)} records and lines only")
+        for one, other in zip(quick, slow):
+            if one != other:
+                raise Failure(f"'{one}' with quick exits, '{other}' without")
+        if len(quick) != len(slow):
+            raise Failure(f"{len(quick)} records with quick exits, {len(slow)} without")
+    return name, test
+
+
 def tests(context):
+    for guest in ("traced", "traced_32", "traced_64"):
+        yield traced(context, guest, "corei7_icelake_u")
+    yield traced(context, "traced", "corei7_sandy_bridge_2600k")
     for guest in ("quick", "quick_32", "quick_64"):
         yield same(context, guest, "corei7_icelake_u")
     yield same(context, "quick", "corei7_sandy_bridge_2600k")
