@@ -204,6 +204,25 @@ static uint64_t first_taken(const struct frame_pool *pool, uint64_t frame, uint6
     return end;
 }
 
+/* The first frame of [frame, end), all in one span, that can be handed out; `end` or more if there is none.
+ */
+static uint64_t first_free(const struct frame_pool *pool, uint64_t frame, uint64_t end)
+{
+    while (frame < end) {
+        const frame_owner *owners = &pool->owners[index_of(pool, frame)];
+        uint64_t room = FRAME_CHUNK - frame % FRAME_CHUNK, n = 0;
+
+        if (pool->chunk_free[(uint64_t)(owners - pool->owners) / FRAME_CHUNK] == 0)
+            n = room;
+        while (n < room && owners[n] != FRAME_FREE)
+            n++;
+        frame += n;
+        if (n < room)
+            break;
+    }
+    return frame;
+}
+
 static uint64_t align_frame(uint64_t frame, uint64_t alignment)
 {
     return (frame + alignment - 1) & ~(alignment - 1);
@@ -223,18 +242,15 @@ static uint64_t find_in_span(const struct frame_pool *pool, const struct frame_s
     frame = first * FRAME_CHUNK;
     if (frame < FRAME_ALLOC_FLOOR / FRAME_SIZE)
         frame = FRAME_ALLOC_FLOOR / FRAME_SIZE;
-    frame = align_frame(frame, alignment);
-    while (frame < end && count <= end - frame) {
-        if (pool->chunk_free[span->index + frame / FRAME_CHUNK - span->first_chunk] == 0) {
-            frame = align_frame((frame / FRAME_CHUNK + 1) * FRAME_CHUNK, alignment);
-            continue;
-        }
+    for (;;) {
+        frame = align_frame(first_free(pool, frame, end), alignment);
+        if (frame >= end || count > end - frame)
+            return NOT_TRACKED;
         taken = first_taken(pool, frame, count);
         if (taken == frame + count)
             return frame;
-        frame = align_frame(taken + 1, alignment);
+        frame = taken;
     }
-    return NOT_TRACKED;
 }
 
 must_check uint64_t frame_pool_alloc(struct frame_pool *pool, frame_owner owner, uint64_t count,
