@@ -21,6 +21,7 @@
 #include "vmm/monitor.h"
 #include "vmm/panic.h"
 #include "vmm/preflight.h"
+#include "vmm/start_report.h"
 #include "vmm/statistics.h"
 #include "vmm/trace_sink.h"
 #include "vmm/vm.h"
@@ -249,6 +250,7 @@ static int print_results(void)
 
     for (unsigned i = 0; i < guest_count; i++)
         statistics_print(guests[i].vm, machine_options()->stats_json);
+    start_report_print();
     for (unsigned i = 0; i < guest_count; i++) {
         const struct vm *vm = guests[i].vm;
         bool passed = vm->end.verdict == VM_PASSED;
@@ -285,6 +287,7 @@ int guests_run(void)
     else if (guest_count == 0)
         result = refuse("a guest is missing: every module belongs to another (for=, map=)");
     else {
+        start_report_memory();
         console_set_cpu_index(trace_console_writer);
         trace_sink_setup();
         exit_trace_filter_setup();

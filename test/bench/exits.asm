@@ -84,10 +84,10 @@ WAKE_AFTER equ 20000            ; ticks
     wrmsr
     xor eax, eax
 %endif
-    call record
 %ifdef COUNTING
     call count_to
 %endif
+    call record
     set_apic LAPIC_EOI, 0
     dec dword [left]
     jnz %%again

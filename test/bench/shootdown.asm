@@ -19,7 +19,7 @@ PAGES equ 0x100000              ; of the first vCPU, the second...
 IDLE equ 0x180000               ; as many
 BITMAP equ 0x10000
 GAPS equ TABLE + 4 * TABLE_ENTRIES      ; as TABLE, of the second vCPU
-GAP equ 60                      ; its loop takes less without an exit
+GAP equ 200                     ; its loop takes less without an exit
 
 %defstr CPUS_TEXT CPUS
 %strcat ROW_NAME "shootdown_", CPUS_TEXT

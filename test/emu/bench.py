@@ -8,6 +8,7 @@ from harness import Failure
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bench"))
 import baseline  # noqa: E402 (test/bench/baseline.py)
 import figures  # noqa: E402 (test/bench/figures.py)
+import footprint  # noqa: E402 (test/bench/footprint.py)
 
 
 def verdict(measured, kept, goals=None):
@@ -42,7 +43,7 @@ def rule():
 def tests(context):
     def test():
         rows = figures.measure(context, short=True)
-        wrong, _ = baseline.compare(figures.medians(rows), baseline.read(), figures.goals(rows))
+        wrong, _ = baseline.compare({**figures.medians(rows), **footprint.measure(context, rows)}, baseline.read(), figures.goals(rows))
         if wrong:
             raise Failure("; ".join(wrong))
     yield "bench-rule", rule
