@@ -279,7 +279,7 @@ $(BUILD)/fuzz/%: test/fuzz/%.c $(BUILD)/fuzz/libpure.a $(BUILD)/fuzz/flags
 	$(call say,FUZZ,$@)
 	$(Q)$(FUZZCC) $(TEST_CFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d $< $(BUILD)/fuzz/libpure.a -o $@
 
-.PHONY: host-tests stress-tests observed-tests fuzzers print-pure-sources
+.PHONY: host-tests stress-tests observed-tests fuzzers bench-programs print-pure-sources
 host-tests: $(HOST_TESTS)
 stress-tests: $(STRESS_TESTS)
 observed-tests: $(OBSERVED_TESTS)
@@ -288,9 +288,15 @@ print-pure-sources:
 	@printf '%s\n' $(PURE_SOURCES)
 
 # --- What it costs: test/bench/figures.py -----------------------------------------------------------------------------
+$(BUILD)/bench/ept_tables: test/bench/ept_tables.c test/host/ept_pool.h $(wildcard ept/*.[ch])
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(filter %.c,$^) -lpthread -o $@
+
+bench-programs: $(BUILD)/bench/ept_tables
+
 bench:
 	@tools/deps run
-	@$(MAKE) --no-print-directory -j$(JOBS) kernel
+	@$(MAKE) --no-print-directory -j$(JOBS) kernel bench-programs
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD='$(BUILD)/counting' BENCH=1 kernel
 	@test/bench/run --build '$(BUILD)'
 

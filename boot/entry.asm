@@ -60,6 +60,9 @@ boot_entry:
     sub ebp, .here - boot_entry
     mov edi, eax                        ; the magic, for C
     mov esi, ebx                        ; the information, for C
+    rdtsc
+    mov [BY_BASE(boot_tsc)], eax
+    mov [BY_BASE(boot_tsc) + 4], edx
 
     lea esp, [BY_BASE(stack_distance)]
     add esp, [esp]
@@ -217,7 +220,11 @@ boot_gdtr:
 .base:
     dd 0
 
-    align 4
+    align 8
+; When the hypervisor was entered, for vmm/start_report.c. Written before paging makes this section read-only.
+global boot_tsc
+boot_tsc:
+    dq 0
 stack_distance:
     dd boot_stack_top - $
 tables_distance:

@@ -21,12 +21,14 @@ struct console {
     bool lock_broken; /* the last wait for the lock ran out: the next is one attempt */
     bool panic;
     uint32_t (*cpu_index)(void);
+    uint64_t (*clock)(void);
     bool (*pager)(const char *format);
     bool prompt_shown; /* written under the lock */
 
     /* All below belongs to the holder of the lock. */
     bool line_open;      /* the last byte written was not '\n' */
     uint32_t line_owner; /* the CPU that wrote it */
+    uint64_t ticks;      /* of the clock, in write_locked() */
     struct console_devices devices;
     char text[PRINTF_MAX];
 };
@@ -42,6 +44,11 @@ static bool in_panic(void)
 static uint32_t this_cpu(void)
 {
     return console.cpu_index != NULL && !in_panic() ? console.cpu_index() : 0;
+}
+
+static uint64_t now(void)
+{
+    return console.clock != NULL ? console.clock() : 0;
 }
 
 /* False: the lock could not be had, go on without it, and do not unlock. */
@@ -90,6 +97,7 @@ static void take_prompt_away(void)
 static void write_locked(const char *text, size_t length)
 {
     uint32_t cpu = this_cpu();
+    uint64_t start = now();
 
     if (length == 0) {
         return;
@@ -100,6 +108,7 @@ static void write_locked(const char *text, size_t length)
     }
     console_devices_write(&console.devices, text, length);
     note_line_state(text, length, cpu);
+    console.ticks += now() - start;
 }
 
 void console_write(const char *text, size_t length)
@@ -279,6 +288,16 @@ void console_panic_mode(void)
 uint64_t console_lost(void)
 {
     return __atomic_load_n(&console.devices.uart.lost, __ATOMIC_RELAXED);
+}
+
+void console_set_clock(uint64_t (*clock)(void))
+{
+    console.clock = clock;
+}
+
+uint64_t console_ticks(void)
+{
+    return console.ticks;
 }
 
 void console_set_cpu_index(uint32_t (*cpu_index)(void))

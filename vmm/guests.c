@@ -21,6 +21,7 @@
 #include "vmm/monitor.h"
 #include "vmm/panic.h"
 #include "vmm/preflight.h"
+#include "vmm/start_report.h"
 #include "vmm/statistics.h"
 #include "vmm/step_test.h"
 #include "vmm/trace_sink.h"
@@ -250,6 +251,7 @@ static int print_results(void)
 
     for (unsigned i = 0; i < guest_count; i++)
         statistics_print(guests[i].vm, machine_options()->stats_json);
+    start_report_print();
     for (unsigned i = 0; i < guest_count; i++) {
         const struct vm *vm = guests[i].vm;
         bool passed = vm->end.verdict == VM_PASSED;
@@ -286,6 +288,7 @@ int guests_run(void)
     else if (guest_count == 0)
         result = refuse("a guest is missing: every module belongs to another (for=, map=)");
     else {
+        start_report_memory();
         console_set_cpu_index(trace_console_writer);
         trace_sink_setup();
         exit_trace_filter_setup();

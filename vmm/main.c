@@ -78,6 +78,11 @@ static uint32_t cpu_index(void)
     return percpu()->index;
 }
 
+static uint64_t clock(void)
+{
+    return tsc_read();
+}
+
 static const void *read_physical(void *context, uint64_t physical, size_t length)
 {
     (void)context;
@@ -210,6 +215,7 @@ noreturn_fn void adept_main(uint32_t magic, uint64_t information, uint64_t image
     load_boot_cpu();
     console_init_early();
     console_set_cpu_index(cpu_index);
+    console_set_clock(clock);
 
     boot_status = boot_info_parse(&boot, magic, information, &reader);
     cmdline_parse(&options, boot.command_line);

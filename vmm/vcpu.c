@@ -23,6 +23,7 @@
 #include "vmm/vm_devices.h"
 #include "vmm/guest_state.h"
 #include "vmm/shootdown.h"
+#include "vmm/start_report.h"
 #include "vmm/vm_pause.h"
 #include "vmm/vmcs.h"
 #include "vmm/vpid.h"
@@ -257,6 +258,7 @@ void vcpu_run(struct vcpu *vcpu, struct vmm_cpu *cpu)
         monitor_before_entry(vcpu);
         entry_test(vcpu);
         (void)entry_report(vm->config.name); /* the processor has the last word */
+        start_report_entry();
         run(vcpu);
     }
     __atomic_store_n(&vcpu->attends, 0, __ATOMIC_RELEASE);

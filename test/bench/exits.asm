@@ -18,6 +18,14 @@ CR4_MCE equ 1 << 6
 CR4_OSXSAVE equ 1 << 18
 HPET equ 0xfed00000
 HPET_CONFIG equ 0x10
+LAPIC equ 0xfee00000
+LAPIC_EOI equ 0xb0
+LAPIC_SPURIOUS equ 0xf0
+LAPIC_LVT_TIMER equ 0x320
+TIMER_DEADLINE equ 2 << 17
+MSR_TSC_DEADLINE equ 0x6e0
+WAKE_VECTOR equ 0x40
+WAKE_AFTER equ 20000            ; ticks
 
 %macro load_pat 0
     mov eax, [pat]
@@ -43,6 +51,46 @@ HPET_CONFIG equ 0x10
 %else
     mov eax, cr %+ %1
 %endif
+%endmacro
+
+%macro set_apic 2
+    mov edi, LAPIC + %1
+    mov dword [fs:edi], %2
+%endmacro
+
+; N times asleep (%1 = 1) until the timer's interrupt; or (0) all that is done besides.
+%macro sleep_loop 1
+    mov dword [left], N
+%%again:
+%ifdef COUNTING
+    call count_from
+%endif
+    mov ecx, MSR_TSC_DEADLINE
+%if %1
+    rdtsc
+    add eax, WAKE_AFTER
+    add eax, [left]                     ; not always the same distance from the ticks of the host's timer
+    adc edx, 0
+    mov [due], eax
+    wrmsr
+    sti
+    hlt
+    cli
+    mov eax, [awake]
+    sub eax, [due]
+%else
+    xor eax, eax
+    xor edx, edx
+    wrmsr
+    xor eax, eax
+%endif
+%ifdef COUNTING
+    call count_to
+%endif
+    call record
+    set_apic LAPIC_EOI, 0
+    dec dword [left]
+    jnz %%again
 %endmacro
 
     bench_start
@@ -77,9 +125,45 @@ HPET_CONFIG equ 0x10
     row "xsetbv", N, {xsetbv}, {xor ecx, ecx}, {load_xcr0}
     row "mmio_read", N, {mov eax, [fs:edi]}, {mov edi, HPET + HPET_CONFIG}
     row "mmio_write", N, {mov [fs:edi], eax}, {mov edi, HPET + HPET_CONFIG}, {xor eax, eax}
+
+    ; From the moment at which the timer's interrupt is due to the first instruction of its handler.
+    lidt [wake_idt]
+    set_apic LAPIC_SPURIOUS, 0x1ff
+    set_apic LAPIC_LVT_TIMER, WAKE_VECTOR | TIMER_DEADLINE
+    call begin_base
+    sleep_loop 0
+    call begin_measured
+    sleep_loop 1
+    show_row "hlt_wake", N
     pass
 
+wake:
+    rdtsc
+    mov [awake], eax
+%if MODE = 64
+    iretq
+%elif MODE = 32
+    iretd
+%else
+    iret
+%endif
+
     bench_routines
+    align 8, db 0
+wake_gate:
+%if MODE = 64
+    dw wake, BENCH_CODE, 0x8e00, 0, 0, 0, 0, 0
+%elif MODE = 32
+    dw wake, BENCH_CODE, 0x8e00, 0
+%else
+    dw wake, 0
+%endif
+WAKE_GATE_SIZE equ $ - wake_gate
+wake_idt:
+    dw (WAKE_VECTOR + 1) * WAKE_GATE_SIZE - 1
+    dd wake_gate - WAKE_VECTOR * WAKE_GATE_SIZE, 0
+due: dd 0
+awake: dd 0
     align 8, db 0
 pat: dq 0
 cr0_value: dd 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Running the measuring guests, and what becomes of their figures. test/bench/bench.inc says what a guest prints."""
+"""Running the measuring guests, and the table of their figures. test/bench/bench.inc says what a guest prints."""
 import concurrent.futures
 import json
 import os
@@ -9,11 +9,7 @@ import threading
 
 from harness import Failure, check, launch
 
-BASELINE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "baseline.json")
 MODES = {"16": "real", "32": "32-bit", "64": "64-bit"}
-# An emulated second has so many instructions, so that the preemption timer (every 2 ms) disturbs few of the measurements.
-IPS = 50000000
-GROWTH = 1.01
 
 # What others need for the same, as far as it is known: Linux KVM 6.12 with mitigations=off, BitVisor; and what Adept must reach.
 PEERS = {
@@ -31,13 +27,36 @@ PEERS = {
     "trace_record": (None, None, 40),
 }
 
-# Guest, the words of its string, megabytes of the machine, and the hypervisor's command line.
+# A guest measures all pages of an operation together; its row is for one.
+PAGES = {"split_page": 512, "merge_page": 512, "pml_drain_page": 512, "dirty_collect_page": 4096}
+# Rows without an instruction of the guest's own in them; and those that begin with TRACE_RECORD, which are differences.
+HOST_ALONE = ("external_interrupt", "shootdown_2", "shootdown_8", "boot_1", "boot_8")
+TRACE_RECORD = "trace_record"
+
+
+class Guest:
+    """test/bench/NAME.asm, the modes it is run in, the words of its string, and the machine. start: its first mode's run gives the row boot_CPUS, too."""
+
+    def __init__(self, name, words, memory=256, cpus=1, modes=tuple(MODES), start=False, command_line="trace=none input=nobody"):
+        self.name, self.words, self.memory, self.cpus, self.modes = name, words, memory, cpus, modes
+        self.start, self.command_line = start, command_line
+
+
 GUESTS = (
-    ("exits", "mem=64M", 256, "trace=none input=nobody"),
-    ("memory", "mem=1280M", 1500, "trace=none input=nobody"),
+    Guest("memory", "mem=1280M", memory=1500),
+    Guest("shootdown", "mem=32M vcpus=8", cpus=8, modes=("16",), start=True),
+    Guest("shootdown", "mem=16M vcpus=2", cpus=2, modes=("16",)),
+    Guest("exits", "mem=64M"),
+    Guest("dirty", "mem=32M", start=True),
 )
 # What a trace record adds: this guest with the trace off, and with all of it on.
-TRACED = tuple(("trace", "mem=640M", 900, f"trace={trace} input=nobody") for trace in ("none", "all trace_to=ram"))
+UNTRACED = Guest("trace", "mem=640M", memory=900)
+TRACED = Guest("trace", "mem=640M", memory=900, command_line="trace=all trace_to=ram input=nobody")
+
+
+def guest_named(name):
+    """The first of that name."""
+    return next(one for one in GUESTS if one.name == name)
 
 
 class Row:
@@ -47,30 +66,36 @@ class Row:
         self.name, self.mode = name, mode
         self.median, self.min, self.max = median, smallest, largest
         self.vmread, self.vmwrite = vmread, vmwrite
+        self.taken = None  # KiB of the machine, where it is known
 
     def key(self):
         return f"{self.name} {self.mode}"
+
+    def host(self):
+        """Instructions that the host executes: the guest's own is one of the ticks."""
+        return self.median if self.name in HOST_ALONE or self.name.startswith(TRACE_RECORD) else tidy(self.median - 1 / PAGES.get(self.name, 1))
 
     def as_json(self):
         return {name: getattr(self, name) for name in ("name", "mode", "median", "min", "max", "vmread", "vmwrite")}
 
 
-def assemble(context, name, mode, short):
-    """Assembles test/bench/NAME.asm for a mode; gives the binary's path."""
-    path = os.path.join(context.logs, f"bench-{name}-{mode}{'-short' if short else ''}.bin")
-    made = f"{path}.{threading.get_ident()}"  # several runs want it at the same time: none must see a half-written file
-    command = ["nasm", "-f", "bin", "-w+all", "-Werror", f"-DMODE={mode}", *(["-DSHORT"] if short else []), "-Iguests/", "-Itest/bench/",
-               f"-I{context.build}/gen/", f"test/bench/{name}.asm", "-o", made]
+def assemble(context, guest, mode, words):
+    """Assembles a guest for a mode, with words of `short` and `counting` defined; gives the binary's path."""
+    path = os.path.join(context.logs, "-".join(["bench", guest.name, *([f"{guest.cpus}cpus"] if guest.cpus > 1 else []), mode, *words]) + ".bin")
+    made = f"{path}.{threading.get_ident()}"  # TRACED and UNTRACED want it at the same time: neither must see a half-written file
+    command = ["nasm", "-f", "bin", "-w+all", "-Werror", f"-DMODE={mode}", f"-DCPUS={guest.cpus}", *(f"-D{word.upper()}" for word in words),
+               "-Iguests/", "-Itest/bench/", f"-I{context.build}/gen/", f"test/bench/{guest.name}.asm", "-o", made]
     done = subprocess.run(command, cwd=context.root, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise Failure(f"test/bench/{name}.asm does not assemble: {done.stderr.strip().splitlines()[0]}")
+        raise Failure(f"test/bench/{guest.name}.asm does not assemble: {done.stderr.strip().splitlines()[0]}")
     os.replace(made, path)
     return path
 
 
-def tidy(number):
-    """A count for one operation, of a sum that a few timer exits have added to."""
-    return round(number, 1) if number % 1 > 0.05 else int(number)
+def tidy(number, noise=0.0):
+    """Two digits behind the point, and none if there is no more than noise."""
+    number = round(number, 2)
+    return int(number) if number % 1 <= noise else number
 
 
 def parse(run):
@@ -79,69 +104,84 @@ def parse(run):
     for found in re.finditer(r"^\[\w+\] bench (\S+) (\d+)((?: [0-9a-f]+){7})$", "\n".join(run.lines), re.MULTILINE):
         name, mode = found.group(1), found.group(2)
         count, base, reads, writes, smallest, median, largest = (int(word, 16) for word in found.group(3).split())
-        rows[name] = Row(name, MODES[mode], median - base, smallest - base, largest - base, tidy(reads / count), tidy(writes / count))
+        pages = PAGES.get(name, 1)
+        noise = 0.05 if pages == 1 else 0.0  # exits of the hypervisor's timer are counted, too
+        rows[name] = Row(name, MODES[mode], *(tidy((ticks - base) / pages) for ticks in (median, smallest, largest)),
+                         *(tidy(counted / count / pages, noise) for counted in (reads, writes)))
     return rows
 
 
-def run_guest(context, guest, mode, short, counting):
-    name, words, memory, command_line = guest
-    test = f"bench-{name}-{mode}{'-short' if short else ''}{'-counting' if counting else ''}{'-traced' if 'trace=all' in command_line else ''}"
-    kernel = os.path.join(context.build, "counting", "adept") if counting else context.kernel
-    run = launch(context, test, timeout=300, GUEST=f"{assemble(context, name, mode, short)} name=bench boot=flat {words}", MEM=memory,
-                 IPS=IPS, CMDLINE=command_line, KERNEL=kernel)
+def parse_start(run, cpus):
+    """The row of the hypervisor's own start, without what the console's devices took; and the KiB of the machine that it has taken."""
+    console = "\n".join(run.lines)
+    found = re.search(r"^adept: start: ticks=(\d+) console=(\d+) cpus=(\d+) image=(\d+) KiB host=(\d+) KiB$", console, re.MULTILINE)
+    if not found or int(found.group(3)) != cpus:
+        raise Failure(f"no line about the start with {cpus} CPUs")
+    ticks = int(found.group(1)) - int(found.group(2))
+    counted = re.search(r"^adept: start: vmread=(\d+) vmwrite=(\d+)$", console, re.MULTILINE)
+    row = Row(f"boot_{cpus}", MODES["16"], ticks, ticks, ticks, *(map(int, counted.groups()) if counted else ()))
+    row.taken = int(found.group(4)) + int(found.group(5))
+    return row
+
+
+def run_guest(context, guest, mode, words=(), model="corei7_icelake_u"):
+    """Rows of one run, by name. words: `short`, fewer repetitions; `counting`, by the hypervisor in $BUILD/counting."""
+    binary = assemble(context, guest, mode, words)
+    test = f"{os.path.basename(binary)[:-len('.bin')]}-{model}{'-traced' if guest == TRACED else ''}"
+    kernel = os.path.join(context.build, "counting", "adept") if "counting" in words else context.kernel
+    run = launch(context, test, timeout=300, GUEST=f"{binary} name=bench boot=flat {guest.words}", MEM=guest.memory, CPUS=guest.cpus, MODEL=model,
+                 CMDLINE=guest.command_line, KERNEL=kernel)
     check(context, test, run)
-    return parse(run)
+    rows = parse(run)
+    if not rows:
+        raise Failure(f"the guest {guest.name} prints no row for mode {mode}")
+    if guest.start and mode == guest.modes[0]:
+        row = parse_start(run, guest.cpus)
+        rows[row.name] = row
+    return rows
 
 
 def added(without, traced):
     """The rows trace_record_NAME, and trace_record, the dearest of those: what `traced` needs beyond `without`."""
     def less(one, other):
-        return None if one is None or other is None else one - other
-    rows = [Row("trace_record_" + name, on.mode, *(less(getattr(on, figure), getattr(off, figure)) for figure in ("median", "min", "max", "vmread", "vmwrite")))
+        return None if one is None or other is None else tidy(one - other)
+    rows = [Row(f"{TRACE_RECORD}_{name}", on.mode, *(less(getattr(on, figure), getattr(off, figure)) for figure in ("median", "min", "max", "vmread", "vmwrite")))
             for name, on, off in ((name, traced[name], off) for name, off in without.items())]
     worst = max(rows, key=lambda row: row.median)
-    return [Row("trace_record", worst.mode, worst.median, worst.min, worst.max, worst.vmread, worst.vmwrite), *rows]
-
-
-def with_counts(measured, counted):
-    """The measured rows with what the counting hypervisor has counted, None if there is none."""
-    for row in measured.values():
-        other = counted.result()[row.name] if counted else None
-        row.vmread, row.vmwrite = (other.vmread, other.vmwrite) if other else (None, None)
-    return measured
+    return [Row(TRACE_RECORD, worst.mode, worst.median, worst.min, worst.max, worst.vmread, worst.vmwrite), *rows]
 
 
 def measure(context, short=False):
     """All rows. The counting hypervisor must have been built in $BUILD/counting, but for the short form, which does not count."""
-    jobs = [(guest, mode) for guest in (*GUESTS, *TRACED) for mode in MODES]
-    rows, untraced = [], {}
+    words = ["short"] if short else []
     with concurrent.futures.ThreadPoolExecutor(context.jobs) as pool:
-        ticks = [pool.submit(run_guest, context, guest, mode, short, False) for guest, mode in jobs]
-        counts = [None if short else pool.submit(run_guest, context, guest, mode, short, True) for guest, mode in jobs]
-        for (guest, mode), measured, counted in zip(jobs, ticks, counts):
-            found = measured.result()
-            if not found:
-                raise Failure(f"the guest {guest[0]} prints no row for mode {mode}")
-            with_counts(found, counted)
-            if guest not in TRACED:
-                rows += found.values()
-            elif guest == TRACED[0]:
-                untraced[mode] = found
-            else:
-                rows += added(untraced[mode], found)
+        def start(guest, mode):
+            return (pool.submit(run_guest, context, guest, mode, words), None if short else pool.submit(run_guest, context, guest, mode, ["counting"]))
+
+        def rows_of(job):
+            measured, counted = job
+            for row in measured.result().values():
+                other = counted.result()[row.name] if counted else None
+                row.vmread, row.vmwrite = (other.vmread, other.vmwrite) if other else (None, None)
+            return measured.result()
+
+        jobs = [start(guest, mode) for guest in GUESTS for mode in guest.modes]
+        pairs = [(start(UNTRACED, mode), start(TRACED, mode)) for mode in UNTRACED.modes]
+        rows = [row for job in jobs for row in rows_of(job).values()]
+        for without, traced in pairs:
+            rows += added(rows_of(without), rows_of(traced))
     return rows
 
 
 def show(rows):
-    """The table. `host` is what the host executes: the guest's own instruction is one of the ticks, but not of a difference."""
-    print(f"{'operation':24} {'mode':7} {'median':>7} {'min':>7} {'max':>7} {'host':>7} {'vmread':>7} {'vmwrite':>7} {'KVM':>7} {'BitVisor':>8} {'goal':>5}")
+    """The table."""
+    print(f"{'operation':24} {'mode':7} {'median':>8} {'min':>8} {'max':>8} {'host':>8} {'vmread':>7} {'vmwrite':>7} {'KVM':>7} {'BitVisor':>8} {'goal':>5}")
     for row in rows:
         def text(value):
             return "-" if value is None else str(value)
         kvm, bitvisor, goal = PEERS.get(row.name, (None, None, None))
         verdict = "" if goal is None else " reached" if row.median <= goal else " MISSED"
-        host = row.median - (0 if row.name.startswith("trace_record") else 1)
-        print(f"{row.name:24} {row.mode:7} {row.median:7} {row.min:7} {row.max:7} {host:7} {text(row.vmread):>7} {text(row.vmwrite):>7} "
+        print(f"{row.name:24} {row.mode:7} {row.median:8} {row.min:8} {row.max:8} {row.host():8} {text(row.vmread):>7} {text(row.vmwrite):>7} "
               f"{text(kvm):>7} {text(bitvisor):>8} {text(goal):>5}{verdict}")
 
 
@@ -151,19 +191,10 @@ def write_json(path, rows):
         file.write("\n")
 
 
-def write_baseline(rows):
-    with open(BASELINE, "w", encoding="utf-8") as file:
-        json.dump({row.key(): row.median for row in rows}, file, indent=1)
-        file.write("\n")
+def medians(rows):
+    """What the baseline keeps of them."""
+    return {row.key(): row.median for row in rows}
 
 
-def compare(rows):
-    """What has grown by more than 1 % over the baseline, or is in one of the two alone: a line each."""
-    with open(BASELINE, encoding="utf-8") as file:
-        baseline = json.load(file)
-    measured = {row.key(): row.median for row in rows}
-    lines = [f"{key}: {value} ticks, more than the baseline's {baseline[key]}" for key, value in measured.items()
-             if key in baseline and value > baseline[key] * GROWTH]
-    lines += [f"{key}: in the baseline and not measured" for key in baseline if key not in measured]
-    lines += [f"{key}: not in the baseline; test/bench/run --update writes it" for key in measured if key not in baseline]
-    return lines
+def goals(rows):
+    return {row.key(): PEERS[row.name][2] for row in rows if row.name in PEERS}

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The dirty log and the idle-page map: every source that a processor has gives the same, exact set of pages."""
-import re
+import os
+import sys
 
-from exits import assemble, made_guest
-from harness import Failure, check, launch
+from exits import made_guest
+from harness import Failure
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bench"))
+import figures  # noqa: E402 (test/bench/figures.py)
 
 # model: sources it has not, best one, has accessed flags
 MODELS = {
@@ -12,26 +16,21 @@ MODELS = {
     "corei5_arrandale_m520": ((1, 2), 3, False),
 }
 
-# What the guest measures: pages that its figure is for, and the most ticks a page may cost.
-COSTS = {"split": (512, 8), "seven full logs": (7 * 512, 16), "collect of 2048 more": (2048, 20)}
-
 
 def costs(context, model):
-    """Split, drain and collection by the page, in ticks (instructions, in this emulator)."""
+    """`make bench` measures on one processor: what it costs by the page on another with a log is within the same bounds."""
     name = f"dirty-cost-{model}"
 
     def test():
-        run = launch(context, name, GUEST=f"{assemble(context, 'dirty_cost')} name=cost mem=32M", MODEL=model, CMDLINE="trace=stats")
-        check(context, name, run, 0, [r"^adept: guest cost: pass", r"^adept: exits vm=cost reason=PML_FULL\(62\) "])
-        for what, (pages, most) in COSTS.items():
-            ticks = int(re.search(rf"^\[cost\] {what} (\w+)$", "\n".join(run.lines), re.MULTILINE).group(1), 16)
-            if not 0 < ticks <= most * pages:
-                raise Failure(f"{what}: {ticks / pages:.1f} ticks a page, more than {most}")
+        rows = figures.run_guest(context, figures.guest_named("dirty"), "16", ["short"], model)
+        for what in ("split_page", "pml_drain_page", "dirty_collect_page"):
+            ticks, most = rows[what].median, figures.PEERS[what][2]
+            if not 0 < ticks <= most:
+                raise Failure(f"{what}: {ticks} ticks a page, more than {most}")
     return name, test
 
 
 def tests(context):
-    yield costs(context, "corei7_icelake_u")
     yield costs(context, "corei7_skylake_x")
     for model, (missing, best, flags) in MODELS.items():
         expect = [rf"^\[dirty\] best: {best}$", r"^\[dirty\] dirty: all as it should be$"]

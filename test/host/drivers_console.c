@@ -111,6 +111,26 @@ static void prints_with_carriage_returns(void **state)
     assert_string_equal(sent(&com1), "cpu=3 apic=0x3\r\nvmx=on\r\n\r\n\r\nend");
 }
 
+static uint64_t accesses(void)
+{
+    return com1.accesses;
+}
+
+/* The clock counts accesses to the UART. */
+static void time_of_the_devices_is_counted(void **state)
+{
+    (void)state;
+    write_text("no clock yet\n");
+    assert_int_equal(console_ticks(), 0);
+    com1.accesses = 0;
+    console_set_clock(accesses);
+    write_text("a line\n");
+    console_printf("%s\n", "another one");
+    assert_true(com1.accesses > 20);
+    assert_int_equal(console_ticks(), com1.accesses);
+    console_set_clock(NULL);
+}
+
 static void long_text_is_cut_visibly(void **state)
 {
     static char text[3001];
@@ -585,6 +605,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(prints_with_carriage_returns, fresh_console),
+        cmocka_unit_test_setup(time_of_the_devices_is_counted, fresh_console),
         cmocka_unit_test_setup(long_text_is_cut_visibly, fresh_console),
         cmocka_unit_test_setup(try_write_never_waits, fresh_console),
         cmocka_unit_test_setup(try_read_never_waits, fresh_console),

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""test/bench/baseline.json, and the rule: a figure may not grow by more than 1 % over it."""
+import json
+import os
+
+PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "baseline.json")
+GROWTH = 1.01
+
+
+def read():
+    with open(PATH, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def write(measured):
+    with open(PATH, "w", encoding="utf-8") as file:
+        json.dump(measured, file, indent=1)
+        file.write("\n")
+
+
+def compare(measured, baseline, goals):
+    """Figures by name. goals: what a figure must not exceed, once the baseline has reached it.
+
+    Two lists of lines: what is wrong (grown, missed, in one of the two alone), and what has become better.
+    """
+    wrong, better = [], []
+    for name, value in measured.items():
+        if name not in baseline:
+            wrong.append(f"{name}: not in the baseline; test/bench/run --update writes it")
+        elif value > baseline[name] * GROWTH:
+            wrong.append(f"{name}: {value}, more than 1 % over the baseline's {baseline[name]}")
+        elif name in goals and value > goals[name] >= baseline[name]:
+            wrong.append(f"{name}: {value}, more than the goal of {goals[name]} that the baseline's {baseline[name]} has reached")
+        elif value < baseline[name]:
+            better.append(f"{name}: {value}, and {baseline[name]} in the baseline, which can be lowered: test/bench/run --update")
+    wrong += [f"{name}: in the baseline and not measured" for name in baseline if name not in measured]
+    return wrong, better
