@@ -15,6 +15,7 @@ CR4_OSXSAVE equ 1 << 18
 FLAG_TF equ 1 << 8
 ABSENT_PORT equ 0x1234
 TOP_PAGE equ 0x800000           ; what the last page below 4 GiB is
+IDT equ 0x18000
 IDT_ENTRIES equ 32
 
 %if MODE = 64
