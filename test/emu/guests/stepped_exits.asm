@@ -139,6 +139,7 @@ flags_seen: dw 0
 
     times 0x600 - ($ - $$) db 0x90
 last:                           ; 0x8200
+    xor eax, eax                ; what RDTSC has left
     cli
     hlt                         ; nothing can wake it
 
