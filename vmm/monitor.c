@@ -131,24 +131,6 @@ static bool next_command(void)
     return false;
 }
 
-/* Splits what is behind a '/' off the command's name. */
-static bool parse(struct monitor_call *call)
-{
-    struct option_span name, format;
-
-    memset(call, 0, sizeof(*call));
-    monitor_split(&call->words, monitor.command);
-    if (call->words.count == 0)
-        return false;
-    if (option_split(call->words.word[0], '/', &name, &format)) {
-        call->words.word[0] = name;
-        call->format = format;
-    }
-    call->vm = monitor_chosen();
-    call->vcpu_index = monitor.vcpu_index;
-    return true;
-}
-
 /*
  * With the console. Who has it must not wait for a pause: a vCPU that waits for the console may be one that
  * the pause waits for. So the pause comes first.
@@ -172,39 +154,6 @@ static void execute(struct monitor_call *call, monitor_function *function, bool 
     finish_command();
 }
 
-static void unknown(struct monitor_call *call)
-{
-    bool several;
-
-    (void)monitor_find(call->words.word[0], &several);
-    monitor_complain(call, several ? "expected: more letters, several commands begin so"
-                                   : "expected: a command (help shows them)");
-}
-
-static void not_running(struct monitor_call *call)
-{
-    if (call->vm == NULL)
-        monitor_complain(call, "there is no guest");
-    else if (vm_has_ended(call->vm))
-        monitor_complain(call, "vm=%s has ended", call->vm->config.name);
-    else if (call->vm->vcpus == NULL)
-        monitor_complain(call, "vm=%s has not begun", call->vm->config.name);
-    else
-        monitor_complain(call, "vm=%s vcpu=%u does not run", call->vm->config.name, call->vcpu_index);
-}
-
-/* The chosen vCPU while its CPU will come to vm_attend(); NULL otherwise. vm_hold_vcpus(). */
-static struct vcpu *target(const struct monitor_call *call)
-{
-    struct vm *vm = call->vm;
-    struct vcpu *vcpu;
-
-    if (vm == NULL || vm_has_ended(vm) || vm->vcpus == NULL || call->vcpu_index >= vm->vcpu_count)
-        return NULL;
-    vcpu = &vm->vcpus[call->vcpu_index];
-    return __atomic_load_n(&vcpu->attends, __ATOMIC_ACQUIRE) != 0 ? vcpu : NULL;
-}
-
 /* vm_hold_vcpus() */
 static void call_vcpu(struct vcpu *vcpu)
 {
@@ -224,7 +173,7 @@ static struct vcpu *find_target(const struct monitor_call *call, const struct vc
     struct vcpu *vcpu;
 
     vm_hold_vcpus();
-    vcpu = target(call);
+    vcpu = monitor_call_target(call);
     if (vcpu != NULL && vcpu != self)
         call_vcpu(vcpu);
     vm_let_go_vcpus();
@@ -238,20 +187,22 @@ static bool dispatch(struct vcpu *self, bool at_end)
     struct monitor_call call;
     bool several;
 
-    if (!parse(&call)) {
+    if (!monitor_call_parse(&call, monitor.command)) {
         finish_command();
         return true;
     }
+    call.vm = monitor_chosen();
+    call.vcpu_index = monitor.vcpu_index;
     command = monitor_find(call.words.word[0], &several);
     if (command == NULL) {
-        execute(&call, unknown, false);
+        execute(&call, monitor_call_unknown, false);
         return true;
     }
     if (command->where != MONITOR_ANY) {
         call.ended = at_end && self->vm == call.vm;
         call.vcpu = call.ended ? self : find_target(&call, self);
         if (call.vcpu == NULL && (command->where != MONITOR_ALONE_IF_RUNS || call.vm == NULL)) {
-            execute(&call, not_running, false);
+            execute(&call, monitor_call_not_running, false);
             return true;
         }
         if (call.vcpu != self && call.vcpu != NULL)

@@ -49,6 +49,17 @@ void monitor_expected(const struct monitor_call *call);
 /* The word at an index as a span; an empty one if there are not so many. */
 struct option_span monitor_word(const struct monitor_call *call, unsigned index);
 
+/* monitor_call.c: takes a command apart; its VM and vCPU are the caller's to fill in. false: it is empty. */
+must_check bool monitor_call_parse(struct monitor_call *call, struct option_span text);
+
+/* monitor_call.c: the vCPU that it is about while its CPU will come to vm_attend(), else NULL. Between
+ * vm_hold_vcpus() and vm_let_go_vcpus(), unless it is the caller's own. */
+struct vcpu *monitor_call_target(const struct monitor_call *call);
+
+/* monitor_call.c: in the command's stead: there is none of that name; the guest, or its vCPU, does not run.
+ */
+monitor_function monitor_call_unknown, monitor_call_not_running;
+
 #define MONITOR_COMMAND(name, where, arguments, choices, help) monitor_function monitor_##name;
 #include "vmm/monitor_commands.def"
 

@@ -114,7 +114,7 @@ void monitor_break(struct monitor_call *call)
     } else {
         vcpu_paging_all(call->vcpu, &paging);
         walk = guest_walk(&paging, watch.linear, GUEST_ACCESS_READ);
-        if (walk.status != GUEST_PAGING_OK) {
+        if (!vcpu_linear_exists(watch.linear) || walk.status != GUEST_PAGING_OK) {
             monitor_complain(call, "expected: a linear address that the guest's paging maps now");
             return;
         }

@@ -50,13 +50,18 @@ static void audit(struct monitor_call *call)
     (void)!isolation_check(call->vm); /* its line says it; the VM's end looks again */
 }
 
-/* Whole pages that hold the range. */
-static void to_pages(uint64_t *address, uint64_t *length)
+/* Whole pages that hold the range; complains and false: it goes beyond what an EPT translates. */
+static bool to_pages(const struct monitor_call *call, uint64_t *address, uint64_t *length)
 {
-    uint64_t end = (*address + (*length - 1)) | PAGE_MASK;
+    uint64_t last = *address + (*length - 1), limit = UINT64_C(1) << call->vm->ept.caps.guest_width;
 
+    if (last >= limit) {
+        monitor_complain(call, "expected: guest-physical addresses below %#llx", (unsigned long long)limit);
+        return false;
+    }
     *address &= ~PAGE_MASK;
-    *length = end - *address + 1;
+    *length = (last | PAGE_MASK) - *address + 1;
+    return true;
 }
 
 static void flush(struct monitor_call *call, enum ept_flush due)
@@ -92,7 +97,8 @@ static void protect(struct monitor_call *call)
         monitor_complain(call, "expected: ept protect GPA[+LEN] RIGHTS, letters of r, w, x, or none");
         return;
     }
-    to_pages(&address, &length);
+    if (!to_pages(call, &address, &length))
+        return;
     if (!is_memory(call->vm, address, length)) {
         monitor_complain(call, "expected: RAM or ROM of the guest's (ept dump shows it)");
         return;
@@ -123,7 +129,8 @@ static void drop(struct monitor_call *call)
             return;
         }
     }
-    to_pages(&address, &length);
+    if (!to_pages(call, &address, &length))
+        return;
     flush(call, ept_zap(&call->vm->ept, address, length));
     console_printf("adept: ept: drop vm=%s gpa=%#llx-%#llx tables=%llu\n", call->vm->config.name,
                    (unsigned long long)address, (unsigned long long)(address + length - 1),

@@ -14,7 +14,9 @@
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
-#define WAIT_MAX (UINT64_C(1) << 62) /* exits: far beyond what there can be, and no sum passes 2^64 */
+/* SDM vol. 3, "VM-Entry Controls for Event Injection": bits 31:15 are reserved. */
+#define ERROR_CODE_MAX 0x7fff
+#define WAIT_MAX       (UINT64_C(1) << 62) /* exits: far beyond what there can be, and no sum passes 2^64 */
 
 static const char *state_of(const struct vm *vm)
 {
@@ -187,8 +189,12 @@ void monitor_inject(struct monitor_call *call)
     if (has_ended(call))
         return;
     if (!monitor_number(monitor_word(call, 1), &vector) || vector > 255 ||
-        (call->words.count > 2 && (!monitor_number(call->words.word[2], &error) || error > UINT32_MAX))) {
+        (call->words.count > 2 && (!monitor_number(call->words.word[2], &error) || error > ERROR_CODE_MAX))) {
         monitor_expected(call);
+        return;
+    }
+    if (!call->vcpu->ran) {
+        monitor_complain(call, "vcpu=%u does not run: the guest has not started it", call->vcpu_index);
         return;
     }
     if (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID) {

@@ -110,6 +110,7 @@ void monitor_keys_read(struct monitor_line *line)
             monitor_keys_close();
         } else if (key == MONITOR_KEY) {
             typing.open = true;
+            line->escape = 0; /* of a sequence that closing has cut short */
         } else if (!typing.open) {
             give_to_guest((char)key);
         } else {

@@ -7,6 +7,7 @@
 #include "vmm/frame.h"
 #include "vmm/guest_memory.h"
 #include "vmm/monitor_command.h"
+#include "vmm/vcpu_code.h"
 #include "vmm/vm.h"
 
 #define LENGTH_DEFAULT 64
@@ -33,10 +34,6 @@ static bool read_host(uint64_t address, uint8_t *to, size_t length)
 /* Bytes of one line; they do not cross a multiple of LINE_BYTES. */
 static bool read(struct monitor_call *call, enum space space, uint64_t address, uint8_t *to, size_t length)
 {
-    struct guest_paging paging;
-    uint64_t fault;
-    uint32_t error;
-
     switch (space) {
     case SPACE_GPA:
         return guest_memory_read(call->vm, address, to, length) == length;
@@ -45,10 +42,7 @@ static bool read(struct monitor_call *call, enum space space, uint64_t address, 
     case SPACE_GVA:
         break;
     }
-    guest_paging_state(call->vcpu, &paging);
-    paging.user = false; /* the monitor may look where the guest's privilege may not */
-    paging.rflags_ac = true;
-    return guest_linear_read(call->vcpu, &paging, address, to, length, &fault, &error) == GUEST_PAGING_OK;
+    return vcpu_linear_exists(address) && vcpu_linear_read(call->vcpu, address, to, length);
 }
 
 static void print_line(const struct monitor_call *call, uint64_t address, const uint8_t *bytes, size_t length,

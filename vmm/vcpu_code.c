@@ -26,6 +26,11 @@ uint64_t vcpu_linear_rip(void)
     return vcpu_code_size() == 8 ? rip : (uint32_t)(rip + vmcs_read(VMCS_GUEST_CS_BASE));
 }
 
+bool vcpu_linear_exists(uint64_t linear)
+{
+    return linear <= UINT32_MAX || (vmcs_read(VMCS_GUEST_IA32_EFER) & EFER_LMA) != 0;
+}
+
 void vcpu_paging_all(struct vcpu *vcpu, struct guest_paging *paging)
 {
     guest_paging_state(vcpu, paging);

@@ -28,6 +28,9 @@ unsigned vcpu_code_size(void);
 /* The linear address of the instruction at RIP. */
 uint64_t vcpu_linear_rip(void);
 
+/* Whether the guest can form this linear address as it is now: outside of IA-32e mode it has 32 bits. */
+bool vcpu_linear_exists(uint64_t linear);
+
 /* The paging state, for looking where the guest's own privilege may not. */
 void vcpu_paging_all(struct vcpu *vcpu, struct guest_paging *paging);
 

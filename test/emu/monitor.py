@@ -76,6 +76,12 @@ ERRORS = ("nothing; v; vm; vm 7; vm elsewhere; vcpu; vcpu 1; x; x gpa; x spa 0; 
           "vmcs NO_SUCH_FIELD; help nothing; 1 2 3 4 5 6 7 8 9 10 11; x gpa 1 2 3 4 5 6 7 8 9 10; continue; stop; continue; wait 1; kill; inject 3; "
           "dirty start; ept drop; ept protect 0 r")
 
+# Numbers that no memory has, and none that a guest could take harm from.
+ABSURD = ("ept protect 0+0xffffffffffffffff rwx; ept protect 0xfffffffffffff000+0x1000 r; ept drop 0+0xffffffffffffffff; ept drop 0xffffffffffffffff; "
+          "ept walk 0xffffffffffffffff; ept type 0xffffffffffffffff; x gva 0x100007c00 4; x gva 0xfffffffc 8; x/s gva 0xffffffffffffffff; x hpa 0xffffffffff 4; x/s hpa 0xfed00000; "
+          "x/65535g gpa 0; x gpa 0xfffffffffffffff8 8; wait 0xffffffffffffffff; inject 14 0x8000; inject 0x100000000; step 0xffffffffffffffff; vcpu 0xffffffff; "
+          "watch 0+0x10000 w log; watch 0x7c00+4 rwx log; watch 0x7c02+4 r log; break 0x7c00; watch; watch delete 1; watch delete 2; ept dump; watch delete 3; break delete 4; ept dump")
+
 CHANGING = ("x/w hpa 0x100000; wait 8; dirty start; dirty start; wait 2; dirty show; dirty show; ept audit; dirty stop; ept drop 0x3000; ept walk 0x3000; "
             "wait 2; ept walk 0x3000; ept drop 0x2000+0x2000; ept drop; ept walk 0x7c00; ept protect 0x2000+0x1000 rx; ept walk 0x2000; wait 4; "
             "ept walk 0x2000; ept walk 0x3000; ept dump; ept protect 0x2000 rwx; ept dump; inject 0x40; inject 0x40; wait 2; x/w gpa 0x3004; stop; continue; "
@@ -96,7 +102,7 @@ MODES = ("break 0x7e00; break 0x8000; break 0x8200; continue; step 2; continue; 
          "watch 0x13100+8 w log; watch 0x20000+4 rw log; watch 0x10000+16 w log; walk 0x20000; continue")
 
 WRONG = ("watch 0; watch 0 q; watch 0 none; watch 0 rr; watch 0 r maybe; watch 0 r log more; watch 0+65537 r; watch 0xa0000 w; watch 0x9ffff+2 w; watch; watch delete; "
-         "watch delete 0; watch delete 1; watch delete 17; break nowhere; break 0xa0000; break 1 2; break delete 1; break; step 0; step 1000001; step 1 2; "
+         "watch 0xffffffffffffffff r; watch 0xfffffffffffffff0+16 w; break 0x100007c00; break 0xffffffffffffffff; watch delete 0; watch delete 1; watch delete 17; break nowhere; break 0xa0000; break 1 2; break delete 1; break; step 0; step 1000001; step 1 2; "
          + "watch 0 r log; " * 17 + "watch delete 1; break 0x7c00; watch delete 1; break delete 2; continue; watch; break; step")
 
 
@@ -222,8 +228,8 @@ def several_guests(context):
         name = "monitor-guests"
         guests = f"{assemble(context, 'spin')} name=a; {assemble(context, 'spin')} name=b timeout=9"
         run = launch(context, name, GUEST=guests, CPUS=2,
-                     CMDLINE='trace=none cmd="vm b; vm a; stop; vm 1; vcpu 0; regs; vm a; kill; vm b; x gpa 0x7c00 3; vm a; regs"')
-        check(context, name, run, 1, [r"^adept: guest a: fail \(killed by the monitor\)$", r"^adept: guest b: fail \(timeout\)$", r"^adept: vm: 1 name=b$"])
+                     CMDLINE='trace=none cmd="vm b; vm a; stop; vm 1; vcpu 0; regs; vm a; kill; vm b; x gpa 0x7c00 3; vm a; regs; vm b; kill"')
+        check(context, name, run, 1, [r"^adept: guest a: fail \(killed by the monitor\)$", r"^adept: guest b: fail \(killed by the monitor\)$", r"^adept: x: gpa=0x7c00 fa fc ea ", r"^adept: vm: 1 name=b$"])
     return name_of(several_guests), test
 
 
@@ -231,12 +237,63 @@ def name_of(function):
     return "monitor-" + function.__name__.replace("_", "-")
 
 
+def script_goes_on(context):
+    """A guest that ends by itself while the script waits for it: what follows about another one is executed by that one's CPU, at once."""
+    def test():
+        name = "monitor-script-goes-on"
+        guests = f"{assemble(context, 'monitored')} name=a boot=flat; {assemble(context, 'spin')} name=b timeout=30"
+        run = launch(context, name, GUEST=guests, CPUS=2, CMDLINE='trace=none cmd="vm a; continue; vm b; x gpa 0x7c00 3; kill"')
+        check(context, name, run, 1, [r"^adept: guest a: pass", r"^adept: x: gpa=0x7c00 fa fc ea ", r"^adept: guest b: fail \(killed by the monitor\)$"])
+    return "monitor-script-goes-on", test
+
+
+def steps_end_early(context):
+    """`step N` ends at a breakpoint and behind a watch that stops."""
+    def test():
+        name = "monitor-step-ends"
+        run = launch(context, name, GUEST=f"{assemble(context, 'stepped')} name=g boot=flat", CPUS=1,
+                     CMDLINE='trace=none cmd="break 0x7c44; step 5000; break delete 1; watch 0x3000+4 w; step 5000; watch delete 1; continue"')
+        check(context, name, run, 0, [r"^\[g\] stepped: done$", r"^adept: break: vm=g vcpu=0 cs:ip=0000:7c44 #1 gva=0x7c44 hits=1$",
+                                      r"^adept: watch: vm=g vcpu=0 cs:ip=(\S+) #1 gpa=0x3000 access=W width=4 old=0x0 new=0x11223344$"])
+        steps = [line for line in run.lines if line.startswith("adept: step: ")]
+        # The MOV is nine bytes long: the one step that is told of ends right behind it.
+        place = re.search(r"watch: vm=g vcpu=0 cs:ip=0000:(\w+) #1 gpa", "\n".join(run.lines)).group(1)
+        if len(steps) != 1 or f"cs:ip=0000:{int(place, 16) + 9:04x} " not in steps[0]:
+            raise Failure(f"the steps that were told of: {steps}")
+    return "monitor-step-ends", test
+
+
+def not_started(context):
+    """A virtual processor that the guest has not started cannot be stepped, and nothing waits for it."""
+    def test():
+        name = "monitor-not-started"
+        run = launch(context, name, GUEST=f"{assemble(context, 'watched_together')} name=g boot=flat vcpus=2", CPUS=2,
+                     CMDLINE='trace=none cmd="vcpu 1; step; inject 0x40; regs; vcpu 0; step; continue"')
+        check(context, name, run, 0, [r"^adept: step: vcpu=1 does not run: ", r"^adept: inject: vcpu=1 does not run: ", r"^adept: step: vm=g vcpu=0 cs:ip=",
+                                      r"^\[g\] watched_together: done$"])
+    return "monitor-not-started", test
+
+
+def typed_while_stepping(context):
+    """Typed during `step N`: what shows the guest shows it between two instructions; a second step is refused; stop ends the first."""
+    def test():
+        name = "monitor-typed-stepping"
+        run = launch(context, name, CMDLINE="trace=none", CPUS=1, GUEST=f"{assemble(context, 'spin')} name=g", answers=[
+            (r"adept: module", OPEN), (r"adept> ", "step 1000000\r"), (r"adept> ", "vmcs GUEST_RFLAGS\r"), (r"GUEST_RFLAGS\S+=", "step\r"),
+            (r"a step is under way", "stop\r"), (r"stop: vm=g", "step\r"), (r"adept: step: vm=g", "vmcs GUEST_RFLAGS\r"), (r"GUEST_RFLAGS\S+=", "kill\r")])
+        check(context, name, run, 1, [r"^adept: guest g: fail \(killed by the monitor\)$"])
+        flags = [int(value, 16) for value in re.findall(r"GUEST_RFLAGS\(\w+\)=(\w+)$", "\n".join(run.lines), re.MULTILINE)]
+        if len(flags) != 2 or any(value & 0x100 for value in flags):
+            raise Failure(f"RFLAGS were {[hex(value) for value in flags]}")
+    return "monitor-typed-stepping", test
+
+
 def typed(context):
     """Somebody opens the monitor while a guest waits for keys, edits, looks back, completes; no key of it reaches the guest."""
     def test():
         name = "monitor-typed"
         run = launch(context, name, CMDLINE="trace=none", GUEST=f"{assemble(context, 'typed_bios')} name=bios", answers=[
-            (r"typed_bios: waits", "to the guest\r" + OPEN),
+            (r"typed_bios: waits", "to the guest\r" + OPEN + "\x1b" + OPEN + OPEN),
             (r"adept> ", "vmz\x7fs\r"),
             (r"vms: 0 name=bios state=runs", "gs" + HOME + "re\r"),
             (r"--more--", " "),
@@ -306,6 +363,7 @@ def reboot(context):
 def tests(context):
     yield scripted(context, "monitor-looking", "monitored", LOOKING, CPUS=1)
     yield scripted(context, "monitor-errors", "monitored", ERRORS, CPUS=1)
+    yield scripted(context, "monitor-absurd", "monitored", ABSURD, CPUS=1)
     yield scripted(context, "monitor-changing", "monitored", CHANGING, CPUS=1)
     yield scripted(context, "monitor-stepping", "stepped", STEPPING, CPUS=1)
     yield scripted(context, "monitor-watching", "stepped", WATCHING, CPUS=1)
@@ -324,6 +382,10 @@ def tests(context):
     yield help_is_whole(context)
     yield trace_command(context)
     yield several_guests(context)
+    yield script_goes_on(context)
+    yield steps_end_early(context)
+    yield not_started(context)
+    yield typed_while_stepping(context)
     yield typed(context)
     yield typed_at_a_busy_guest(context)
     yield paged(context)

@@ -5,6 +5,7 @@
 ; has ever seen an RFLAGS.TF that it has not set, and whether its own traps came where they should.
 
 %include "guest.inc"
+%include "test/emu/guests/master_pic.inc"
 
 TF equ 0x100
 
@@ -12,23 +13,13 @@ TF equ 0x100
     mov word [0 * 4], on_divide
     mov word [1 * 4], on_debug
     mov word [3 * 4], on_breakpoint
-    mov word [8 * 4], on_tick
+    mov word [0x20 * 4], on_tick
     xor ax, ax
     mov [0 * 4 + 2], ax
     mov [1 * 4 + 2], ax
     mov [3 * 4 + 2], ax
-    mov [8 * 4 + 2], ax
-    in al, 0x21                 ; 8259A: reset state here: vectors from 08h, IRQ 0 alone
-    mov al, 0x11
-    out 0x20, al
-    mov al, 8
-    out 0x21, al
-    mov al, 4
-    out 0x21, al
-    mov al, 1
-    out 0x21, al
-    mov al, 0xfe
-    out 0x21, al
+    mov [0x20 * 4 + 2], ax
+    master_pic 0xfe             ; IRQ 0 alone
     jmp 0:exits
 
     times 0x200 - ($ - $$) db 0x90
@@ -148,6 +139,7 @@ flags_seen: dw 0
 
     times 0x600 - ($ - $$) db 0x90
 last:                           ; 0x8200
+    xor eax, eax                ; what RDTSC has left
     cli
     hlt                         ; nothing can wake it
 
