@@ -209,17 +209,13 @@ static bool run_cases(struct run *run)
 
 int conformance_run(void)
 {
-    uint64_t frames = (sizeof(struct run) + PAGE_SIZE - 1) / PAGE_SIZE;
-    uint64_t physical = frame_alloc_run(FRAME_HOST, frames, 1);
-    struct run *run;
+    struct run *run = frame_alloc_zeroed(sizeof(*run));
     int status = RUN_FAILED;
 
-    if (physical == FRAME_ALLOC_FAILED) {
+    if (run == NULL) {
         console_printf("adept: refused: memory for the conformance test is missing\n");
         return RUN_FAILED;
     }
-    run = phys_to_virt(physical);
-    memset(run, 0, frames * PAGE_SIZE);
     if (vmm_cpu() == NULL || !vmm_cpu()->vmx_on)
         console_printf("adept: refused: VMX on the boot CPU is missing\n");
     else if (!conformance_guest_create(&run->guest))
@@ -234,6 +230,6 @@ int conformance_run(void)
                      (unsigned long long)run->departing);
         power_set_last_line(last_line);
     }
-    frame_free_run(physical, frames, FRAME_HOST);
+    frame_free_run(virt_to_phys(run), (sizeof(*run) + PAGE_SIZE - 1) / PAGE_SIZE, FRAME_HOST);
     return status;
 }

@@ -38,14 +38,10 @@ unsigned vmx_cpus_on(void)
 
 static struct vmm_cpu *make_cpu(struct percpu *percpu)
 {
-    uint64_t frames = (sizeof(struct vmm_cpu) + PAGE_SIZE - 1) / PAGE_SIZE;
-    uint64_t physical = frame_alloc_run(FRAME_HOST, frames, 1);
-    struct vmm_cpu *cpu;
+    struct vmm_cpu *cpu = frame_alloc_zeroed(sizeof(*cpu));
 
-    if (physical == FRAME_ALLOC_FAILED)
+    if (cpu == NULL)
         return NULL;
-    cpu = phys_to_virt(physical);
-    memset(cpu, 0, sizeof(*cpu));
     cpu->percpu = percpu;
     percpu->vmm = cpu;
     cpus[percpu->index] = cpu;

@@ -7,6 +7,7 @@
 #include "vmm/frame.h"
 #include "vmm/guest_memory.h"
 #include "vmm/hypercall_abi.h"
+#include "vmm/hypercall_status.h"
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
 #include "vmm/vm_pause.h"
@@ -16,22 +17,6 @@ _Static_assert(DIRTY_SOURCE_PML == EPT_DIRTY_PML, "the ABI's numbers are the eng
 _Static_assert(DIRTY_SOURCE_FLAGS == EPT_DIRTY_FLAGS, "the ABI's numbers are the engine's");
 _Static_assert(DIRTY_SOURCE_WRITE_PROTECTION == EPT_DIRTY_WRITE_PROTECTION,
                "the ABI's numbers are the engine's");
-
-static uint32_t status_of(enum ept_status status)
-{
-    switch (status) {
-    case EPT_OK:
-        return HYPERCALL_OK;
-    case EPT_UNSUPPORTED:
-        return HYPERCALL_UNSUPPORTED;
-    case EPT_NO_FRAME_LEFT:
-        return HYPERCALL_NO_MEMORY;
-    case EPT_UNALIGNED:
-        return HYPERCALL_BAD_ADDRESS;
-    default:
-        return HYPERCALL_BAD_ARGUMENT;
-    }
-}
 
 static uint32_t start(struct vcpu *vcpu, uint32_t *ebx, uint32_t *ecx)
 {
@@ -46,7 +31,7 @@ static uint32_t start(struct vcpu *vcpu, uint32_t *ebx, uint32_t *ecx)
         *ebx = used;
         *ecx = (uint32_t)(ept_dirty_bitmap_words(vcpu->vm->dirty.pages) * sizeof(uint64_t));
     }
-    return status_of(status);
+    return hypercall_status(status);
 }
 
 static uint32_t collect(struct vcpu *vcpu, uint32_t *ebx, uint32_t *ecx)
@@ -63,7 +48,7 @@ static uint32_t collect(struct vcpu *vcpu, uint32_t *ebx, uint32_t *ecx)
         return HYPERCALL_BAD_ADDRESS;
     status = vm_dirty_collect(vcpu, &pages);
     if (status != EPT_OK)
-        return status_of(status);
+        return hypercall_status(status);
     (void)guest_memory_write(vcpu->vm, *ebx, dirty->bitmap, bytes);
     *ebx = (uint32_t)pages;
     *ecx = (uint32_t)bytes;
@@ -77,7 +62,7 @@ static uint32_t stop(struct vcpu *vcpu, uint32_t *ebx)
 
     if (status == EPT_OK)
         *ebx = (uint32_t)merged;
-    return status_of(status);
+    return hypercall_status(status);
 }
 
 static uint32_t harvest(struct vcpu *vcpu, uint32_t *ebx, uint32_t *ecx, uint32_t bitmap_address)
@@ -100,7 +85,7 @@ static uint32_t harvest(struct vcpu *vcpu, uint32_t *ebx, uint32_t *ecx, uint32_
         *ecx = (uint32_t)bytes;
     }
     frame_free_run(memory, frames, FRAME_HOST);
-    return status_of(result.status);
+    return hypercall_status(result.status);
 }
 
 uint32_t dirty_call(struct vcpu *vcpu, uint32_t number, uint32_t *ebx, uint32_t *ecx, uint32_t edx)

@@ -12,6 +12,7 @@
 #include "vmm/guest_memory.h"
 #include "vmm/guest_output.h"
 #include "vmm/hypercall_abi.h"
+#include "vmm/hypercall_status.h"
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
 #include "vmm/vm_tables.h"
@@ -79,22 +80,6 @@ static uint32_t put_character(struct vcpu *vcpu, const struct call *call)
     return HYPERCALL_OK;
 }
 
-static uint32_t status_of(enum ept_status status)
-{
-    switch (status) {
-    case EPT_OK:
-        return HYPERCALL_OK;
-    case EPT_UNSUPPORTED:
-        return HYPERCALL_UNSUPPORTED;
-    case EPT_NOT_LISTED:
-    case EPT_BEYOND_WIDTH:
-    case EPT_UNALIGNED:
-        return HYPERCALL_BAD_ADDRESS;
-    default:
-        return HYPERCALL_BAD_ARGUMENT;
-    }
-}
-
 static uint32_t plant_fault(struct vcpu *vcpu, const struct call *call)
 {
     const struct ept_region *region = ept_region_find(&vcpu->vm->regions, call->ebx);
@@ -112,7 +97,7 @@ static uint32_t plant_fault(struct vcpu *vcpu, const struct call *call)
     change = ept_plant(&vcpu->vm->ept, call->ebx, level, (enum ept_plant_kind)kind);
     if (!vm_flush(vcpu->vm, change.flush))
         vm_end(vcpu->vm, VM_FAILED, "INVEPT fails after a fault was planted");
-    return status_of(change.status);
+    return hypercall_status(change.status);
 }
 
 static uint32_t last_fault(const struct vcpu *vcpu, struct call *call)
@@ -155,7 +140,7 @@ static uint32_t set_rights_alone(struct vcpu *vcpu, const struct call *call)
     if (!vm_flush(vcpu->vm, change.flush) ||
         (change.status == EPT_OK && !vm_merge(vcpu->vm, call->ebx, call->ecx, &merged)))
         vm_end(vcpu->vm, VM_FAILED, "INVEPT fails after a change of rights");
-    return status_of(change.status);
+    return hypercall_status(change.status);
 }
 
 static uint32_t set_rights(struct vcpu *vcpu, const struct call *call)

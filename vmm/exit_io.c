@@ -10,6 +10,7 @@
 #include "vmm/exit.h"
 #include "vmm/guest_memory.h"
 #include "vmm/interrupts.h"
+#include "vmm/vcpu_code.h"
 #include "vmm/vm_devices.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
@@ -148,14 +149,9 @@ static enum exit_action string_io(struct vcpu *vcpu, struct string_io *io)
  * segment alone. */
 static unsigned string_address_size(void)
 {
-    uint64_t rights;
-
     if (vmx_shared_capabilities()->basic & VMX_BASIC_INS_OUTS_INFORMATION)
         return 2u << INFORMATION_ADDRESS_SIZE(vmcs_read(VMCS_EXIT_INSTRUCTION_INFORMATION));
-    rights = vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS);
-    if ((vmcs_read(VMCS_GUEST_IA32_EFER) & EFER_LMA) && (rights & (1u << 13)))
-        return 8;
-    return rights & (1u << 14) ? 4 : 2;
+    return vcpu_code_size();
 }
 
 /* Out of line, so that the plain forms save no registers for it. */

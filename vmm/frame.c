@@ -2,6 +2,7 @@
 /* The machine's one frame pool under its lock. */
 #include "vmm/frame.h"
 
+#include "arch/x86/memory.h"
 #include "arch/x86/spinlock.h"
 #include "vmm/panic.h"
 
@@ -28,6 +29,17 @@ must_check uint64_t frame_alloc_run(frame_owner owner, uint64_t count, uint64_t 
     physical = frame_pool_alloc(&pool, owner, count, align_frames);
     spinlock_unlock(&lock);
     return physical;
+}
+
+must_check void *frame_alloc_zeroed(uint64_t bytes)
+{
+    uint64_t frames = (bytes + FRAME_SIZE - 1) / FRAME_SIZE;
+    uint64_t physical = frame_alloc_run(FRAME_HOST, frames, 1);
+
+    if (physical == FRAME_ALLOC_FAILED)
+        return NULL;
+    memset(phys_to_virt(physical), 0, frames * FRAME_SIZE);
+    return phys_to_virt(physical);
 }
 
 void frame_free_run(uint64_t physical, uint64_t count, frame_owner owner)

@@ -18,6 +18,9 @@ must_check uint64_t frame_alloc(frame_owner owner);
 /* `count` frames in a row, the first at a multiple of align_frames (a power of two) frames; 512 for a 2 MiB
  * page. */
 must_check uint64_t frame_alloc_run(frame_owner owner, uint64_t count, uint64_t align_frames);
+/* The host's own: memory for `bytes` in whole frames, all of it zero; NULL: there is none. Goes back by
+ * frame_free_run(). */
+must_check void *frame_alloc_zeroed(uint64_t bytes);
 /* Gives frames back. Panics if one of them is not `owner`'s. */
 void frame_free_run(uint64_t physical, uint64_t count, frame_owner owner);
 /* FRAME_NONE for what is not tracked: no RAM. */

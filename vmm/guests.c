@@ -49,19 +49,6 @@ struct vm *guests_vm(unsigned index)
     return index < guest_count ? guests[index].vm : NULL;
 }
 
-static struct vm *allocate_vm(void)
-{
-    uint64_t frames = (sizeof(struct vm) + PAGE_SIZE - 1) / PAGE_SIZE;
-    uint64_t physical = frame_alloc_run(FRAME_HOST, frames, 1);
-    struct vm *vm;
-
-    if (physical == FRAME_ALLOC_FAILED)
-        return NULL;
-    vm = phys_to_virt(physical);
-    memset(vm, 0, frames * PAGE_SIZE);
-    return vm;
-}
-
 static void print_problems(const char *where, const struct option_problems *problems)
 {
     for (unsigned i = 0; i < problems->count; i++)
@@ -194,7 +181,7 @@ static bool prepare(void)
 
         if (guest_map_module_is(info, i) || belongs_to_guest(info->modules[i].string))
             continue;
-        guest->vm = allocate_vm();
+        guest->vm = frame_alloc_zeroed(sizeof(struct vm));
         if (guest->vm == NULL)
             return false;
         guest->module = i;

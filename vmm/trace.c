@@ -30,26 +30,14 @@ const struct trace_vm_name *trace_vm_name(uint16_t vm)
     return vm < VM_NAMES_MAX ? &vm_names[vm] : &unknown;
 }
 
-/* Frames for `bytes`, zeroed; NULL: there are none. */
-static void *allocate(uint64_t bytes)
-{
-    uint64_t frames = (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
-    uint64_t physical = frame_alloc_run(FRAME_HOST, frames, 1);
-
-    if (physical == FRAME_ALLOC_FAILED)
-        return NULL;
-    memset(phys_to_virt(physical), 0, frames * PAGE_SIZE);
-    return phys_to_virt(physical);
-}
-
 must_check bool trace_create(struct vmm_cpu *cpu)
 {
-    struct trace_record *records = allocate(TRACE_RING_RECORDS * sizeof(*records));
+    struct trace_record *records = frame_alloc_zeroed(TRACE_RING_RECORDS * sizeof(*records));
 
-    cpu->output =
-        (struct trace_output){.lines = allocate(TRACE_OUTPUT_LINES * sizeof(struct trace_output_line))};
+    cpu->output = (struct trace_output){
+        .lines = frame_alloc_zeroed(TRACE_OUTPUT_LINES * sizeof(struct trace_output_line))};
     trace_ring_init(&cpu->trace, records, records != NULL ? TRACE_RING_RECORDS : 0, trace_sink_drains());
-    cpu->frames = trace_sink_binary() ? allocate(sizeof(*cpu->frames)) : NULL;
+    cpu->frames = trace_sink_binary() ? frame_alloc_zeroed(sizeof(*cpu->frames)) : NULL;
     return records != NULL && cpu->output.lines != NULL;
 }
 

@@ -5,6 +5,7 @@
 #include "arch/x86/vmx.h"
 #include "drivers/console.h"
 #include "vmm/guest_memory.h"
+#include "vmm/vcpu_code.h"
 #include "vmm/vcpu_report.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs_text.h"
@@ -33,9 +34,7 @@ must_check bool vcpu_report_paging(struct vcpu *vcpu, struct guest_paging *pagin
     for (unsigned i = 0; i < array_count(needed); i++)
         if (!vmcs_text(needed[i]).readable)
             return false;
-    guest_paging_state(vcpu, paging);
-    paging->user = false;
-    paging->rflags_ac = true;
+    vcpu_paging_all(vcpu, paging);
     return true;
 }
 
