@@ -28,6 +28,8 @@ def instructions(context, model):
 def tests(context):
     for model in MODELS:
         yield instructions(context, model)
+        yield made_guest(context, f"mmio-remembered-{model}", "mmio_remembered", MODEL=model, CMDLINE="trace=none",
+                         expect=[r"^\[mmio_remembered\] mmio_remembered: each instruction is the one that is there$"])
     # Without the test's word there is no such device, so the guest finds that RAM and the hole differ.
     yield made_guest(context, "mmio-absent", "mmio", status=1, CMDLINE="trace=none", expect=[r"^\[mmio\] FAILED: the device and RAM differ$"])
     yield made_guest(context, "mmio-undecoded", "mmio_undecoded", status=1, CMDLINE="test=mmio-device", forbid=[r"never printed"], expect=[

@@ -237,10 +237,10 @@ static void memory_overlap(void **state)
     bus_move_memory(&bus, &second);
     expect("zr0.1 ");
     for (unsigned i = 0; i < 2; i++) {
-        (void)bus_memory_read(&bus, 0xfed00800, 1, 0, &name);
         bus_memory_write(&bus, 0xfed007ff, 1, 9, 0, &name);
+        (void)bus_memory_read(&bus, 0xfed00800, 1, 0, &name);
         (void)bus_memory_read(&bus, 0xfed01000, 1, 0, &name);
-        expect("yr0.1 zw7ff.1=9 yr800.1 ");
+        expect("zw7ff.1=9 yr0.1 yr800.1 ");
     }
     second.gpa = 0xfee00000;
     bus_move_memory(&bus, &second);
