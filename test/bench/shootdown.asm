@@ -73,22 +73,8 @@ start:
 %endif
     pass
 
-; Until each other vCPU has read its page twice more.
-wait_for_others:
-    mov eax, 1
-.next:
-    mov ebx, eax
-    shl ebx, 6
-    mov edx, [ebx + ROUNDS]
-.wait:
-    mov ecx, [ebx + ROUNDS]
-    sub ecx, edx
-    cmp ecx, 2
-    jb .wait
-    inc eax
-    cmp eax, CPUS
-    jb .next
-    ret
+%define VCPUS CPUS
+%include "test/emu/guests/wait_for_others.inc"
 
 other:
     mov eax, ebx
