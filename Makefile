@@ -326,7 +326,7 @@ help:
 	    '                  (tools/run --help explains them)' \
 	    'make conformance  what the processor makes of EPT entries, against the manual; MODEL= CASES=$(CASES) SEED=$(SEED)' \
 	    'make test         runs every test; ONLY=pattern some of them' \
-	    'make bench        what exits and the EPT cost, in ticks: a table, $(BUILD)/bench.json' \
+	    'make bench        what exits, the EPT and the start cost: two tables, $(BUILD)/bench.json' \
 	    'make fuzz         fuzzes for FUZZ_SECONDS=$(FUZZ_SECONDS) each, and with FUZZ_GUESTS=$(FUZZ_GUESTS) random guests' \
 	    'make iso          $(BUILD)/adept.iso, for CD and USB, BIOS and UEFI' \
 	    'make check-host   what this machine can run Adept in, and why' \

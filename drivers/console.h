@@ -60,9 +60,9 @@ struct console_state console_init(const struct console_config *);
 void console_init_hardware(const struct console_hardware *);
 /* Tells the console how to know the calling CPU. Until then all callers count as one. */
 void console_set_cpu_index(uint32_t (*cpu_index)(void));
-/* Tells the console a clock, and what has gone by on it while text was written to the devices. 0 without one.
- */
+/* Tells the console a clock, by which it takes the time that its devices need. */
 void console_set_clock(uint64_t (*clock)(void));
+/* Ticks of the clock while text was written, waiting for the devices included; 0 without a clock. Any CPU. */
 uint64_t console_ticks(void);
 
 /* Written whole under the lock, waiting for the devices. '\n' goes out as "\r\n" on the UART. */

@@ -67,9 +67,10 @@ WAKE_AFTER equ 20000            ; ticks
 %endif
     mov ecx, MSR_TSC_DEADLINE
 %if %1
+    mov ebx, [left]                     ; not always the same distance from the ticks of the host's timer
+    add ebx, WAKE_AFTER
     rdtsc
-    add eax, WAKE_AFTER
-    add eax, [left]                     ; not always the same distance from the ticks of the host's timer
+    add eax, ebx
     adc edx, 0
     mov [due], eax
     wrmsr

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What Adept takes of a machine: bytes of the image, KiB with 1 and 8 CPUs up and no guest, frames for EPT tables."""
+"""What Adept takes of a machine: bytes of the image (its symbols serve its reports), KiB with 1 and 8 CPUs up and no guest, frames for EPT tables."""
 import os
 import subprocess
 
 from harness import Failure
-
-# Sections of the image: code; constants and variables; the tables of symbols, for its reports.
-PARTS = {"image_text": (".boot", ".text"), "image_data": (".rodata", ".data", ".bss"), "image_symbols": (".symbols",)}
 
 
 def lines_of(command):
@@ -16,10 +13,18 @@ def lines_of(command):
     return [line.split() for line in done.stdout.splitlines()]
 
 
+def size(files):
+    """Bytes of code and constants, and of variables, in object files: without what fills pages up in the image."""
+    text, data, bss = map(int, lines_of(["size", "-t", *files])[-1][:3])
+    return text, data + bss
+
+
 def measure(context, rows):
-    """Figures by name."""
-    sections = {words[0]: int(words[1]) for words in lines_of(["size", "-A", os.path.join(context.build, "adept.elf")]) if len(words) == 3 and words[1].isdigit()}
-    figures = {f"{part} bytes": sum(sections[name] for name in names) for part, names in PARTS.items()}
+    """Figures by name. rows: of figures.measure()."""
+    with open(os.path.join(context.build, "objects"), encoding="utf-8") as file:
+        text, data = size([os.path.join(context.root, path) for path in file.read().split()])
+    symbols, _ = size([os.path.join(context.build, "obj", "symbols.o")])
+    figures = {"image_text bytes": text, "image_data bytes": data, "image_symbols bytes": symbols}
     for row in sorted((row for row in rows if row.taken is not None), key=lambda row: row.name):
         figures[f"{row.name.replace('boot', 'memory')}_cpus KiB"] = row.taken
     figures.update({f"{name} frames": int(count) for name, count in lines_of([os.path.join(context.build, "bench", "ept_tables")])})

@@ -33,6 +33,14 @@ GAP equ 200                     ; its loop takes less without an exit
     hypercall HYPERCALL_HARVEST_ACCESSED
 %endmacro
 
+; What is counted is of all CPUs: it is over when the others are in the guest again.
+%macro harvest_row 2
+    harvest %1, %2
+%ifdef COUNTING
+    call wait_for_others
+%endif
+%endmacro
+
     bench_start
     check_version
     mov edi, IDLE
@@ -56,7 +64,7 @@ start:
     call wait_for_others
     harvest PAGES, 0
     check_equal ebx, OTHERS, "pages that the others have accessed"
-    row_between ROW_NAME, N, {harvest IDLE, 0}, {harvest PAGES, 1}, {call wait_for_others}
+    row_between ROW_NAME, N, {harvest_row IDLE, 0}, {harvest_row PAGES, 1}, {call wait_for_others}
 %if CPUS = 2
     ; VMREADs and VMWRITEs are the same: the interrupt's exit has all that a shootdown has.
     mov esi, TABLE
@@ -73,22 +81,8 @@ start:
 %endif
     pass
 
-; Until each other vCPU has read its page twice more.
-wait_for_others:
-    mov eax, 1
-.next:
-    mov ebx, eax
-    shl ebx, 6
-    mov edx, [ebx + ROUNDS]
-.wait:
-    mov ecx, [ebx + ROUNDS]
-    sub ecx, edx
-    cmp ecx, 2
-    jb .wait
-    inc eax
-    cmp eax, CPUS
-    jb .next
-    ret
+%define VCPUS CPUS
+%include "test/emu/guests/wait_for_others.inc"
 
 other:
     mov eax, ebx

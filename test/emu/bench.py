@@ -3,7 +3,7 @@
 import os
 import sys
 
-from harness import Failure
+from harness import Failure, Run
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bench"))
 import baseline  # noqa: E402 (test/bench/baseline.py)
@@ -41,11 +41,28 @@ def rule():
         expect(verdict({**kept, name: value * 1.009}, kept), [], [])
 
 
+def rows():
+    """What becomes of a guest's lines: of one operation, of one page of many, and of the start."""
+    lines = ["[bench] bench vmcall 16 3e8 3 fa3 3e8 3c 3c 16e", "[bench] bench split_page 64 8 2 38 0 c19 c1e c9b",
+             "adept: start: ticks=5000 console=1000 cpus=8 image=800 KiB host=3300 KiB", "adept: start: vmread=7 vmwrite=8"]
+    run = Run(0, "\n".join(lines))
+    start = figures.parse_start(run, 8)
+    found = [*figures.parse(run).values(), start]
+    expected = [{"name": "vmcall", "mode": "real", "median": 57, "min": 57, "max": 363, "vmread": 4, "vmwrite": 1},
+                {"name": "split_page", "mode": "64-bit", "median": 6.05, "min": 6.04, "max": 6.3, "vmread": 0.01, "vmwrite": 0},
+                {"name": "boot_8", "mode": "real", "median": 4000, "min": 4000, "max": 4000, "vmread": 7, "vmwrite": 8}]
+    if [row.as_json() for row in found] != expected:
+        raise Failure(f"{[row.as_json() for row in found]} instead of {expected}")
+    if [row.host() for row in found] != [56, 6.05, 4000] or start.taken != 4100:
+        raise Failure(f"host: {[row.host() for row in found]}, taken: {start.taken}")
+
+
 def tests(context):
     def test():
-        rows = figures.measure(context, short=True)
-        wrong, _ = baseline.compare({**figures.medians(rows), **footprint.measure(context, rows)}, baseline.read(), figures.goals(rows))
+        measured = figures.measure(context, short=True)
+        wrong, _ = baseline.compare({**figures.medians(measured), **footprint.measure(context, measured)}, baseline.read(), figures.goals(measured))
         if wrong:
             raise Failure("; ".join(wrong))
     yield "bench-rule", rule
+    yield "bench-rows", rows
     yield "bench-baseline", test

@@ -11,7 +11,6 @@ VARIABLES equ 0x6000
 count equ VARIABLES             ; of vCPUs
 arrived equ VARIABLES + 4       ; at the barrier, ever
 stop equ VARIABLES + 8
-ticks equ VARIABLES + 12        ; of all harvests of a phase
 stale equ VARIABLES + 16        ; pages that should have been found accessed, and were not
 targets equ VARIABLES + 0x20
 rounds equ VARIABLES + 0x80     ; a dword each, 64 bytes apart
@@ -84,7 +83,6 @@ read_pages:
 
 phase:
     mov dword [stop], 0
-    mov dword [ticks], 0
     call meet
     call wait_for_others
     mov cx, HARVESTS
@@ -101,11 +99,7 @@ phase:
     jnz .next
     mov dword [stop], 1
     call meet
-    print ": ticks of a harvest: 0x"
-    mov eax, [ticks]
-    shr eax, 7                  ; of 2 * 64
-    call print_hex
-    print " stale pages: 0x"
+    print ": stale pages: 0x"
     mov eax, [stale]
     call print_hex
     print 10
@@ -114,8 +108,6 @@ phase:
 ; EBX = pages of the others that were accessed.
 harvest:
     push ecx
-    rdtsc
-    push eax
     mov ebx, PAGES + 0x1000
     mov ecx, [count]
     dec ecx
@@ -123,31 +115,12 @@ harvest:
     mov edx, BITMAP
     hypercall HYPERCALL_HARVEST_ACCESSED
     check_equal eax, HYPERCALL_OK, "harvest"
-    rdtsc
-    pop edx
-    sub eax, edx
-    add [ticks], eax
     pop ecx
     ret
 
-; Until each other vCPU has read its page twice more; that is far less than the 2 ms after which the hypervisor makes it exit.
-wait_for_others:
-    push ecx
-    mov eax, 1
-.next:
-    mov ebx, eax
-    shl ebx, 6
-    mov edx, [ebx + rounds]
-.wait:
-    mov ecx, [ebx + rounds]
-    sub ecx, edx
-    cmp ecx, 2
-    jb .wait
-    inc eax
-    cmp eax, [count]
-    jb .next
-    pop ecx
-    ret
+%define VCPUS dword [count]
+%define ROUNDS rounds
+%include "test/emu/guests/wait_for_others.inc"
 
 ; EAX as 4 hexadecimal digits.
 print_hex:
