@@ -63,6 +63,11 @@ static inline enum exit_action exit_inject_gp(struct vcpu *vcpu)
 exit_handler exit_exception, exit_external_interrupt, exit_triple_fault, exit_init_signal, exit_ignored_event;
 exit_handler exit_preemption_timer, exit_task_switch, exit_window, exit_monitor_trap_flag;
 /*
+ * exit_event.c: #DB for the guest at the next entry, DR6 and DR7 as its delivery makes them. qualification:
+ * bits as in a #DB exit's. SDM vol. 3, "Exit Qualification for Debug Exceptions".
+ */
+void exit_deliver_debug_exception(struct vcpu *vcpu, uint64_t qualification);
+/*
  * exit_event.c: for the hypervisor's own guests, which have no dispatch: whether an exit with this reason
  * came of the machine, not of the guest (interrupt, timer, INIT, NMI, machine check). Then it is dealt with,
  * and the guest may be entered again.

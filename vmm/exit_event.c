@@ -56,17 +56,21 @@ static void clear_blocking(struct vcpu *vcpu)
                    state & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
 }
 
+void exit_deliver_debug_exception(struct vcpu *vcpu, uint64_t qualification)
+{
+    clear_blocking(vcpu);
+    dr6_write((dr6_read() & ~DR6_B0_B3) | (qualification & (DR6_B0_B3 | DR6_BD | DR6_BS)));
+    vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD); /* as the delivery of #DB does */
+    inject_exception(vcpu, VECTOR_DB, 0);
+}
+
 /* The guest's #DB: the exit has not touched DR6, so that is done here. */
 static enum exit_action debug_exception(struct vcpu *vcpu)
 {
     uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
 
-    if (own_trap(vcpu, &qualification))
-        return EXIT_ACTION_RESUME;
-    clear_blocking(vcpu);
-    dr6_write((dr6_read() & ~DR6_B0_B3) | (qualification & (DR6_B0_B3 | DR6_BD | DR6_BS)));
-    vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD); /* as the delivery of #DB does */
-    inject_exception(vcpu, VECTOR_DB, 0);
+    if (!own_trap(vcpu, &qualification))
+        exit_deliver_debug_exception(vcpu, qualification);
     return EXIT_ACTION_RESUME;
 }
 

@@ -4,6 +4,7 @@
 #include "arch/x86/control_registers.h"
 #include "ept/map.h"
 #include "ept/zap.h"
+#include "vmm/exit.h"
 #include "vmm/inject.h"
 #include "vmm/step_trap.h"
 #include "vmm/vm.h"
@@ -100,6 +101,20 @@ must_check bool step_over(struct vcpu *vcpu, uint64_t guest_physical_address, ui
     return true;
 }
 
+/*
+ * A guest that single-steps itself has its own trap due behind an instruction that was done in its stead.
+ * With ours set that one would be taken for it: it is delivered, and that is the step. What else is pending
+ * is Bochs's, see clear_pending_trap().
+ */
+static void deliver_guest_trap(struct vcpu *vcpu)
+{
+    if (!vcpu->interrupts.advanced || !(vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF) ||
+        !(vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) & PENDING_DEBUG_BS))
+        return;
+    clear_pending_trap();
+    exit_deliver_debug_exception(vcpu, PENDING_DEBUG_BS);
+}
+
 void step_begin(struct vcpu *vcpu)
 {
     struct step *step = &vcpu->step;
@@ -107,6 +122,7 @@ void step_begin(struct vcpu *vcpu)
     step->active = step->hidden = true;
     exit_quick_choose(vcpu);
     step->rip = vmcs_read(VMCS_GUEST_RIP);
+    deliver_guest_trap(vcpu);
     if (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID)
         step_end_at_once(vcpu);
     else if (step_hide(vcpu))

@@ -177,6 +177,18 @@ def watched_together(context, vcpus):
     return f"monitor-watch-vcpus-{vcpus}", test
 
 
+def stepped_through(context, guest, end=(0, r"^adept: guest g: pass ")):
+    """Each instruction of a guest that checks itself is a step of its own: nothing in it may notice. Its end ends `step`, too."""
+    def test():
+        name = f"monitor-through-{guest.replace('_', '-')}"
+        run = launch(context, name, GUEST=f"{assemble(context, guest)} name=g timeout=60", CPUS=1, CMDLINE='trace=none cmd="step 1000000; regs"')
+        check(context, name, run, end[0], [end[1]], forbid=[r"FAILED", r"^adept: step: "])
+        steps = re.search(r"^adept: exits vm=g reason=all count=(\d+) ", "\n".join(run.lines), re.MULTILINE)
+        if int(steps.group(1)) < 10:
+            raise Failure("it was not stepped")
+    return f"monitor-through-{guest.replace('_', '-')}", test
+
+
 def stopped_together(context):
     """A watch stops all vCPUs, the one that it was is chosen, and steps alone; then all go on."""
     def test():
@@ -376,6 +388,11 @@ def tests(context):
     for model in ("corei5_arrandale_m520", "corei7_icelake_u", "tigerlake"):
         yield stepped_on(context, model)
     yield trap_flag_pretended(context)
+    # SYSCALL, SYSRET, SYSENTER; virtual-8086 mode; its own single step over what the hypervisor does, holes, ROM; I/O and string I/O; a task switch.
+    for guest in ("syscalls", "v86", "steps", "instructions"):
+        yield stepped_through(context, guest)
+    for guest in ("task", "task_gate"):
+        yield stepped_through(context, guest, (1, r"^adept: guest g: fail \(task switch to "))
     for vcpus in (2, 4):
         yield watched_together(context, vcpus)
     yield stopped_together(context)
