@@ -3,7 +3,9 @@
 #include "vmm/vcpu_code.h"
 #include "arch/x86/control_registers.h"
 #include "arch/x86/memory.h"
+#include "vmm/emulate_operand.h"
 #include "vmm/guest_memory.h"
+#include "vmm/mmio_memory.h"
 #include "vmm/vcpu.h"
 #include "vmm/vmcs.h"
 
@@ -76,4 +78,25 @@ void vcpu_code_read(struct vcpu *vcpu, struct vcpu_code *code)
     if (here < sizeof(code->bytes) &&
         vcpu_linear_read(vcpu, code->linear + here, code->bytes + here, sizeof(code->bytes) - here))
         code->count = sizeof(code->bytes);
+}
+
+must_check bool vcpu_operand_linear(struct vcpu *vcpu, const struct vcpu_code *code,
+                                    const struct instruction *instruction, uint64_t *linear)
+{
+    uint64_t gpr[GPR_COUNT];
+    struct emulate_processor processor = {.gpr = gpr, .rip = code->rip};
+    struct emulate_segment segment;
+
+    if (operation_is_string(instruction->operation) ||
+        (instruction->destination != OPERAND_MEMORY && instruction->source != OPERAND_MEMORY))
+        return false;
+    memcpy(gpr, vcpu->registers.gpr, sizeof(gpr));
+    gpr[GPR_RSP] = vmcs_read(VMCS_GUEST_RSP);
+    mmio_segment(NULL, (enum segment_register)instruction->memory.segment, &segment);
+    *linear = operand_offset(&processor, instruction);
+    if (code->code_size != 8)
+        *linear = (uint32_t)(*linear + segment.base);
+    else if (instruction->memory.segment == SEGMENT_FS || instruction->memory.segment == SEGMENT_GS)
+        *linear += segment.base;
+    return true;
 }

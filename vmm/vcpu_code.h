@@ -28,6 +28,13 @@ unsigned vcpu_code_size(void);
 /* The linear address of the instruction at RIP. */
 uint64_t vcpu_linear_rip(void);
 
+/*
+ * Where the explicit memory operand of the instruction at RIP begins, decoded from `code`. false: it has none
+ * (string instructions, PUSH of a register).
+ */
+must_check bool vcpu_operand_linear(struct vcpu *vcpu, const struct vcpu_code *code,
+                                    const struct instruction *instruction, uint64_t *linear);
+
 /* Whether the guest can form this linear address as it is now: outside of IA-32e mode it has 32 bits. */
 bool vcpu_linear_exists(uint64_t linear);
 

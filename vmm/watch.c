@@ -35,18 +35,32 @@ static unsigned event_size(void)
     return vmcs_read(VMCS_GUEST_IA32_EFER) & EFER_LMA ? 8 : 0;
 }
 
-/* How many bytes the instruction at RIP moves at once; 0: the decoder does not know it. */
-static unsigned width_of(struct vcpu *vcpu)
+/*
+ * How many bytes the instruction at RIP moves at once, 0: the decoder does not know it; and how many of them
+ * are on the page of this access. One that begins on the page before is seen at the start of this one.
+ */
+static void set_width(struct vcpu *vcpu, struct watch_hit *hit)
 {
+    unsigned left = PAGE_SIZE - (unsigned)(hit->gpa & PAGE_MASK);
     struct instruction instruction;
     struct vcpu_code code;
     struct step_plan plan;
+    uint64_t start, before;
 
     vcpu_code_read(vcpu, &code);
-    if (decode_instruction(code.bytes, code.count, code.code_size, &instruction) == DECODE_OK)
-        return instruction.memory_size;
-    plan = step_plan(code.bytes, code.count, code.code_size);
-    return plan.pushes ? plan.operand_size : 0;
+    if (decode_instruction(code.bytes, code.count, code.code_size, &instruction) == DECODE_OK) {
+        hit->width = hit->part = instruction.memory_size;
+        before = left == PAGE_SIZE && vcpu_operand_linear(vcpu, &code, &instruction, &start)
+                     ? vmcs_read(VMCS_GUEST_LINEAR_ADDRESS) - start
+                     : 0;
+        if (before < hit->width)
+            hit->part = (uint8_t)(hit->width - before);
+    } else {
+        plan = step_plan(code.bytes, code.count, code.code_size);
+        hit->width = hit->part = plan.pushes ? plan.operand_size : 0;
+    }
+    if (hit->part > left)
+        hit->part = (uint8_t)left;
 }
 
 static unsigned entry_size(void)
@@ -58,14 +72,14 @@ static unsigned entry_size(void)
 static void note(struct vcpu *vcpu, unsigned index, struct watch_hit hit)
 {
     const struct watch *watch = watch_at(vcpu->vm, index);
-    unsigned reach = hit.width != 0 ? hit.width : 1;
+    unsigned reach = hit.part != 0 ? hit.part : 1;
 
     if (watch->is_break || !(watch->rights & hit.access) || hit.gpa > watch->last ||
         hit.gpa + (reach - 1) < watch->start || vcpu->debug.hit_count == WATCH_HITS_MAX)
         return;
     hit.watch = (uint8_t)index;
-    hit.size = hit.width != 0 && hit.width <= WATCH_VALUE_MAX ? hit.width : WATCH_VALUE_MAX;
-    if (hit.width == 0 && watch->last - hit.gpa < WATCH_VALUE_MAX)
+    hit.size = hit.part != 0 && hit.part <= WATCH_VALUE_MAX ? hit.part : WATCH_VALUE_MAX;
+    if (hit.part == 0 && watch->last - hit.gpa < WATCH_VALUE_MAX)
         hit.size = (uint8_t)(watch->last - hit.gpa + 1);
     hit.if_changed = hit.by_walk && (hit.access & EPT_WRITE);
     hit.old = watch_value(vcpu->vm, hit.gpa, hit.size);
@@ -82,11 +96,11 @@ static struct watch_hit this_access(struct vcpu *vcpu, uint64_t gpa, uint64_t qu
     hit.by_walk = (qualification & QUALIFICATION_LINEAR) && !(qualification & QUALIFICATION_FINAL);
     hit.by_event = vmcs_read(VMCS_IDT_VECTORING_INFORMATION) & EVENT_VALID;
     if (hit.by_walk)
-        hit.width = (uint8_t)entry_size();
+        hit.width = hit.part = (uint8_t)entry_size();
     else if (hit.by_event)
-        hit.width = (uint8_t)event_size();
+        hit.width = hit.part = (uint8_t)event_size();
     else if (!(hit.access & EPT_EXECUTE))
-        hit.width = (uint8_t)width_of(vcpu);
+        set_width(vcpu, &hit);
     return hit;
 }
 
@@ -187,7 +201,7 @@ static void collect_change(struct vcpu *vcpu, unsigned index, const struct watch
         at &= ~(uint64_t)(hit.width - 1u);
         hit.size = hit.width;
     } else {
-        hit.width = 0;
+        hit.width = hit.part = 0;
     }
     hit.gpa = at;
     hit.old = 0;

@@ -42,6 +42,7 @@ struct watch_hit {
     uint8_t watch;   /* its index */
     uint8_t access;  /* EPT_READ... */
     uint8_t width;   /* bytes; 0: not known */
+    uint8_t part;    /* those of them on this page; 0: not known */
     uint8_t size;    /* of the value that is shown */
     bool by_walk;    /* by the processor's walk of the guest's paging structures */
     bool by_event;   /* by the delivery of an event */

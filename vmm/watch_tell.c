@@ -38,6 +38,8 @@ static void tell(struct vcpu *vcpu, const struct watch_hit *hit)
     console_printf(" #%u gpa=%#llx access=%s", hit->watch + 1u, (unsigned long long)hit->gpa, access);
     if (!(hit->access & EPT_EXECUTE)) {
         console_printf(hit->width != 0 ? " width=%u" : " width=?", hit->width);
+        if (hit->part != hit->width)
+            console_printf(" part=%u", hit->part);
         console_printf(" old=%#llx new=%#llx", (unsigned long long)hit->old, (unsigned long long)hit->now);
     }
     console_printf("%s\n", hit->by_walk ? " by=walk" : hit->by_event ? " by=event" : "");

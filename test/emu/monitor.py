@@ -94,6 +94,9 @@ STEPPING = "cpus; step; step 0; step many; break 0x7c3a; break; continue; " + "s
 WATCHING = ("watch 0x3000+4 rw; watch 0x4ffa+2 w log; watch 0x3010 w log; watch 0x7d45+2 r log; watch; continue; x/w gpa 0x3000; ept protect 0x3000 rwx; "
             "ept dump; continue; watch delete 2; continue; watch delete 4; watch 0x7cf9 x; continue; regs; continue")
 
+# Each part of an access over a page's border is told of by the watches on its page, and by no others.
+BORDER = "watch 0x2ffe+4 rw log; watch 0x5000+2 w log; watch 0x5002 w log; watch 0x6ffd w log; watch 0x7001+4 rw log; watch 0x7000 r log; continue"
+
 # INT and IRET, STI and HLT, a breakpoint on REP, one in a loop; both kinds on one page.
 BREAKING = ("break 0x7c48; break 0x7c72; watch 0x7c4d x log; continue; continue; step; continue; break; watch; break delete 1; break delete 2; watch delete 3; continue; "
             "break 0x7c3a")
@@ -187,6 +190,18 @@ def stepped_through(context, guest, end=(0, r"^adept: guest g: pass ")):
         if int(steps.group(1)) < 10:
             raise Failure("it was not stepped")
     return f"monitor-through-{guest.replace('_', '-')}", test
+
+
+def watched_and_logged(context, model):
+    """A dirty log, of each kind, has what is written to watched pages, too."""
+    def test():
+        name = f"monitor-watch-dirty-{model}"
+        run = launch(context, name, GUEST=f"{assemble(context, 'stepped')} name=g boot=flat", MODEL=model, CPUS=1,
+                     CMDLINE='trace=none cmd="dirty start; watch 0x3000+4 w log; wait 1; watch 0x4ffa+2 w log; break 0x7c84; continue; dirty show; dirty stop; ept audit; '
+                     'break delete 3; continue"')
+        check(context, name, run, 0, [r"^\[g\] stepped: done$", r"^adept: break: .* cs:ip=0000:7c84 #3 ", r"^adept: watch: .* #1 gpa=0x3000 access=W width=4 old=0x0 new=0x11223344$",
+                                      r"^adept: watch: .* #2 gpa=0x4ffa access=W ", r"^adept: dirty: show vm=g gpa=0x3000-0x4fff pages=2$"])
+    return f"monitor-watch-dirty-{model}", test
 
 
 def stopped_together(context):
@@ -379,6 +394,7 @@ def tests(context):
     yield scripted(context, "monitor-changing", "monitored", CHANGING, CPUS=1)
     yield scripted(context, "monitor-stepping", "stepped", STEPPING, CPUS=1)
     yield scripted(context, "monitor-watching", "stepped", WATCHING, CPUS=1)
+    yield scripted(context, "monitor-watch-border", "watched_border", BORDER, CPUS=1)
     yield scripted(context, "monitor-breaking", "stepped", BREAKING, CPUS=1)
     yield scripted(context, "monitor-modes", "stepped_modes", MODES, CPUS=1)
     yield scripted(context, "monitor-step-exits", "stepped_exits", EXITS, status=1, CPUS=1)
@@ -388,6 +404,8 @@ def tests(context):
     for model in ("corei5_arrandale_m520", "corei7_icelake_u", "tigerlake"):
         yield stepped_on(context, model)
     yield trap_flag_pretended(context)
+    for model in ("corei5_arrandale_m520", "corei7_haswell_4770", "corei7_icelake_u"):
+        yield watched_and_logged(context, model)
     # SYSCALL, SYSRET, SYSENTER; virtual-8086 mode; its own single step over what the hypervisor does, holes, ROM; I/O and string I/O; a task switch.
     for guest in ("syscalls", "v86", "steps", "instructions"):
         yield stepped_through(context, guest)
