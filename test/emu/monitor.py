@@ -16,6 +16,7 @@ MOVING = (
     # The timer's exits fall as they like.
     (re.compile(r"(\bexit: count|\bexits|reason=all count)=\d+"), r"\1=*"),
     (re.compile(r"^adept: exits vm=\w+ reason=PREEMPTION_TIMER.*\n?", re.MULTILINE), ""),
+    (re.compile(r"^adept: start: .*\n?", re.MULTILINE), ""),
     (re.compile(r"\b(entry|raw|hpa)=0x[0-9a-f]+([0-9a-f]{3})\b"), r"\1=*\2"),
     (re.compile(r"\b(VMCS_LINK_POINTER|HOST_\w+|EPT_POINTER|MSR_BITMAP\w*)(\(\w+\))=\w+"), r"\1\2=*"),
 )
