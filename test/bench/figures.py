@@ -107,7 +107,7 @@ def parse(run):
         pages = PAGES.get(name, 1)
         noise = 0.05 if pages == 1 else 0.0  # exits of the hypervisor's timer are counted, or come later for others
         rows[name] = Row(name, MODES[mode], *(tidy((ticks - base) / pages) for ticks in (median, smallest, largest)),
-                         *(tidy(counted / count / pages, noise) for counted in (reads, writes)))
+                         *(tidy((counted - (counted >> 31 << 32)) / count / pages, noise) for counted in (reads, writes)))
     return rows
 
 
