@@ -5,8 +5,8 @@
  * of the chosen vCPU, between an exit and an entry, as an exit handler would: the others only hand it over.
  * So no VMCS is read on another CPU than its own, and what a command changes follows the rules for exit
  * handlers (vmm/vm_pause.h). The script begins before the first guest's first entry, which is stopped until
- * then; it waits after `continue`, `wait` and `step` for the next stop, and what is left of it at the guest's
- * end is executed there.
+ * then; it waits after `continue`, `wait` and `step` for the next stop, and what is left of it about that
+ * guest at its end is executed there.
  */
 #ifndef VMM_MONITOR_H
 #define VMM_MONITOR_H
