@@ -106,7 +106,11 @@ static void read_key(struct trace_decoder *decoder, uint32_t index, struct reade
         decoder->cpus[index] = allocate(sizeof(**decoder->cpus));
     cpu = decoder->cpus[index];
     missing = (uint32_t)frame - cpu->state.number;
-    if ((cpu->ever || frame != 0) && missing != 0) {
+    if (missing > UINT32_MAX / 2) { /* another stream: the machine was started again */
+        cpu->ever = false;
+        cpu->state.number = 0;
+    }
+    if (cpu->ever ? missing != 0 : frame != 0) {
         decoder->missing += cpu->ever ? missing : 0;
         if (decoder->events->missing != NULL)
             decoder->events->missing(decoder->context, index, cpu->ever ? missing : 0);

@@ -44,6 +44,26 @@ static const char *details(const char *line, char *place, size_t size)
 
 /* --- CSV --- */
 
+static void csv_string(FILE *file, const char *text)
+{
+    fputc('"', file);
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            fputc('"', file);
+        fputc(*text, file);
+    }
+    fputc('"', file);
+}
+
+/* A name needs no quotes but for a character that means something. */
+static void csv_name(FILE *file, const char *name)
+{
+    if (strpbrk(name, "\",") != NULL)
+        csv_string(file, name);
+    else
+        fputs(name, file);
+}
+
 static void csv_record(struct trace_writer *writer, const struct trace_record *record,
                        const struct trace_decoder_vm *vm)
 {
@@ -56,7 +76,9 @@ static void csv_record(struct trace_writer *writer, const struct trace_record *r
         return;
     }
     line_of(record, vm, line);
-    fprintf(writer->file, "%" PRIu64 ",%u,%s,", record->sequence, record->source.cpu, vm_name(vm));
+    fprintf(writer->file, "%" PRIu64 ",%u,", record->sequence, record->source.cpu);
+    csv_name(writer->file, vm_name(vm));
+    fputc(',', writer->file);
     if (record->source.vcpu != 0)
         fprintf(writer->file, "%u", record->source.vcpu - 1u);
     fprintf(writer->file, ",%" PRIu64 ",%" PRIu64 ",%s,%u,%s,0x%" PRIx64 ",0x%" PRIx64,
@@ -65,10 +87,9 @@ static void csv_record(struct trace_writer *writer, const struct trace_record *r
     fprintf(writer->file, ",0x%" PRIx64 ",0x%" PRIx64 ",0x%" PRIx64 ",0x%" PRIx64 ",0x%" PRIx64,
             record->qualification, record->guest_physical_address, record->guest_linear_address, record->word,
             record->value);
-    fprintf(writer->file, ",%" PRIu64 ",%" PRIu64 ",\"", record->ticks, UINT64_C(1) + record->folded);
-    for (const char *c = details(line, text, sizeof(text)); *c != '\0'; c++)
-        fputs(*c == '"' ? "\"\"" : (char[]){*c, '\0'}, writer->file);
-    fputs("\"\n", writer->file);
+    fprintf(writer->file, ",%" PRIu64 ",%" PRIu64 ",", record->ticks, UINT64_C(1) + record->folded);
+    csv_string(writer->file, details(line, text, sizeof(text)));
+    fputc('\n', writer->file);
 }
 
 /* --- JSON --- */

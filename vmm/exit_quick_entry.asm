@@ -390,11 +390,11 @@ ept_traced:
     ONLY_IF_OPEN_TRACED EXIT_QUICK_EPT
     ept_store
     RECORD_PLACE
-    mov ecx, QUICK_FIELD_RIP
-    READ [rsi + RECORD_RIP], rcx, none
+    RECORD_SEGMENT cx
     mov ecx, QUICK_FIELD_LINEAR
     READ [rsi + RECORD_LINEAR], rcx, none
-    RECORD_SEGMENT cx, vmx_exit_called
+    mov ecx, QUICK_FIELD_RIP
+    READ [rsi + RECORD_RIP], rcx, vmx_exit_called
     ept_call exit_quick_ept_traced
     mov rdi, [AT(VCPU_RING)]
     mov rsi, [rdi + RING_NEXT]

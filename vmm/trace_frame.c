@@ -317,6 +317,7 @@ static void put_missing(struct frame *frame, struct trace_frame_stream *stream, 
     end(frame);
     state->tsc = record->tsc;
     state->number++;
+    state->until_key--;
 }
 
 size_t trace_frame_encode(struct trace_frame_stream *stream, struct trace_frame_cpu *cpu,

@@ -15,7 +15,8 @@
  * with the CPU and the number of the frame in its CPU's stream, which are not sent: a frame behind one that
  * is missing does not check, so nobody applies differences to the wrong base. How many are missing follows
  * from the next key frame, which says its number; between two of a CPU are at most TRACE_FRAME_KEY_EVERY
- * frames. A key frame makes all that is remembered of that CPU zero: a reader can begin there.
+ * exits and counts of missing ones, with the names that they need. A key frame makes all that is remembered
+ * of that CPU zero: a reader can begin there. One with a lower number than was due begins another stream.
  *
  * The first unit of an exit has the HEAD_... bits, that of any other frame HEAD_KIND, HEAD_CPU, and its
  * FRAME_... shifted by 1. Behind it stand, each if its bit is set or its condition holds, in this order:

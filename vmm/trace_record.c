@@ -8,6 +8,7 @@
 #define CS_RIGHTS_L                    (UINT64_C(1) << 13) /* 64-bit code; it is only set while IA32_EFER.LMA is */
 #define CS_RIGHTS_V86                  0xf3 /* in protected mode a data segment: only virtual-8086 mode has that in CS */
 #define EPT_QUALIFICATION_LINEAR_VALID (UINT64_C(1) << 7)
+#define IO_QUALIFICATION_IN            (UINT64_C(1) << 3)
 
 unsigned trace_record_fields(const struct trace_record *record)
 {
@@ -87,15 +88,16 @@ void trace_record_tidy(struct trace_record *record)
     tidy_result(record);
 }
 
-/* Ports at which a guest prints text, a character each: their data does not make two exits differ. */
-static bool is_text_port(const struct trace_record *record)
+/* What a guest prints, a character each: the data does not make two exits differ. */
+static bool prints_text(const struct trace_record *record)
 {
     uint16_t port = (uint16_t)(record->qualification >> 16);
 
-    if (record->reason != EXIT_IO || record->result.code != RESULT_DEVICE)
+    if (record->reason != EXIT_IO || record->result.code != RESULT_DEVICE ||
+        (record->qualification & IO_QUALIFICATION_IN))
         return false;
     /* COM1 to COM4: 0x3f8, 0x2f8, 0x3e8, 0x2e8 */
-    return (port & 0xfee8) == 0x2e8 || port == PORT_DEBUG_BOCHS || port == PORT_DEBUG_BIOS;
+    return (port & 0xfeef) == 0x2e8 || port == PORT_DEBUG_BOCHS || port == PORT_DEBUG_BIOS;
 }
 
 static bool same_result(const struct trace_record *a, const struct trace_record *b)
@@ -135,7 +137,7 @@ bool trace_record_same(const struct trace_record *a, const struct trace_record *
         return false;
     if ((fields & TRACE_HAS_WORD) && a->word != b->word)
         return false;
-    if ((fields & TRACE_HAS_VALUE) && a->value != b->value && !is_text_port(a))
+    if ((fields & TRACE_HAS_VALUE) && a->value != b->value && !prints_text(a))
         return false;
     return trace_record_mode(a) == trace_record_mode(b) && same_result(a, b);
 }

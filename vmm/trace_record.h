@@ -98,7 +98,7 @@ void trace_record_set_mode(struct trace_record *record, enum trace_mode mode);
 /* Makes all zero that has no meaning in this record. */
 void trace_record_tidy(struct trace_record *record);
 
-/* Whether two exits differ in nothing but time. Ports at which a guest prints text take any value. */
+/* Whether two exits differ in nothing but time, or in the characters that the guest prints. */
 bool trace_record_same(const struct trace_record *a, const struct trace_record *b);
 
 #endif

@@ -49,9 +49,12 @@ BLOCK equ 0x20000000            ; a block of 2 MiB that is made of 4 KiB pages, 
     mov edx, ABSENT_PORT
     in al, dx
 %endmacro
-%macro before_out 0
+%macro no_data 0
     mov edx, ABSENT_PORT + 1
     xor eax, eax
+%endmacro
+%macro before_out 0
+    no_data
     out dx, al
 %endmacro
 %macro other_data 0
@@ -77,8 +80,8 @@ BLOCK equ 0x20000000            ; a block of 2 MiB that is made of 4 KiB pages, 
     row "cpuid", N, {cpuid}, {before_cpuid}, {leaf_0}
     row "vmcall", N, {vmcall}, {before_vmcall}, {mov eax, UNKNOWN_CALL}
     row "rdmsr", N, {rdmsr}, {before_rdmsr}, {mov ecx, MSR_MISC_ENABLE}
-    row "in", N, {in al, dx}, {before_in}
-    row "out", N, {out dx, al}, {before_out}
+    row "in", N, {in al, dx}, {before_in}, {mov edx, ABSENT_PORT}
+    row "out", N, {out dx, al}, {before_out}, {no_data}
     row "place_cpuid", N, {cpuid}, nothing, {other_leaf}
     row "place_vmcall", N, {vmcall}, nothing, {other_ebx}
     row "place_in", N, {in al, dx}, nothing, {other_port}
@@ -87,7 +90,7 @@ BLOCK equ 0x20000000            ; a block of 2 MiB that is made of 4 KiB pages, 
     row "fold_vmcall", N, {vmcall}, nothing, {mov eax, UNKNOWN_CALL}
     row "fold_rdmsr", N, {rdmsr}, nothing, {mov ecx, MSR_MISC_ENABLE}
     row "fold_in", N, {in al, dx}, nothing, {mov edx, ABSENT_PORT}
-    row "fold_out", N, {out dx, al}, nothing, {mov edx, ABSENT_PORT}
+    row "fold_out", N, {out dx, al}, nothing, {no_data}
 
     mov edi, BLOCK
 next_block:

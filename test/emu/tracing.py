@@ -299,6 +299,23 @@ def ram(context):
     return "trace-ram", test
 
 
+def ram_wraps(context):
+    """A ring that nobody drains has the newest exits, in their order, when quick ones have filled it more than once."""
+
+    def test():
+        name = "trace-ram-wraps"
+        run = launch(context, name, GUEST=f"{assemble(context, 'flood')} name=flood", CMDLINE="trace=CPUID,VMCALL trace_to=ram test=panic-after-guest")
+        check(context, name, run, 2, [r"^\[flood\] flood: done$", r"^adept: panic"], ran=False)
+        exits = [[int(number or 1) for number in found] for found in
+                 re.findall(r"^adept:   #(\d+) cpu=0 vm=flood .* \(\d+\)(?: x(\d+))?$", "\n".join(run.lines), re.MULTILINE)]
+        # Not recorded are the text's exits, which come before the last one, and the timer's, which end a fold, too.
+        gaps = [other - number - count for (number, count), (other, _) in zip(exits, exits[1:-1])]
+        folded = [count for _, count in exits[:-1] if count > 1]
+        if len(exits) != 32 or sum(folded) != 5000 or len(folded) > 25 or any(gap not in (0, 1) for gap in gaps):
+            raise Failure(f"of the newest exits come {len(exits)} records, {folded} folded, with gaps of {gaps}")
+    return "trace-ram-wraps", test
+
+
 def filters(context):
     """filter= lets pass what it says, and only that."""
 
@@ -374,6 +391,7 @@ def tests(context):
     yield a_million(context)
     yield live(context)
     yield ram(context)
+    yield ram_wraps(context)
     yield filters(context)
     yield rate(context)
     yield cost(context)

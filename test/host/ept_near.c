@@ -28,8 +28,11 @@ static bool touch(struct bed *bed, struct ept_near *near, uint64_t gpa, unsigned
 {
     struct ept_fault_result result;
 
-    if (ept_near_install(&bed->ept, near, gpa, access))
+    if (ept_near_install(&bed->ept, near, gpa, access)) {
+        assert_int_equal(near->level, ept_walk(&bed->ept, gpa).level);
+        assert_int_equal(near->memory_type, ept_walk(&bed->ept, gpa).memory_type);
         return true;
+    }
     result = ept_fault(&bed->ept, gpa, access);
     if (result.kind == EPT_FAULT_INSTALLED)
         ept_near_learn(&bed->ept, near, gpa, result.level);

@@ -304,6 +304,47 @@ static void missing_frames_are_counted(void **state)
     assert_in_range(decoder.damaged, 1, TRACE_FRAME_KEY_EVERY + 32);
 }
 
+/* A stream that begins anew, as after the machine's own start: nothing is missing between the two. */
+static void another_stream(void **state)
+{
+    (void)state;
+    seed = 5;
+    encode(2);
+    length = ends[400];
+    memcpy(stream + length, stream, length);
+    decode(stream, 2 * length);
+    assert_int_equal(decoder.damaged + decoder.missing + decoder.stray + got.joins, 0);
+    assert_int_equal(got.count, 2 * 401);
+    for (size_t i = 0; i < got.count; i++)
+        assert_true(same(&got.records[i], &sent[i % 401]));
+    /* Its beginning is lost. */
+    memmove(stream + length, stream + length + ends[99], length - ends[99]);
+    decode(stream, 2 * length - ends[99]);
+    assert_int_equal(decoder.missing, 0);
+    assert_in_range(got.joins, 1, 2);
+    assert_in_range(got.count, 401 + 150, 2 * 401 - 100);
+}
+
+/* Counts of missing exits alone: a reader can begin in between, too. */
+static void nothing_but_losses(void **state)
+{
+    struct trace_frame_cpu cpu = {.number = 0};
+    struct trace_frame_stream line = {.cpu = TRACE_FRAME_NO_CPU, .tsc_khz = 4000};
+    size_t begin = 0;
+
+    (void)state;
+    length = 0;
+    for (uint64_t i = 0; i < 3 * TRACE_FRAME_KEY_EVERY; i++) {
+        const struct trace_record lost = {.tsc = i, .source = {.kind = TRACE_LOST}, .count = i};
+
+        begin = i == 10 ? length : begin;
+        length += trace_frame_encode(&line, &cpu, &lost, "", 0, stream + length);
+    }
+    decode(stream + begin, length - begin);
+    assert_int_equal(got.joins, 1);
+    assert_int_equal(got.count, 2 * TRACE_FRAME_KEY_EVERY);
+}
+
 static void noise(void **state)
 {
     (void)state;
@@ -328,6 +369,8 @@ int main(void)
         cmocka_unit_test(every_beginning),
         cmocka_unit_test(flipped_bits),
         cmocka_unit_test(missing_frames_are_counted),
+        cmocka_unit_test(another_stream),
+        cmocka_unit_test(nothing_but_losses),
         cmocka_unit_test(noise),
     };
 

@@ -130,10 +130,12 @@ CR0_TS equ 1 << 3
 %if MODE = 16
     mov ax, 0x2000
     mov es, ax
-    mov dword [es:called], 0x00cba20f
+    mov si, called
+    mov di, si
+    mov cx, called_end - called
+    rep movsb
     mov esi, 6
 .again:
-    do_cpuid 0
     call 0:called
     call 0x2000:called
     dec esi
@@ -188,8 +190,9 @@ CR0_TS equ 1 << 3
 
 %if MODE = 16
 called:
-    cpuid
+    do_cpuid 0
     retf
+called_end:
 %endif
 
     bench_routines
