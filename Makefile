@@ -292,13 +292,17 @@ $(BUILD)/bench/ept_tables: test/bench/ept_tables.c test/host/ept_pool.h $(wildca
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(filter %.c,$^) -lpthread -o $@
 
-bench-programs: $(BUILD)/bench/ept_tables
+$(BUILD)/bench/ept_scale: test/bench/ept_scale.c test/bench/ept_scale.h test/host/ept_pool.h $(wildcard ept/*.[ch])
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) -O2 $(filter %.c,$^) -lpthread -o $@
+
+bench-programs: $(BUILD)/bench/ept_tables $(BUILD)/bench/ept_scale
 
 bench:
 	@tools/deps run
 	@$(MAKE) --no-print-directory -j$(JOBS) kernel bench-programs
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD='$(BUILD)/counting' BENCH=1 kernel
-	@test/bench/run --build '$(BUILD)'
+	@test/bench/run --build '$(BUILD)'; status=$$?; $(BUILD)/bench/ept_scale && exit $$status
 
 # --- Everything that is tested: the last line is `N passed, N failed` -------------------------------------------------
 # ONLY=pattern runs the tests whose name contains the pattern.

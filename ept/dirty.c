@@ -9,24 +9,27 @@
 #define BLOCK_WORDS (BLOCK_PAGES / 64)
 #define WORD_SIZE   (UINT64_C(64) << PAGE_SHIFT) /* bytes that a word of bits covers */
 
-/* Where among the words of a log each summary begins; behind the last one: how many words all are. */
-static void lay_out(uint64_t pages, size_t start[EPT_DIRTY_SUMMARIES + 1])
+/* Where among the words of a log each summary begins, and behind the last one how many words all are. How
+ * many summaries there are. */
+static unsigned lay_out(uint64_t pages, size_t start[EPT_DIRTY_SUMMARIES + 1])
 {
     size_t bits = (size_t)((pages + BLOCK_PAGES - 1) / BLOCK_PAGES);
+    unsigned n = 0;
 
     start[0] = ept_dirty_bitmap_words(pages);
-    for (unsigned n = 0; n < EPT_DIRTY_SUMMARIES; n++) {
+    do {
         bits = (bits + 63) / 64;
         start[n + 1] = start[n] + bits;
-    }
+        n++;
+    } while (bits > 1);
+    return n;
 }
 
 size_t ept_dirty_log_words(uint64_t pages)
 {
     size_t start[EPT_DIRTY_SUMMARIES + 1];
 
-    lay_out(pages, start);
-    return start[EPT_DIRTY_SUMMARIES];
+    return start[lay_out(pages, start)];
 }
 
 enum ept_status ept_dirty_pick(const struct ept_caps *caps, enum ept_dirty_source wanted,
@@ -62,7 +65,7 @@ static void set_bit(uint64_t *words, uint64_t n)
 
 static void mark_block(struct ept_dirty_log *log, uint64_t block)
 {
-    for (unsigned n = 0; n < EPT_DIRTY_SUMMARIES; n++, block /= 64)
+    for (unsigned n = 0; n < log->summaries; n++, block /= 64)
         set_bit(log->summary[n], block);
 }
 
@@ -182,16 +185,15 @@ struct ept_change ept_dirty_start(struct ept *ept, struct ept_dirty_log *log, en
         change.status = ept_dirty_pick(&ept->caps, source, &picked);
     if (change.status != EPT_OK)
         return change;
-    lay_out(pages, start);
-    for (size_t n = 0; n < start[EPT_DIRTY_SUMMARIES]; n++)
-        words[n] = 0;
     *log = (struct ept_dirty_log){.source = source,
                                   .granularity = granularity,
                                   .pages = pages,
                                   .bits = words,
-                                  .top_words = start[EPT_DIRTY_SUMMARIES] - start[EPT_DIRTY_SUMMARIES - 1]};
-    for (unsigned n = 0; n < EPT_DIRTY_SUMMARIES; n++)
+                                  .summaries = lay_out(pages, start)};
+    for (unsigned n = 0; n < log->summaries; n++)
         log->summary[n] = words + start[n];
+    for (size_t n = 0; n < start[log->summaries]; n++)
+        words[n] = 0;
     __atomic_store_n(&ept->dirty, log, __ATOMIC_RELEASE);
     ept_shape_changes(ept);
     ept_for_each_run(ept, 0, size, prepare_run, &change.flush);

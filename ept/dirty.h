@@ -31,13 +31,12 @@ enum ept_dirty_source {
 
 #define EPT_PML_ENTRIES 512 /* of the page-modification log, 8 bytes each */
 
-/* Above the bits: blocks of 512 pages, words of these, words of those... */
-#define EPT_DIRTY_SUMMARIES 4
+#define EPT_DIRTY_SUMMARIES 6
 
 /*
- * Over words that the caller hands in. A page's bit is set, then its block's in summary 0, then for each word
- * of a summary its bit in the next one; a collection takes them from the top, so it looks at dirty blocks
- * alone and misses none. Of the top one it looks at every word: one for each 32 TiB.
+ * Over words that the caller hands in. A page's bit is set, then its block's of 512 pages in summary 0, then
+ * for each word of a summary its bit in the next one, up to a summary of one word; a collection takes them
+ * from the top, so it looks at dirty blocks alone and misses none.
  */
 struct ept_dirty_log {
     enum ept_dirty_source source;
@@ -45,7 +44,7 @@ struct ept_dirty_log {
     uint64_t pages;       /* the log covers guest-physical [0, pages * 4 KiB) */
     uint64_t *bits;       /* a bit for each page. Atomic, as the next ones */
     uint64_t *summary[EPT_DIRTY_SUMMARIES]; /* a bit: some below it may be set */
-    size_t top_words;                       /* of the last one */
+    unsigned summaries;                     /* that there are: one more for each 64-fold of pages */
 };
 
 /* 64-bit words of a bitmap of so many pages as ept_dirty_collect() fills it: whole blocks of 512 bits. */

@@ -152,8 +152,7 @@ struct ept_dirty_collected ept_dirty_collect(struct ept *ept, uint64_t *bitmap)
         return collection.result;
     if (log->source == EPT_DIRTY_FLAGS)
         ept_for_each_run(ept, 0, log->pages << PAGE_SHIFT, gather_run, NULL);
-    for (size_t word = 0; word < log->top_words; word++)
-        take_word(ept, log, EPT_DIRTY_SUMMARIES - 1, word, bitmap, &collection);
+    take_word(ept, log, log->summaries - 1, 0, bitmap, &collection);
     /*
      * Also where no flag was cleared here: then another CPU has taken the leaf or cleared its flag, and may
      * not have carried its own flush out yet. Until then a processor writes on by what it has cached.

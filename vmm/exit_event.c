@@ -174,7 +174,7 @@ enum exit_action exit_preemption_timer(struct vcpu *vcpu)
 {
     trace_ring_publish(
         &vcpu->cpu->trace); /* a guest that loops without exits: its last exit shall be seen all the same */
-    (void)table_pool_prepare(&vcpu->vm->tables, TABLE_POOL_FEW);
+    (void)table_pool_prepare(&vcpu->vm->tables, 1);
     vcpu->result.code = RESULT_RESUMED;
     return EXIT_ACTION_RESUME;
 }

@@ -201,6 +201,24 @@ static uint64_t first_taken(const struct frame_pool *pool, uint64_t index, uint6
     return end;
 }
 
+/* The first index in [index, end), all in one span, whose frame can be handed out; `end` or more if there is
+ * none.
+ */
+static uint64_t first_free(const struct frame_pool *pool, uint64_t index, uint64_t end)
+{
+    while (index < end) {
+        uint64_t chunk_end = index - index % FRAME_CHUNK + FRAME_CHUNK;
+
+        if (pool->chunk_free[index / FRAME_CHUNK] == 0)
+            index = chunk_end;
+        while (index < chunk_end && pool->owners[index] != FRAME_FREE)
+            index++;
+        if (index < chunk_end)
+            break;
+    }
+    return index;
+}
+
 static uint64_t align_frame(uint64_t frame, uint64_t alignment)
 {
     return (frame + alignment - 1) & ~(alignment - 1);
@@ -219,12 +237,10 @@ static uint64_t find_in_span(const struct frame_pool *pool, const struct frame_s
         frame += pool->lowest_free - first;
     if (frame < FRAME_ALLOC_FLOOR / FRAME_SIZE)
         frame = FRAME_ALLOC_FLOOR / FRAME_SIZE;
-    frame = align_frame(frame, alignment);
-    while (frame < end && count <= end - frame) {
-        if (pool->chunk_free[(frame + to_index) / FRAME_CHUNK] == 0) {
-            frame = align_frame((frame / FRAME_CHUNK + 1) * FRAME_CHUNK, alignment);
-            continue;
-        }
+    for (;;) {
+        frame = align_frame(first_free(pool, frame + to_index, end + to_index) - to_index, alignment);
+        if (frame >= end || count > end - frame)
+            return NOT_TRACKED;
         taken = first_taken(pool, frame + to_index, count) - to_index;
         if (taken == frame + count)
             return frame;

@@ -2,8 +2,8 @@
 /*
  * Frames for one VM's EPT tables: zeroed ahead of time, so that a fault which adds a table does not wait for
  * the zeroing; accounted to the VM, so that its end gives back exactly what it took. What was used up of the
- * zeroed ones is made good when nobody waits: at the preemption timer's exits, a few at a time, and before a
- * vCPU sleeps.
+ * zeroed ones is made good when nobody waits: one at each exit of the preemption timer, all before a vCPU
+ * sleeps.
  */
 #ifndef VMM_TABLE_POOL_H
 #define VMM_TABLE_POOL_H

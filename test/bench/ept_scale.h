@@ -122,103 +122,105 @@ static inline void scale_log(struct scale_guest *guest, enum ept_dirty_source so
 {
     uint64_t pages = guest->size / SCALE_PAGE;
 
-    guest->words = calloc(ept_dirty_log_words(pages), 8);
-    guest->bitmap = calloc(ept_dirty_bitmap_words(pages), 8);
+    guest->words = malloc(ept_dirty_log_words(pages) * 8);
+    guest->bitmap = malloc(ept_dirty_bitmap_words(pages) * 8);
+    memset(guest->bitmap, 0xff, ept_dirty_bitmap_words(pages) * 8); /* so that the memory is there */
+    memset(guest->bitmap, 0, ept_dirty_bitmap_words(pages) * 8);
     scale_expect(
         ept_dirty_start(&guest->bed.ept, &guest->log, source, EPT_LEVEL_PT, guest->size, guest->words)
                 .status == EPT_OK,
         "no dirty log");
 }
 
-/* What a processor does when the guest writes the page: flags, and the entry of its log. */
-static inline uint64_t scale_write(struct scale_guest *guest, uint64_t gpa)
+/* What a processor does when the guest writes pages: flags, and entries of its log, which is drained. */
+static inline void scale_write(struct scale_guest *guest, const uint64_t *pages, unsigned count)
 {
-    uint64_t *entry = pool_entry(&guest->bed.pool, &guest->bed.ept, gpa, EPT_LEVEL_PT);
+    for (unsigned n = 0; n < count; n++) {
+        uint64_t *entry = pool_entry(&guest->bed.pool, &guest->bed.ept, pages[n], EPT_LEVEL_PT);
 
-    scale_expect(entry != NULL && (*entry & EPT_WRITE) != 0, "a page cannot be written");
-    *entry |= EPT_ACCESSED | EPT_DIRTY;
-    return gpa;
+        scale_expect(entry != NULL && (*entry & EPT_WRITE) != 0, "a page cannot be written");
+        *entry |= EPT_ACCESSED | EPT_DIRTY;
+    }
+    if (guest->log.source == EPT_DIRTY_PML)
+        ept_dirty_drain(&guest->bed.ept, pages, count);
 }
 
-/* A block of 512 pages is written, and drained if it is to be measured so. */
-static inline uint64_t scale_pml_block(struct scale_guest *guest, bool drain_counts)
+/* They are written and collected twice, and it is the second collection that counts: the first finds nothing
+ * in any cache. */
+static inline uint64_t scale_collected(struct scale_guest *guest, enum ept_dirty_source source,
+                                       const uint64_t *pages, unsigned count)
 {
-    uint64_t log[512];
+    scale_log(guest, source);
+    for (unsigned n = 0; n < count; n++)
+        scale_touch(guest, pages[n]);
+    for (unsigned round = 0; round < 2; round++) {
+        struct ept_dirty_collected collected;
 
-    scale_log(guest, EPT_DIRTY_PML);
-    for (unsigned page = 0; page < 512; page++) {
-        scale_touch(guest, guest->first + page * SCALE_PAGE);
-        log[page] = scale_write(guest, guest->first + page * SCALE_PAGE);
+        scale_write(guest, pages, count);
+        if (round != 0)
+            guest->measure(true);
+        collected = ept_dirty_collect(&guest->bed.ept, guest->bitmap);
+        if (round != 0)
+            guest->measure(false);
+        scale_expect(collected.pages == count, "a written page is not collected");
     }
-    if (drain_counts)
-        guest->measure(true);
-    ept_dirty_drain(&guest->bed.ept, log, 512);
-    if (drain_counts)
-        guest->measure(false);
-    return 512;
+    return count;
+}
+
+/* The pages of a block. */
+static inline void scale_block(const struct scale_guest *guest, uint64_t pages[512])
+{
+    for (unsigned n = 0; n < 512; n++)
+        pages[n] = guest->first + n * SCALE_PAGE;
 }
 
 static inline uint64_t scale_pml_drain(struct scale_guest *guest)
 {
-    return scale_pml_block(guest, true);
-}
+    uint64_t pages[512];
 
-static inline uint64_t scale_collected(struct scale_guest *guest, uint64_t expected)
-{
-    struct ept_dirty_collected collected;
-
-    guest->measure(true);
-    collected = ept_dirty_collect(&guest->bed.ept, guest->bitmap);
-    guest->measure(false);
-    scale_expect(collected.pages == expected, "a written page is not collected");
-    return expected;
+    scale_block(guest, pages);
+    scale_log(guest, EPT_DIRTY_PML);
+    for (unsigned round = 0; round < 2; round++) {
+        if (round != 0)
+            guest->measure(true);
+        ept_dirty_drain(&guest->bed.ept, pages, 512);
+        if (round != 0)
+            guest->measure(false);
+        (void)ept_dirty_collect(&guest->bed.ept, guest->bitmap).pages;
+    }
+    return 512;
 }
 
 static inline uint64_t scale_collect(struct scale_guest *guest)
 {
-    return scale_collected(guest, scale_pml_block(guest, false));
+    uint64_t pages[512];
+
+    scale_block(guest, pages);
+    return scale_collected(guest, EPT_DIRTY_PML, pages, 512);
 }
 
 static inline uint64_t scale_collect_one(struct scale_guest *guest)
 {
-    uint64_t page = guest->first;
-
-    scale_log(guest, EPT_DIRTY_PML);
-    scale_touch(guest, page);
-    (void)scale_write(guest, page);
-    ept_dirty_drain(&guest->bed.ept, &page, 1);
-    return scale_collected(guest, 1);
-}
-
-/* The page that is the n-th of SCALE_SPREAD, all over the RAM. */
-static inline uint64_t scale_scattered(const struct scale_guest *guest, unsigned n)
-{
-    return (2 * n + 1) * (guest->size / (2 * SCALE_SPREAD)) & ~(SCALE_PAGE - 1);
+    return scale_collected(guest, EPT_DIRTY_PML, &guest->first, 1);
 }
 
 static inline uint64_t scale_collect_scattered(struct scale_guest *guest)
 {
-    uint64_t log[SCALE_SPREAD];
+    uint64_t pages[SCALE_SPREAD];
 
-    scale_log(guest, EPT_DIRTY_PML);
-    for (unsigned n = 0; n < SCALE_SPREAD; n++) {
-        scale_touch(guest, scale_scattered(guest, n));
-        log[n] = scale_write(guest, scale_scattered(guest, n));
-    }
-    ept_dirty_drain(&guest->bed.ept, log, SCALE_SPREAD);
-    return scale_collected(guest, SCALE_SPREAD);
+    for (unsigned n = 0; n < SCALE_SPREAD; n++)
+        pages[n] = (2 * n + 1) * (guest->size / (2 * SCALE_SPREAD)) & ~(SCALE_PAGE - 1);
+    return scale_collected(guest, EPT_DIRTY_PML, pages, SCALE_SPREAD);
 }
 
 /* By dirty flags: a collection looks at all that is mapped. */
 static inline uint64_t scale_collect_flags(struct scale_guest *guest)
 {
-    scale_log(guest, EPT_DIRTY_FLAGS);
-    (void)scale_touch_blocks(guest, 0);
-    for (unsigned page = 1; page < 512; page++)
-        scale_touch(guest, guest->first + page * SCALE_PAGE);
-    for (unsigned page = 0; page < 512; page++)
-        (void)scale_write(guest, guest->first + page * SCALE_PAGE);
-    return scale_collected(guest, 512);
+    uint64_t pages[512];
+
+    scale_block(guest, pages);
+    (void)scale_touch_blocks(guest, 1);
+    return scale_collected(guest, EPT_DIRTY_FLAGS, pages, 512);
 }
 
 static inline uint64_t scale_teardown(struct scale_guest *guest)

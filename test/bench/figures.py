@@ -28,7 +28,8 @@ PEERS = {
 }
 
 # A guest measures all pages of an operation together; its row is for one.
-PAGES = {"split_page": 512, "merge_page": 512, "pml_drain_page": 512, "dirty_collect_page": 4096}
+PAGES = {"split_page": 512, "merge_page": 512, "pml_drain_page": 512, "dirty_collect_page": 4096,
+         "ept_4k_1_cpu": 1000, "ept_4k_2_cpus": 1000, "ept_4k_8_cpus": 1000}
 # Rows without an instruction of the guest's own in them; and those that begin with TRACE_RECORD, which are differences.
 HOST_ALONE = ("external_interrupt", "shootdown_2", "shootdown_8", "boot_1", "boot_8")
 TRACE_RECORD = "trace_record"
@@ -46,6 +47,7 @@ GUESTS = (
     Guest("memory", "mem=1280M", memory=1500),
     Guest("shootdown", "mem=32M vcpus=8", cpus=8, modes=("16",), start=True),
     Guest("shootdown", "mem=16M vcpus=2", cpus=2, modes=("16",)),
+    Guest("cpus", "mem=64M vcpus=8", cpus=8, modes=("16",)),
     Guest("exits", "mem=64M"),
     Guest("dirty", "mem=32M", start=True),
 )

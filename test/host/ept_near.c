@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "ept/cold.h"
+#include "ept/dirty.h"
 #include "ept/near.h"
 #include "ept/page_type.h"
 #include "ept/plant.h"
@@ -146,12 +148,85 @@ static void behind_a_spoilt_table(void **state)
     assert_true(bed_done(&bed));
 }
 
+/* What makes kept knowledge wrong, by any CPU: after each of them the next page beside takes a fault again.
+ */
+enum change {
+    ZAP_TABLE,
+    TAKE_COLD,
+    REMOVE,
+    RIGHTS,
+    TYPE,
+    GUEST_TYPES,
+    START_LOG,
+    PLANT,
+    CHANGES,
+};
+
+static void change(struct bed *bed, enum change what)
+{
+    static uint64_t words[8192];
+    static struct ept_dirty_log log;
+    struct mtrr_snapshot mtrr = {.def_type = 0x800 | MEMORY_TYPE_UC, .phys_width = 40};
+    enum ept_flush flush;
+
+    switch (what) {
+    case ZAP_TABLE:
+        (void)!ept_zap(&bed->ept, 2 * MB, 2 * MB);
+        break;
+    case TAKE_COLD:
+        assert_true(ept_take_cold(&bed->ept, 8 * MB, 4, &flush) > 0);
+        break;
+    case REMOVE:
+        assert_int_equal(ept_remove(&bed->ept, 2 * MB + 64 * KB, 64 * KB).status, EPT_OK);
+        break;
+    case RIGHTS:
+        assert_int_equal(ept_set_rights(&bed->ept, 2 * MB + 64 * KB, 64 * KB, EPT_READ).status, EPT_OK);
+        break;
+    case TYPE:
+        assert_int_equal(ept_set_type(&bed->ept, 2 * MB + 64 * KB, 64 * KB, MEMORY_TYPE_UC, false).status,
+                         EPT_OK);
+        break;
+    case GUEST_TYPES:
+        (void)!ept_set_guest_mtrr(&bed->ept, &mtrr);
+        break;
+    case START_LOG:
+        assert_int_equal(
+            ept_dirty_start(&bed->ept, &log, EPT_DIRTY_WRITE_PROTECTION, EPT_LEVEL_PT, 16 * MB, words).status,
+            EPT_OK);
+        break;
+    default:
+        assert_int_equal(ept_plant(&bed->ept, 2 * MB, 2, EPT_PLANT_NOT_PRESENT).status, EPT_OK);
+    }
+    (void)ept_reclaim(&bed->ept);
+}
+
+static void nothing_is_believed_after(void **state)
+{
+    (void)state;
+    for (unsigned what = 0; what < CHANGES; what++) {
+        struct ept_near near = {.size = 0};
+        struct bed bed;
+
+        assert_true(bed_init(&bed, CAP_NO_1G, 40, 64));
+        assert_true(ept_dirty_log_words(16 * MB / 4096) <= 8192);
+        assert_true(bed_add(&bed, EPT_REGION_RAM, 4 * KB, 16 * MB, 64 * MB, RWX)); /* 4K pages alone */
+        for (uint64_t gpa = 2 * MB; gpa < 2 * MB + 20 * KB; gpa += 4 * KB)
+            assert_int_equal(touch(&bed, &near, gpa, EPT_READ), gpa >= 2 * MB + 8 * KB);
+        change(&bed, what);
+        for (uint64_t gpa = 2 * MB + 80 * KB; gpa < 2 * MB + 120 * KB; gpa += 4 * KB)
+            assert_false(ept_near_install(&bed.ept, &near, gpa, EPT_WRITE));
+        bed.ept.dirty = NULL;
+        assert_true(bed_done(&bed));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_third_of_a_row),
         cmocka_unit_test(as_without),
         cmocka_unit_test(behind_a_spoilt_table),
+        cmocka_unit_test(nothing_is_believed_after),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

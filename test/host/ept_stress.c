@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads as CPUs, 2 to 16 of them. Each is in the guest at one time, walking the tables and setting flags
- * (ept_cpu.h), and in the engine at another: it faults on the same and on neighbouring pages, splits, plants,
- * repairs, zaps, harvests and maps, with no lock of its own. Now and then all leave the engine, and one of
- * them changes the region list, merges, starts or stops a dirty log while the others go on in the guest; then
- * all flush, and frames are given back: the order that ept/README.md asks of the caller.
+ * (ept_cpu.h), and in the engine at another: it faults on the same and on neighbouring pages, by what it has
+ * kept of the last faults (ept/near.h) or by a walk, splits, plants, repairs, zaps, harvests and maps, with
+ * no lock of its own. Now and then all leave the engine, and one of them changes the region list, merges,
+ * starts or stops a dirty log while the others go on in the guest; then all flush, and frames are given back:
+ * the order that ept/README.md asks of the caller.
  *
  * What must hold meanwhile: a guest reaches the listed page alone, with no more than the listed rights; no
  * frame is given back while it is cached. In the end: every listed page can be had, exactly as listed; every
@@ -164,7 +165,7 @@ static void run(unsigned cpus, uint64_t capabilities, enum ept_dirty_source sour
     const char *operations = getenv("EPT_STRESS_OPERATIONS");
     uint64_t wanted = operations != NULL ? strtoull(operations, NULL, 10) : OPERATIONS;
     pthread_t threads[CPUS];
-    uint64_t engine_operations = 0, accesses = 0;
+    uint64_t engine_operations = 0, accesses = 0, near_installs = 0;
 
     memset(&machine, 0, sizeof(machine));
     machine.cpus = cpus;
@@ -194,11 +195,15 @@ static void run(unsigned cpus, uint64_t capabilities, enum ept_dirty_source sour
     for (unsigned n = 0; n < cpus; n++) {
         engine_operations += machine.vcpus[n].engine_operations;
         accesses += machine.vcpus[n].accesses;
+        near_installs += machine.vcpus[n].near_installs;
         assert_int_equal(machine.vcpus[n].cpu.frames_reused, 0);
     }
-    print_message("cpus=%u engine_operations=%llu guest_accesses=%llu dirty_logs=%u wrong=%llu line=%llu\n",
-                  cpus, (unsigned long long)engine_operations, (unsigned long long)accesses, machine.logs,
-                  (unsigned long long)machine.wrong, (unsigned long long)machine.wrong_line);
+    print_message(
+        "cpus=%u engine_operations=%llu near=%llu guest_accesses=%llu dirty_logs=%u wrong=%llu line=%llu\n",
+        cpus, (unsigned long long)engine_operations, (unsigned long long)near_installs,
+        (unsigned long long)accesses, machine.logs, (unsigned long long)machine.wrong,
+        (unsigned long long)machine.wrong_line);
+    assert_true(near_installs > 0);
     assert_int_equal(machine.wrong, 0);
     assert_true(machine.logs > 0);
     all_engine_operations += engine_operations;

@@ -5,6 +5,7 @@
 
 #include "ept/harvest.h"
 #include "ept/merge.h"
+#include "ept/near.h"
 #include "ept/misconfig.h"
 #include "ept/plant.h"
 #include "ept/protect.h"
@@ -43,7 +44,8 @@ struct machine {
     struct vcpu {
         struct machine *machine;
         struct cpu cpu;
-        uint64_t random, engine_operations, accesses;
+        struct ept_near near;
+        uint64_t random, engine_operations, accesses, near_installs;
         unsigned number;
         bool changing; /* the list changes: old rights and new ones may be seen until the flush */
     } vcpus[CPUS];
@@ -86,12 +88,20 @@ static bool listed(const struct machine *machine, uint64_t gpa, const struct cpu
 static void fault(struct vcpu *vcpu, uint64_t gpa, unsigned access, bool repair)
 {
     struct machine *machine = vcpu->machine;
-    struct ept_fault_result result =
-        repair ? ept_repair(&machine->bed.ept, gpa, access) : ept_fault(&machine->bed.ept, gpa, access);
+    struct ept *ept = &machine->bed.ept;
     const struct ept_region *region = ept_region_find(&machine->bed.list, gpa);
     bool allowed = region != NULL && region->rights != 0 && (access & ~(unsigned)region->rights) == 0;
+    struct ept_fault_result result;
 
     vcpu->engine_operations++;
+    if (!repair && ept_near_install(ept, &vcpu->near, gpa, access)) {
+        vcpu->near_installs++;
+        must(machine, allowed);
+        return;
+    }
+    result = repair ? ept_repair(ept, gpa, access) : ept_fault(ept, gpa, access);
+    if (result.kind == EPT_FAULT_INSTALLED)
+        ept_near_learn(ept, &vcpu->near, gpa, result.level);
     must(machine, ept_fault_resolved(result.kind) == allowed);
     must(machine, !allowed || result.hpa == frame_of(gpa));
 }

@@ -32,13 +32,21 @@ static void measure(bool on)
     memory_observer = on ? &counter : NULL;
 }
 
-/* What may come to the accesses of one unit with more RAM, and no more than that however much it is. */
+/*
+ * What may come to the accesses of one unit with more RAM: each 64-fold adds a summary to the dirty log, and
+ * a collection takes a word more.
+ */
 static double slack_of(const struct scale_operation *operation)
 {
     if (operation->run == scale_collect_scattered)
-        return EPT_DIRTY_SUMMARIES; /* pages far from each other have words of their own in each summary */
+        return 2 * 2; /* pages far from each other have words of their own in each summary */
+    if (operation->run == scale_collect_one)
+        return 2 * 2;
     if (operation->run == scale_collect_flags)
-        return 2 * 512.0 / 512; /* both tables above level 2 are looked at to their ends, for 512 pages */
+        return (2 * 512 + 4) /
+               512.0; /* both tables above level 2 are looked at to their ends, for 512 pages */
+    if (operation->run == scale_pml_drain || operation->run == scale_collect)
+        return 1 / 8.0; /* 512 pages are eight words, each of which looks at each summary */
     return 0;
 }
 

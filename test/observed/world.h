@@ -24,7 +24,7 @@
 
 #define WORLD_FRAMES  24
 #define WORLD_PAGES   2048u /* that the dirty log covers */
-#define WORLD_WORDS   (WORLD_PAGES / 64 + EPT_DIRTY_SUMMARIES)
+#define WORLD_WORDS   (WORLD_PAGES / 64 + 1)
 #define WORLD_PROBES  12
 #define WORLD_ALLOWED 10
 
