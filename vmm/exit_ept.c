@@ -70,12 +70,11 @@ static bool virtual_nmis(void)
     return vmx_control_missing(vmx_shared_capabilities(), VMX_WORD_PIN, VMX_VIRTUAL_NMIS) == 0;
 }
 
-static void read_violation(struct ept_violation *violation, uint64_t exit_count)
+static inline void read_violation(struct ept_violation *violation)
 {
     vmcs_read_three(VMCS_EXIT_QUALIFICATION, &violation->qualification, VMCS_GUEST_PHYSICAL_ADDRESS,
                     &violation->guest_physical_address, VMCS_IDT_VECTORING_INFORMATION,
                     &violation->vectoring);
-    violation->exit_count = exit_count;
 }
 
 enum exit_action exit_ept_resume(struct vcpu *vcpu, uint64_t qualification)
@@ -310,6 +309,18 @@ static enum exit_action violation_alone(struct vcpu *vcpu, enum ept_flush due,
     return action;
 }
 
+/* For exit_ept_violation(), which comes next. Out of line, so that a quick exit saves no registers for it. */
+static __attribute__((noinline)) struct exit_subject *
+keep(struct vcpu *vcpu, uint64_t qualification, uint64_t guest_physical_address, uint64_t vectoring)
+{
+    vcpu->violation =
+        (struct ept_violation){.exit_count = vcpu->exit_count + 1, /* the exit is counted afterwards */
+                               .qualification = qualification,
+                               .guest_physical_address = guest_physical_address,
+                               .vectoring = vectoring};
+    return NULL;
+}
+
 /* NULL: this is not all that there is to it. */
 static inline __attribute__((always_inline)) struct exit_subject *
 quick_violation(struct vcpu *vcpu, const struct ept_violation *violation)
@@ -321,10 +332,8 @@ quick_violation(struct vcpu *vcpu, const struct ept_violation *violation)
     if (unlikely((qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) != 0 || vcpu->vm->walk_check.armed ||
                  (violation->vectoring & EVENT_VALID) != 0) ||
         !ept_near_install(&vcpu->vm->ept, &vcpu->near, guest_physical_address,
-                          (unsigned)(qualification & EPT_RIGHTS))) {
-        vcpu->violation = *violation; /* which exit_ept_violation() goes on with */
-        return NULL;
-    }
+                          (unsigned)(qualification & EPT_RIGHTS)))
+        return keep(vcpu, qualification, guest_physical_address, violation->vectoring);
     vcpu->last_fault.reason = EXIT_EPT_VIOLATION;
     vcpu->last_fault.level = 0;
     vcpu->last_fault.detail = (uint32_t)(qualification & EPT_RIGHTS);
@@ -340,7 +349,7 @@ struct exit_subject *exit_quick_ept(struct vcpu *vcpu)
 {
     struct ept_violation violation;
 
-    read_violation(&violation, vcpu->exit_count + 1); /* the exit is counted afterwards */
+    read_violation(&violation);
     return quick_violation(vcpu, &violation);
 }
 
@@ -349,11 +358,9 @@ struct exit_subject *exit_quick_ept_traced(struct vcpu *vcpu, struct trace_recor
 {
     struct ept_violation violation;
 
-    read_violation(&violation, vcpu->exit_count + 1);
-    if (unlikely(open->guest_physical_address == violation.guest_physical_address)) {
-        vcpu->violation = violation;
-        return NULL;
-    }
+    read_violation(&violation);
+    if (unlikely(open->guest_physical_address == violation.guest_physical_address))
+        return keep(vcpu, violation.qualification, violation.guest_physical_address, violation.vectoring);
     record->qualification = violation.qualification;
     record->guest_physical_address = violation.guest_physical_address;
     record->result =
@@ -377,8 +384,10 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
 {
     struct ept_violation *violation = &vcpu->violation;
 
-    if (unlikely(violation->exit_count != vcpu->exit_count)) /* else exit_quick_ept() has read it */
-        read_violation(violation, vcpu->exit_count);
+    if (unlikely(violation->exit_count != vcpu->exit_count)) { /* else exit_quick_ept() has read it */
+        read_violation(violation);
+        violation->exit_count = vcpu->exit_count;
+    }
     exit_count_subject(vcpu, SUBJECT_PAGE, violation->guest_physical_address / PAGE_SIZE);
     if (unlikely(vcpu->vm->walk_check.armed))
         walk_check_exit(vcpu);
