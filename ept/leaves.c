@@ -58,13 +58,19 @@ bool ept_find_run(struct ept *ept, uint64_t gpa, struct ept_run *run)
 
     ept_cursor_start(ept, gpa, &cursor);
     while (cursor.level > EPT_LEVEL_PT) {
-        struct ept_entry original;
+        struct ept_entry seen = cursor.entry;
 
-        if (!ept_cursor_down(ept, gpa, &cursor)) {
-            if (!ept_planted_original(ept, cursor.slot_hpa, cursor.entry, &original))
+        if (ept_cursor_down(ept, gpa, &cursor))
+            continue;
+        if (ept_planted_original(ept, cursor.slot_hpa, seen, &cursor.entry)) {
+            if (!ept_cursor_down(ept, gpa, &cursor))
                 break;
-            cursor.entry = original;
+            continue;
         }
+        /* A fault that was planted when the entry was read may have been repaired since. */
+        ept_cursor_read(&cursor);
+        if (cursor.entry.raw == seen.raw)
+            break;
     }
     if (cursor.level == EPT_LEVEL_PT) {
         *run = (struct ept_run){cursor.slot - ept_index(gpa, EPT_LEVEL_PT),

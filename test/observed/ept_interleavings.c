@@ -87,6 +87,12 @@ static void prepare_log_of_one(void)
     prepare_log_of(1);
 }
 
+static void prepare_planted_log(void)
+{
+    prepare_log();
+    (void)!ept_plant(EPT, SMALL, 2, EPT_PLANT_RESERVED_LOW).flush;
+}
+
 /* --- The search -------------------------------------------------------------------------------------------
  */
 
@@ -195,6 +201,7 @@ static const struct scene {
     {"collect, harvest, guest", prepare_log, {collect, harvest, guest_small}, 6, LONG},
     {"collect, split, guest", prepare_log, {collect, split_large, guest_large}, 6, LONG},
     {"collect, stand-in, guest", prepare_log, {collect, stand_in, guest_small}, 6, LONG | STANDS_IN | UNMAPS},
+    {"collect, repair, guest", prepare_planted_log, {collect, repair, guest_small}, 6, PLANTS},
     {"collect, plant, guest", prepare_log, {collect, plant_leaf, guest_small}, 6, LONG | PLANTS | UNMAPS},
 };
 
