@@ -198,6 +198,10 @@ static bool dispatch(struct vcpu *self, bool at_end)
         execute(&call, monitor_call_unknown, false);
         return true;
     }
+    if (call.words.count > 1 + command->most) {
+        execute(&call, monitor_call_too_long, false);
+        return true;
+    }
     if (command->where != MONITOR_ANY) {
         call.ended = at_end && self->vm == call.vm;
         call.vcpu = call.ended ? self : find_target(&call, self);

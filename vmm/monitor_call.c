@@ -41,6 +41,11 @@ void monitor_call_unknown(struct monitor_call *call)
                                    : "expected: a command (help shows them)");
 }
 
+void monitor_call_too_long(struct monitor_call *call)
+{
+    monitor_expected(call);
+}
+
 void monitor_call_not_running(struct monitor_call *call)
 {
     if (call->vm == NULL)

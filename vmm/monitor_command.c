@@ -12,10 +12,10 @@
 #define WORDS_MAX 8 /* that one command has to choose from, but for lists */
 
 const struct monitor_command monitor_commands[] = {
-#define MONITOR_COMMAND(name, where, arguments, choices, help)                                               \
-    {#name, arguments, choices, help, MONITOR_##where, monitor_##name},
+#define MONITOR_COMMAND(name, where, most, arguments, choices, help)                                         \
+    {#name, arguments, choices, help, MONITOR_##where, most, monitor_##name},
 #include "vmm/monitor_commands.def"
-    {NULL, NULL, NULL, NULL, MONITOR_ANY, NULL},
+    {NULL, NULL, NULL, NULL, MONITOR_ANY, 0, NULL},
 };
 
 const struct monitor_command *monitor_find(struct option_span name, bool *several)
@@ -141,7 +141,8 @@ void monitor_expected(const struct monitor_call *call)
     bool several;
     const struct monitor_command *command = monitor_find(call->words.word[0], &several);
 
-    monitor_complain(call, "expected: %s %s", command->name, command->arguments);
+    monitor_complain(call, "expected: %s%s%s", command->name, command->arguments[0] != '\0' ? " " : " alone",
+                     command->arguments);
 }
 
 struct option_span monitor_word(const struct monitor_call *call, unsigned index)

@@ -28,6 +28,7 @@ typedef void monitor_function(struct monitor_call *call);
 struct monitor_command {
     const char *name, *arguments, *choices, *help;
     enum monitor_where where;
+    unsigned most; /* words behind the name */
     monitor_function *function;
 };
 
@@ -56,11 +57,11 @@ must_check bool monitor_call_parse(struct monitor_call *call, struct option_span
  * vm_hold_vcpus() and vm_let_go_vcpus(), unless it is the caller's own. */
 struct vcpu *monitor_call_target(const struct monitor_call *call);
 
-/* monitor_call.c: in the command's stead: there is none of that name; the guest, or its vCPU, does not run.
- */
-monitor_function monitor_call_unknown, monitor_call_not_running;
+/* monitor_call.c: in the command's stead: there is none of that name; the guest, or its vCPU, does not run;
+ * it has more words than the command takes. */
+monitor_function monitor_call_unknown, monitor_call_not_running, monitor_call_too_long;
 
-#define MONITOR_COMMAND(name, where, arguments, choices, help) monitor_function monitor_##name;
+#define MONITOR_COMMAND(name, where, most, arguments, choices, help) monitor_function monitor_##name;
 #include "vmm/monitor_commands.def"
 
 #endif

@@ -85,7 +85,7 @@ void monitor_watch(struct monitor_call *call)
         return;
     } else if (option_is(call->words.word[1], "delete")) {
         delete (call, false);
-    } else if (call->words.count > 4 || !monitor_range(call->words.word[1], &watch.start, &length) ||
+    } else if (!monitor_range(call->words.word[1], &watch.start, &length) ||
                !monitor_rights(monitor_word(call, 2), &watch.rights) || watch.rights == 0 ||
                (call->words.count == 4 && watch.stops && !option_is(action, "stop"))) {
         monitor_expected(call);
@@ -129,8 +129,8 @@ void monitor_step(struct monitor_call *call)
 
     if (has_ended(call))
         return;
-    if (call->words.count > 2 || (call->words.count == 2 && (!monitor_number(call->words.word[1], &steps) ||
-                                                             steps == 0 || steps > STEPS_MAX))) {
+    if (call->words.count == 2 &&
+        (!monitor_number(call->words.word[1], &steps) || steps == 0 || steps > STEPS_MAX)) {
         monitor_complain(call, "expected: step [1 to %u]", STEPS_MAX);
         return;
     }

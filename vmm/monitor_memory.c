@@ -139,7 +139,7 @@ void monitor_x(struct monitor_call *call)
 
     if (!find_space(monitor_word(call, 1), &space) ||
         !monitor_range(monitor_word(call, 2), &address, &length) ||
-        (call->words.count > 3 && !monitor_number(call->words.word[3], &length)) || call->words.count > 4) {
+        (call->words.count > 3 && !monitor_number(call->words.word[3], &length))) {
         monitor_expected(call);
         return;
     }

@@ -60,7 +60,7 @@ void monitor_stats(struct monitor_call *call)
 {
     bool json = option_is(monitor_word(call, 1), "json");
 
-    if (call->words.count > 2 || (call->words.count == 2 && !json)) {
+    if (call->words.count == 2 && !json) {
         monitor_expected(call);
         return;
     }

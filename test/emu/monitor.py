@@ -81,7 +81,8 @@ ERRORS = ("nothing; v; vm; vm 7; vm elsewhere; vcpu; vcpu 1; x; x gpa; x spa 0; 
 ABSURD = ("ept protect 0+0xffffffffffffffff rwx; ept protect 0xfffffffffffff000+0x1000 r; ept drop 0+0xffffffffffffffff; ept drop 0xffffffffffffffff; "
           "ept walk 0xffffffffffffffff; ept type 0xffffffffffffffff; x gva 0x100007c00 4; x gva 0xfffffffc 8; x/s gva 0xffffffffffffffff; x hpa 0xffffffffff 4; x/s hpa 0xfed00000; "
           "x/65535g gpa 0; x gpa 0xfffffffffffffff8 8; wait 0xffffffffffffffff; inject 14 0x8000; inject 0x100000000; step 0xffffffffffffffff; vcpu 0xffffffff; "
-          "watch 0+0x10000 w log; watch 0x7c00+4 rwx log; watch 0x7c02+4 r log; break 0x7c00; watch; watch delete 1; watch delete 2; ept dump; watch delete 3; break delete 4; ept dump")
+          "watch 0+0x10000 w log; watch 0x7c00+4 rwx log; watch 0x7c02+4 r log; break 0x7c00; watch; watch delete 1; watch delete 2; ept dump; watch delete 3; break delete 4; ept dump; "
+          "regs vcpu=0; stats json now; step 1 2; ep dump walk audit type")
 
 CHANGING = ("x/w hpa 0x100000; wait 8; dirty start; dirty start; wait 2; dirty show; dirty show; ept audit; dirty stop; ept drop 0x3000; ept walk 0x3000; "
             "wait 2; ept walk 0x3000; ept drop 0x2000+0x2000; ept drop; ept walk 0x7c00; ept protect 0x2000+0x1000 rx; ept walk 0x2000; wait 4; "
