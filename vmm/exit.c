@@ -281,15 +281,13 @@ exit_recorder *exit_recorder_of(unsigned reason, bool every)
 
 must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
 {
+    vcpu->exit_reason = vcpu->quick.reason & EXIT_REASON_BASIC_MASK;
+    vcpu->exit_count++;
 #ifndef TEST_NO_TRACE /* leaves the trace out, so that a test can show what it costs when it is off */
     /* The low byte by itself, else the compiler makes it from the whole. What is beyond ends the guest,
      * traced or not. */
     uint8_t low = __atomic_load_n((const uint8_t *)&vcpu->quick.reason, __ATOMIC_RELAXED);
-#endif
 
-    vcpu->exit_reason = vcpu->quick.reason & EXIT_REASON_BASIC_MASK;
-    vcpu->exit_count++;
-#ifndef TEST_NO_TRACE
     if (unlikely(vcpu->traced[low] != 0))
         return (enum exit_action)vcpu->recorders[low](vcpu);
 #endif

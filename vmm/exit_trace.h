@@ -140,7 +140,7 @@ EXIT_TRACE_INLINE void exit_trace_end_misconfig(const struct vcpu *vcpu, struct 
     record->result.entry_reasons = (uint16_t)vcpu->misconfig.reasons;
 }
 
-/* Adds what became of it. */
+/* Adds what became of it. RESULT_DEVICE comes of I/O and EPT violations alone. */
 EXIT_TRACE_INLINE void exit_trace_end(const struct vcpu *vcpu, uint32_t reason, struct trace_record *record,
                                       uint64_t ticks)
 {
@@ -174,7 +174,7 @@ EXIT_TRACE_INLINE void exit_trace_end(const struct vcpu *vcpu, uint32_t reason, 
     }
 }
 
-/* Puts the record, which is ring->next, into the ring. */
+/* Puts the record, which is ring->next, into the ring, when no filter has a say. */
 EXIT_TRACE_INLINE void exit_trace_put(struct trace_ring *ring, uint32_t reason, struct trace_record *record)
 {
     /* One instruction that touches one page after the other is not compared any closer. */
