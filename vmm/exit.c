@@ -189,13 +189,12 @@ static __attribute__((noinline)) enum exit_action handle_beyond(struct vcpu *vcp
 }
 
 /*
- * The exit, and its statistics. Inline, twice: neither way through the dispatch pays for the other. What it
- * needs behind the handler it reads again from the vCPU, so that the usual way saves few registers.
+ * The exit, and its statistics. Inline: no way through the dispatch pays for another. What it needs behind
+ * the handler it reads again from the vCPU, so that the usual way saves few registers.
  */
-static inline __attribute__((always_inline)) enum exit_action handle_and_count(struct vcpu *vcpu,
-                                                                               uint64_t *ticks)
+static inline __attribute__((always_inline)) enum exit_action
+handle_and_count(struct vcpu *vcpu, uint32_t reason, uint64_t *ticks)
 {
-    uint32_t reason = vcpu->quick.reason;
     enum exit_action action;
 
     vcpu->result = (struct trace_result){.code = RESULT_EMULATED};
@@ -204,7 +203,9 @@ static inline __attribute__((always_inline)) enum exit_action handle_and_count(s
         return handle_beyond(vcpu, ticks);
     action = handle(vcpu, reason);
     end_exit(vcpu, ticks);
-    exit_statistics_add(&vcpu->statistics[vcpu->quick.reason], *ticks);
+    if (!__builtin_constant_p(reason))
+        reason = vcpu->quick.reason;
+    exit_statistics_add(&vcpu->statistics[reason], *ticks);
     return action;
 }
 
@@ -212,35 +213,83 @@ static __attribute__((noinline)) enum exit_action dispatch_untraced(struct vcpu 
 {
     uint64_t ticks;
 
-    return handle_and_count(vcpu, &ticks);
+    return handle_and_count(vcpu, vcpu->quick.reason, &ticks);
 }
 
-static __attribute__((noinline)) enum exit_action dispatch_traced(struct vcpu *vcpu)
+/* Any reason, and the record goes where its filter says. */
+static __attribute__((noinline)) uint32_t dispatch_traced(struct vcpu *vcpu)
 {
+    struct trace_record *record;
     enum exit_action action;
     uint64_t ticks;
 
-    exit_trace_begin(vcpu, vcpu->exit_reason, vcpu->quick.start);
-    action = handle_and_count(vcpu, &ticks);
-    exit_trace_end(vcpu, ticks);
+    exit_trace_begin(vcpu, vcpu->exit_reason);
+    action = handle_and_count(vcpu, vcpu->quick.reason, &ticks);
+    record = vcpu->ring->next;
+    exit_trace_end(vcpu, record->reason, record, ticks);
+    if (!(vcpu->traced[(uint8_t)record->reason] & EXIT_TRACED_IF) || exit_trace_wanted(vcpu, record))
+        trace_ring_put(vcpu->ring, record);
     return action;
 }
 
-/* -DTEST_NO_TRACE leaves the trace out, so that a test can show what it costs when it is off. */
-static inline bool is_traced(const struct vcpu *vcpu, uint32_t reason)
+/* The same with a reason that the compiler knows, of which every exit is recorded. */
+static inline __attribute__((always_inline)) enum exit_action dispatch_recorded(struct vcpu *vcpu,
+                                                                                enum exit_reason reason)
 {
-#ifdef TEST_NO_TRACE
-    return (void)vcpu, (void)reason, false;
-#else
-    return vcpu->traced[(uint8_t)reason] != 0; /* what is beyond ends the guest, traced or not */
-#endif
+    struct trace_record *record;
+    enum exit_action action;
+    uint64_t ticks;
+
+    exit_trace_begin(vcpu, reason);
+    action = handle_and_count(vcpu, reason, &ticks);
+    record = vcpu->ring->next;
+    exit_trace_end(vcpu, reason, record, ticks);
+    exit_trace_put(vcpu->ring, reason, record);
+    return action;
+}
+
+#define RECORDED_REASONS                                                                                     \
+    RECORDED(EXIT_CPUID)                                                                                     \
+    RECORDED(EXIT_VMCALL)                                                                                    \
+    RECORDED(EXIT_CR_ACCESS)                                                                                 \
+    RECORDED(EXIT_IO)                                                                                        \
+    RECORDED(EXIT_RDMSR)                                                                                     \
+    RECORDED(EXIT_WRMSR)                                                                                     \
+    RECORDED(EXIT_EPT_VIOLATION)                                                                             \
+    RECORDED(EXIT_EPT_MISCONFIG)
+
+#define RECORDED(name)                                                                                       \
+    static uint32_t recorded_##name(struct vcpu *vcpu)                                                       \
+    {                                                                                                        \
+        return likely(vcpu->quick.reason == name) ? dispatch_recorded(vcpu, name) : dispatch_traced(vcpu);   \
+    }
+RECORDED_REASONS
+#undef RECORDED
+
+exit_recorder *exit_recorder_of(unsigned reason, bool every)
+{
+    switch (every ? reason : EXIT_REASON_COUNT) {
+#define RECORDED(name)                                                                                       \
+    case name:                                                                                               \
+        return recorded_##name;
+        RECORDED_REASONS
+#undef RECORDED
+    default:
+        return dispatch_traced;
+    }
 }
 
 must_check enum exit_action exit_dispatch(struct vcpu *vcpu)
 {
     vcpu->exit_reason = vcpu->quick.reason & EXIT_REASON_BASIC_MASK;
     vcpu->exit_count++;
-    if (unlikely(is_traced(vcpu, vcpu->exit_reason)))
-        return dispatch_traced(vcpu);
+#ifndef TEST_NO_TRACE /* leaves the trace out, so that a test can show what it costs when it is off */
+    /* The low byte by itself, else the compiler makes it from the whole. What is beyond ends the guest,
+     * traced or not. */
+    uint8_t low = __atomic_load_n((const uint8_t *)&vcpu->quick.reason, __ATOMIC_RELAXED);
+
+    if (unlikely(vcpu->traced[low] != 0))
+        return (enum exit_action)vcpu->recorders[low](vcpu);
+#endif
     return dispatch_untraced(vcpu);
 }

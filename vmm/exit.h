@@ -24,6 +24,9 @@ typedef enum exit_action exit_handler(struct vcpu *vcpu);
 
 /* Handles the exit that vmx_enter() has just returned with. */
 must_check enum exit_action exit_dispatch(struct vcpu *vcpu);
+/* What handles a traced exit of this reason, any number. every: all of them are recorded, no matter what they
+ * are about. Pure. */
+exit_recorder *exit_recorder_of(unsigned reason, bool every);
 /* Handles a VM entry that failed: `outcome` is what vmx_enter() returned. Ends the VM. */
 must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcome);
 

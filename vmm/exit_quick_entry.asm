@@ -71,11 +71,11 @@ extern vmx_bench_writes
     jae to_c
 %endmacro
 
-; Not for a guest that single-steps, which wants its trap. Changes RCX.
-%macro UNLESS_STEPPING 1                ; where it goes on instead
-    mov ecx, QUICK_FIELD_RFLAGS
-    READ rcx, rcx, %1
-    test ecx, QUICK_RFLAGS_TF
+; Not for a guest that single-steps, which wants its trap.
+%macro UNLESS_STEPPING 1-2 cx           ; where it goes on instead, register to use
+    mov e%2, QUICK_FIELD_RFLAGS
+    READ r%2, r%2, %1
+    test e%2, QUICK_RFLAGS_TF
     jnz %1
 %endmacro
 
@@ -191,29 +191,29 @@ vmcall_exit:
 
 vmcall_traced:
     ONLY_IF_OPEN_TRACED EXIT_QUICK_VMCALL
+    mov ecx, [AT(VMX_REGISTER_RAX)]
+    cmp ecx, [AT(VCPU_QUICK_CALL) + QUICK_KEY]
+    jne to_c
     RECORD_BEGIN
-    mov eax, [AT(VMX_REGISTER_RAX)]
-    cmp eax, [AT(VCPU_QUICK_CALL) + QUICK_KEY]
-    jne to_c_traced
-    mov ecx, [AT(VMX_REGISTER_RBX)]
-    mov [rsi + RECORD_WORD], rax
-    mov [rsi + RECORD_VALUE], rcx
-    SAME_IN rax, RECORD_WORD
-    SAME_IN rcx, RECORD_VALUE
+    mov eax, [AT(VMX_REGISTER_RBX)]
+    mov [rsi + RECORD_WORD], rcx
+    mov [rsi + RECORD_VALUE], rax
+    SAME_IN rcx, RECORD_WORD
+    SAME_IN rax, RECORD_VALUE
     RECORD_END QUICK_REASON_VMCALL, QUICK_RESULT_UNKNOWN_CALL, AT(VCPU_QUICK_CALL), vmcall_answer
 
 ; The index is the leaf's low five bits and above them its highest two: turned left by two, any other leaf is beyond the table. The mask keeps
-; a processor that runs ahead of the branch within the table, too. RBX becomes the address of the answer, RAX the subleaf.
-%macro cpuid_find 1                     ; where it goes on without an answer
+; a processor that runs ahead of the branch within the table, too. RBX becomes the address of the answer.
+%macro cpuid_find 1                     ; register that gets the subleaf
     rol ebx, 2
     cmp ebx, QUICK_CPUID_LEAVES
-    jae %1
+    jae to_c
     and ebx, QUICK_CPUID_LEAVES - 1
     shl ebx, QUICK_CPUID_SHIFT
     lea rbx, [AT(VCPU_QUICK_CPUID) + rbx]
-    mov eax, [AT(VMX_REGISTER_RCX)]
-    test [rbx + QUICK_CPUID_SUBLEAF_BITS], eax
-    jnz %1
+    mov %1, [AT(VMX_REGISTER_RCX)]
+    test [rbx + QUICK_CPUID_SUBLEAF_BITS], %1
+    jnz to_c
 %endmacro
 
 %macro cpuid_answer 0
@@ -227,32 +227,32 @@ vmcall_traced:
 cpuid_exit:
     ONLY_IF_OPEN EXIT_QUICK_CPUID, cpuid_traced
     mov ebx, [AT(VMX_REGISTER_RAX)]
-    cpuid_find to_c
+    cpuid_find eax
     ADVANCE
     ACCOUNT QUICK_REASON_CPUID, rbx
     cpuid_answer
 
 cpuid_traced:
     ONLY_IF_OPEN_TRACED EXIT_QUICK_CPUID
-    RECORD_BEGIN
     mov ebx, [AT(VMX_REGISTER_RAX)]
-    mov [rsi + RECORD_WORD], rbx
-    cpuid_find to_c_traced
-    mov [rsi + RECORD_VALUE], rax
-    SAME_IN rax, RECORD_VALUE
-    mov eax, [rsi + RECORD_WORD]
+    cpuid_find ecx
+    RECORD_BEGIN
+    mov eax, [AT(VMX_REGISTER_RAX)]
+    mov [rsi + RECORD_WORD], rax
+    mov [rsi + RECORD_VALUE], rcx
+    SAME_IN rcx, RECORD_VALUE
     SAME_IN rax, RECORD_WORD
     RECORD_END QUICK_REASON_CPUID, QUICK_RESULT_EMULATED, rbx, cpuid_answer
 
-; RBX becomes the address of the constant, RAX is the MSR's number.
-%macro rdmsr_find 1                     ; where it goes on without one
-    mov eax, [AT(VMX_REGISTER_RCX)]
-    mov ebx, eax
+; RBX becomes the address of the constant.
+%macro rdmsr_find 1                     ; register that gets the MSR's number
+    mov %1, [AT(VMX_REGISTER_RCX)]
+    mov ebx, %1
     and ebx, QUICK_MSRS - 1
     shl ebx, QUICK_MSR_SHIFT
     lea rbx, [AT(VCPU_QUICK_MSRS) + rbx]
-    cmp [rbx + QUICK_KEY], eax
-    jne %1
+    cmp [rbx + QUICK_KEY], %1
+    jne to_c
 %endmacro
 
 %macro rdmsr_answer 0
@@ -265,7 +265,7 @@ cpuid_traced:
 
 rdmsr_exit:
     ONLY_IF_OPEN EXIT_QUICK_RDMSR, rdmsr_traced
-    rdmsr_find to_c
+    rdmsr_find eax
     ADVANCE
     ACCOUNT QUICK_REASON_RDMSR, rbx
     rdmsr_answer
@@ -278,24 +278,24 @@ rdmsr_exit:
 
 rdmsr_traced:
     ONLY_IF_OPEN_TRACED EXIT_QUICK_RDMSR
+    rdmsr_find ecx
     RECORD_BEGIN
-    rdmsr_find to_c_traced
-    mov [rsi + RECORD_WORD], rax
-    SAME_IN rax, RECORD_WORD
+    mov [rsi + RECORD_WORD], rcx
+    SAME_IN rcx, RECORD_WORD
     RECORD_END QUICK_REASON_RDMSR, QUICK_RESULT_EMULATED, rbx, rdmsr_answer, rdmsr_value
 
 ; A port, size and direction that C has found without a device: IN gives all ones, OUT goes nowhere. Sizes of 1, 2 and 4 bytes are 0, 1 and 3 in
-; the qualification. RBX becomes the address of what is noted, RAX is the qualification.
-%macro io_find 1                        ; where it goes on when nothing is
-    mov eax, QUICK_FIELD_QUALIFICATION
-    READ rax, rax, %1
-    mov ebx, eax
+; the qualification. RBX becomes the address of what is noted.
+%macro io_find 1                        ; register that gets the qualification: ax, cx
+    mov e%1, QUICK_FIELD_QUALIFICATION
+    READ r%1, r%1
+    mov ebx, e%1
     shr ebx, QUICK_IO_PORT_SHIFT
     and ebx, QUICK_PORTS - 1
     shl ebx, QUICK_PORT_SHIFT
     lea rbx, [AT(VCPU_QUICK_PORTS) + rbx]
-    cmp [rbx + QUICK_KEY], eax
-    jne %1
+    cmp [rbx + QUICK_KEY], e%1
+    jne to_c
 %endmacro
 
 %macro io_answer 0
@@ -323,22 +323,22 @@ rdmsr_traced:
 
 io_exit:
     ONLY_IF_OPEN EXIT_QUICK_IO, io_traced
-    io_find to_c
+    io_find ax
     ADVANCE
     ACCOUNT QUICK_REASON_IO, rbx
     io_answer
 
 io_traced:
     ONLY_IF_OPEN_TRACED EXIT_QUICK_IO
+    io_find cx
     RECORD_BEGIN
-    io_find to_c_traced
-    mov [rsi + RECORD_QUALIFICATION], rax
-    mov ecx, [AT(VMX_REGISTER_RAX)]
-    or ecx, [rbx + QUICK_PORT_ONES]
-    and ecx, [rbx + QUICK_PORT_MASK]
-    mov [rsi + RECORD_VALUE], rcx
-    SAME_IN rax, RECORD_QUALIFICATION
-    SAME_IN rcx, RECORD_VALUE
+    mov [rsi + RECORD_QUALIFICATION], rcx
+    mov eax, [AT(VMX_REGISTER_RAX)]
+    or eax, [rbx + QUICK_PORT_ONES]
+    and eax, [rbx + QUICK_PORT_MASK]
+    mov [rsi + RECORD_VALUE], rax
+    SAME_IN rcx, RECORD_QUALIFICATION
+    SAME_IN rax, RECORD_VALUE
     RECORD_END QUICK_REASON_IO, QUICK_RESULT_NO_DEVICE, rbx, io_answer
 
 ; The one that is done in C, by a function on the host's stack, which holds the address of the structure (vmx_enter). It leaves RBP, RBX and R12 to
@@ -385,19 +385,20 @@ ept_exit:
     ACCOUNT QUICK_REASON_EPT_VIOLATION, rbx, counted
     ept_answer
 
-; RSI: the record, RDX: the open one. The guest-linear address is read also where the qualification says that it means nothing.
+; RSI: the record, RDX: the open one. What C would read again is read when this is known to be quick; it cannot fail, the function has read fields
+; that all processors have, too. The guest-linear address is read also where the qualification says that it means nothing.
 ept_traced:
     ONLY_IF_OPEN_TRACED EXIT_QUICK_EPT
     ept_store
     RECORD_PLACE
+    ept_call exit_quick_ept_traced
+    mov rdi, [AT(VCPU_RING)]
+    mov rsi, [rdi + RING_NEXT]
     RECORD_SEGMENT cx
     mov ecx, QUICK_FIELD_LINEAR
     READ [rsi + RECORD_LINEAR], rcx, none
     mov ecx, QUICK_FIELD_RIP
-    READ [rsi + RECORD_RIP], rcx, vmx_exit_called
-    ept_call exit_quick_ept_traced
-    mov rdi, [AT(VCPU_RING)]
-    mov rsi, [rdi + RING_NEXT]
+    READ [rsi + RECORD_RIP], rcx, none
     RECORD_CONSTANTS QUICK_REASON_EPT_VIOLATION
     ACCOUNT QUICK_REASON_EPT_VIOLATION, rbx, counted, {mov [rsi + RECORD_TICKS], rax}
     RECORD_PUT rdi

@@ -4,6 +4,7 @@
 #include "arch/x86/spinlock.h"
 #include "arch/x86/tsc.h"
 #include "vmm/cpu.h"
+#include "vmm/exit.h"
 #include "vmm/exit_quick.h"
 #include "vmm/exit_trace.h"
 #include "vmm/machine.h"
@@ -37,8 +38,13 @@ static uint8_t bits_of(const struct vcpu *vcpu, unsigned reason)
 /* Under the lock. */
 static void choose(struct vcpu *vcpu)
 {
-    for (unsigned reason = 0; reason < EXIT_TRACED_REASONS; reason++)
-        __atomic_store_n(&vcpu->traced[reason], bits_of(vcpu, reason), __ATOMIC_RELAXED);
+    for (unsigned reason = 0; reason < EXIT_TRACED_REASONS; reason++) {
+        uint8_t bits = bits_of(vcpu, reason);
+
+        __atomic_store_n(&vcpu->recorders[reason], exit_recorder_of(reason, bits == EXIT_TRACED),
+                         __ATOMIC_RELAXED);
+        __atomic_store_n(&vcpu->traced[reason], bits, __ATOMIC_RELAXED);
+    }
     exit_quick_trace_changed(vcpu);
 }
 

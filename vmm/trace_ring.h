@@ -51,11 +51,10 @@ void trace_ring_turn(struct trace_ring *ring);
 /* Folds the record at ring->next into the open one if they are the same. The producer. */
 bool trace_ring_fold(struct trace_ring *ring);
 
-/* Takes the record that was written at `record`, which is ring->next. The producer. */
-static inline void trace_ring_put(struct trace_ring *ring, struct trace_record *record)
+/* Takes the record that was written at `record`, which is ring->next and not the same as the open one. The
+ * producer. */
+static inline void trace_ring_add(struct trace_ring *ring, struct trace_record *record)
 {
-    if (unlikely(ring->open->rip == record->rip) && trace_ring_fold(ring))
-        return;
     if (unlikely(record == ring->limit)) {
         trace_ring_turn(ring);
         return;
@@ -64,6 +63,14 @@ static inline void trace_ring_put(struct trace_ring *ring, struct trace_record *
     ring->open = record;
     ring->next++;
     __atomic_store_n(&ring->pending, 1, __ATOMIC_RELAXED);
+}
+
+/* The same, folded if it is the same as the open one. */
+static inline void trace_ring_put(struct trace_ring *ring, struct trace_record *record)
+{
+    if (unlikely(ring->open->rip == record->rip) && trace_ring_fold(ring))
+        return;
+    trace_ring_add(ring, record);
 }
 
 /* Publishes the open record. The producer, at any time but between writing a record and putting it. */

@@ -23,12 +23,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct vcpu;
 struct vm;
 struct vmm_cpu;
 
 /* Places of vcpu->traced[]: as many as a byte has values, so that no exit need look whether its reason has
  * one. */
 #define EXIT_TRACED_REASONS 256
+
+/* Handles an exit, and records it; enum exit_action of vmm/exit.h. */
+typedef uint32_t exit_recorder(struct vcpu *vcpu);
 
 /* What the VMCS tells of an EPT violation, read once. */
 struct ept_violation {
@@ -122,6 +126,7 @@ struct vcpu {
     struct exit_subjects subjects;
     struct trace_filter trace;           /* which exits are recorded; exit_trace_set_reasons() changes it */
     uint8_t traced[EXIT_TRACED_REASONS]; /* by it, EXIT_TRACED...: all that an exit asks */
+    exit_recorder *recorders[EXIT_TRACED_REASONS]; /* of exits that are traced */
 
     /* What of the guest's state no VMCS field holds. */
     uint64_t cr2, dr0, dr1, dr2, dr3, dr6;

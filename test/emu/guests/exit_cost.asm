@@ -6,6 +6,9 @@
 %include "guest.inc"
 
 ROUNDS equ 500
+MSR_PAT equ 0x277
+CR4_MCE equ 1 << 6
+HPET_CONFIG equ 0xfed00010
 
 ; %1: name, %2...: what exits, between two RDTSC. EBP counts.
 %macro measure 2
@@ -69,6 +72,64 @@ ROUNDS equ 500
     rdtsc
     call take
 %endmacro
+%macro do_in_uart 0
+    rdtsc
+    mov esi, eax
+    mov dx, PORT_COM1 + 5
+    in al, dx
+    rdtsc
+    call take
+%endmacro
+%macro do_out_uart 0
+    rdtsc
+    mov esi, eax
+    mov dx, PORT_COM1 + 7
+    out dx, al
+    rdtsc
+    call take
+%endmacro
+%macro do_wrmsr 0
+    mov ecx, MSR_PAT
+    rdtsc
+    mov esi, eax
+    mov eax, [pat]
+    mov edx, [pat + 4]
+    wrmsr
+    rdtsc
+    call take
+%endmacro
+%macro do_hypervisor_leaf 0
+    rdtsc
+    mov esi, eax
+    mov eax, 0x40000000
+    cpuid
+    rdtsc
+    call take
+%endmacro
+%macro do_version 0
+    rdtsc
+    mov esi, eax
+    mov eax, HYPERCALL_VERSION
+    vmcall
+    rdtsc
+    call take
+%endmacro
+%macro do_mov_cr 0
+    mov ebx, cr4
+    xor ebx, CR4_MCE
+    rdtsc
+    mov esi, eax
+    mov cr4, ebx
+    rdtsc
+    call take
+%endmacro
+%macro do_mmio 0
+    rdtsc
+    mov esi, eax
+    mov eax, [fs:edi]
+    rdtsc
+    call take
+%endmacro
 %macro do_touch 0
     rdtsc
     mov esi, eax
@@ -81,13 +142,7 @@ ROUNDS equ 500
     guest_start
     check_version
     flat_segments
-    measure "nothing", do_nothing
-    measure "vmcall", do_vmcall
-    measure "cpuid", do_cpuid
-    measure "same", do_same
-    measure "rdmsr", do_rdmsr
-    measure "in", do_in
-    mov edi, 0x10000            ; below 1 MiB pages are small
+    mov edi, 0x10000            ; below 1 MiB pages are small; first, as these few may all be slow later, when a moment is due
     mov dword [least], -1
     mov dword [all], 0
     mov ebp, 0x40
@@ -102,6 +157,24 @@ ROUNDS equ 500
     mov eax, [all]
     call put_hex
     print 10
+    measure "nothing", do_nothing
+    measure "vmcall", do_vmcall
+    measure "cpuid", do_cpuid
+    measure "same", do_same
+    measure "rdmsr", do_rdmsr
+    measure "in", do_in
+    measure "in_uart", do_in_uart
+    measure "out_uart", do_out_uart
+    mov ecx, MSR_PAT
+    rdmsr
+    mov [pat], eax
+    mov [pat + 4], edx
+    measure "wrmsr", do_wrmsr
+    measure "hypervisor_leaf", do_hypervisor_leaf
+    measure "version", do_version
+    measure "mov_cr", do_mov_cr
+    mov edi, HPET_CONFIG
+    measure "mmio", do_mmio
     print "exit cost: measured", 10
     pass
 
@@ -124,6 +197,7 @@ take:
     align 4
 least: dd 0
 all: dd 0
+pat: dd 0, 0
 
     guest_gdt
     guest_routines 16
