@@ -163,11 +163,11 @@ def tests(context):
             r"^adept: invalidate: INVVPID single-context of VPID 0: refused$", r"^adept: invalidate: fallbacks right=384 wrong=0$"],
             forbid=["NOT REFUSED"])
 
-    # Never 0, not the same again at once, used again when there are no others, and none where there are none.
+    # Never 0, not the same again at once, used again when there are no others, and none where there are none. 0x1 was the start-up self-test's.
     three = "hello name=a; hello name=b; hello name=c"
-    yield vpids(context, "vpid", "", ["0x1", "0x2", "0x3"], GUEST=three)
-    yield vpids(context, "vpid-few", "test=vpid-few", ["0x1", "0x2", "0x1"], GUEST=three)
-    yield vpids(context, "vpid-vcpus", "", ["0x1", "0x4"], GUEST="hello name=a vcpus=3; hello name=b vcpus=3", CPUS=3)
+    yield vpids(context, "vpid", "", ["0x2", "0x3", "0x4"], GUEST=three)
+    yield vpids(context, "vpid-few", "test=vpid-few", ["0x2", "0x1", "0x2"], GUEST=three)
+    yield vpids(context, "vpid-vcpus", "", ["0x2", "0x5"], GUEST="hello name=a vcpus=3; hello name=b vcpus=3", CPUS=3)
     yield vpids(context, "vpid-none", "test=vpid-none", ["0x0", "0x0", "0x0"], GUEST=three)
     for word in ("vpid-few", "vpid-none"):
         yield made_guest(context, f"vcpus-{word}", "vcpus", options="vcpus=4 timeout=60", CPUS=4, CMDLINE=f"trace=stats test={word}")
