@@ -5,6 +5,7 @@
 #include "arch/x86/control_registers.h"
 #include "arch/x86/tsc.h"
 #include "vmm/exit_trace.h"
+#include "vmm/machine.h"
 #include "vmm/step.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
@@ -12,6 +13,7 @@
 #define PENDING_DEBUG_BS (UINT64_C(1) << 14)
 #define CODE_SEGMENT_L   (1u << 13)
 
+/* Of the reasons that are not here, instructions raise #UD, and all else ends the guest. */
 static exit_handler *const handlers[EXIT_REASON_COUNT] = {
     [EXIT_EXCEPTION_NMI] = exit_exception,
     [EXIT_EXTERNAL_INTERRUPT] = exit_external_interrupt,
@@ -24,44 +26,28 @@ static exit_handler *const handlers[EXIT_REASON_COUNT] = {
     [EXIT_INTERRUPT_WINDOW] = exit_window,
     [EXIT_NMI_WINDOW] = exit_window,
     [EXIT_CPUID] = exit_cpuid,
-    [EXIT_GETSEC] = exit_undefined_instruction,
     [EXIT_HLT] = exit_hlt,
     [EXIT_INVD] = exit_cache_instruction,
     [EXIT_INVLPG] = exit_invlpg,
     [EXIT_RDPMC] = exit_rdpmc,
     [EXIT_RDTSC] = exit_rdtsc,
     [EXIT_VMCALL] = exit_vmcall,
-    [EXIT_VMCLEAR] = exit_undefined_instruction,
-    [EXIT_VMLAUNCH] = exit_undefined_instruction,
-    [EXIT_VMPTRLD] = exit_undefined_instruction,
-    [EXIT_VMPTRST] = exit_undefined_instruction,
-    [EXIT_VMREAD] = exit_undefined_instruction,
-    [EXIT_VMRESUME] = exit_undefined_instruction,
-    [EXIT_VMWRITE] = exit_undefined_instruction,
-    [EXIT_VMXOFF] = exit_undefined_instruction,
-    [EXIT_VMXON] = exit_undefined_instruction,
     [EXIT_CR_ACCESS] = exit_cr_access,
     [EXIT_IO] = exit_io,
     [EXIT_RDMSR] = exit_rdmsr,
     [EXIT_WRMSR] = exit_wrmsr,
-    [EXIT_MWAIT] = exit_undefined_instruction,
     [EXIT_MONITOR_TRAP_FLAG] = exit_monitor_trap_flag,
-    [EXIT_MONITOR] = exit_undefined_instruction,
     [EXIT_PAUSE] = exit_pause,
     [EXIT_EPT_VIOLATION] = exit_ept_violation,
     [EXIT_EPT_MISCONFIG] = exit_ept_misconfig,
-    [EXIT_INVEPT] = exit_undefined_instruction,
     [EXIT_RDTSCP] = exit_rdtsc,
     [EXIT_INVPCID] = exit_invpcid,
     [EXIT_PREEMPTION_TIMER] = exit_preemption_timer,
     [EXIT_PML_FULL] = exit_pml_full,
-    [EXIT_INVVPID] = exit_undefined_instruction,
     [EXIT_WBINVD] = exit_cache_instruction,
     [EXIT_XSETBV] = exit_xsetbv,
-    [EXIT_VMFUNC] = exit_undefined_instruction,
-    [EXIT_ENCLS] = exit_undefined_instruction,
-    [EXIT_XSAVES] = exit_undefined_instruction,
-    [EXIT_XRSTORS] = exit_undefined_instruction,
+    [EXIT_BUS_LOCK] = exit_bus_lock,
+    [EXIT_WRMSRNS_IMMEDIATE] = exit_wrmsrns,
 };
 
 enum exit_action exit_unexpected(struct vcpu *vcpu)
@@ -70,6 +56,18 @@ enum exit_action exit_unexpected(struct vcpu *vcpu)
            vcpu->exit_reason, exit_reason_text(vcpu->exit_reason));
     vcpu->result.code = RESULT_ENDED;
     return EXIT_ACTION_STOP;
+}
+
+/*
+ * VMX, SMX, SGX, MONITOR and others that the guest's CPUID hides, and what a later processor has that is not
+ * known here: to the guest they are undefined. Out of line: hardly any guest executes one.
+ */
+static __attribute__((noinline)) enum exit_action exit_without_handler(struct vcpu *vcpu)
+{
+    if (exit_reason_kind(vcpu->exit_reason) == EXIT_KIND_INSTRUCTION &&
+        !cmdline_has_test(machine_options(), "unhandled-exit"))
+        return exit_inject_ud(vcpu);
+    return exit_unexpected(vcpu);
 }
 
 /*
@@ -168,7 +166,7 @@ static inline __attribute__((always_inline)) enum exit_action handle(struct vcpu
     if (unlikely(vcpu->step.active) && reason != EXIT_EPT_VIOLATION && reason != EXIT_EXCEPTION_NMI &&
         reason != EXIT_MONITOR_TRAP_FLAG)
         step_finish(vcpu, false);
-    action = likely(handler != NULL) ? handler(vcpu) : exit_unexpected(vcpu);
+    action = likely(handler != NULL) ? handler(vcpu) : exit_without_handler(vcpu);
     if (action == EXIT_ACTION_ADVANCE)
         advance(vcpu);
     return action;
@@ -182,13 +180,21 @@ static inline __attribute__((always_inline)) void end_exit(struct vcpu *vcpu, ui
     vcpu->subject->ticks += *ticks;
 }
 
-/* What has no place in the table: an entry that failed late, and a reason that the manual does not have. */
+/* An exit whose EXIT_REASON field is no index into the table: an entry that failed late, a bus lock beside
+ * another reason, a reason that the manual does not have. */
 static __attribute__((noinline)) enum exit_action handle_beyond(struct vcpu *vcpu, uint64_t *ticks)
 {
-    uint32_t reason = vcpu->quick.reason;
-    enum exit_action action =
-        reason & EXIT_REASON_ENTRY_FAILURE ? entry_failure_exit(vcpu, reason) : exit_unexpected(vcpu);
+    uint32_t field = vcpu->quick.reason;
+    enum exit_action action;
 
+    if (field & EXIT_REASON_AND_BUS_LOCK)
+        vcpu->bus_lock_count++;
+    if (field & EXIT_REASON_ENTRY_FAILURE)
+        action = entry_failure_exit(vcpu, field);
+    else if (vcpu->exit_reason < EXIT_REASON_COUNT)
+        action = handle(vcpu, vcpu->exit_reason);
+    else
+        action = exit_unexpected(vcpu);
     end_exit(vcpu, ticks);
     if (vcpu->exit_reason < EXIT_REASON_COUNT)
         exit_statistics_add(&vcpu->statistics[vcpu->exit_reason], *ticks);

@@ -64,7 +64,7 @@ static inline enum exit_action exit_inject_gp(struct vcpu *vcpu)
 
 /* exit_event.c: events */
 exit_handler exit_exception, exit_external_interrupt, exit_triple_fault, exit_init_signal, exit_ignored_event;
-exit_handler exit_preemption_timer, exit_task_switch, exit_window, exit_monitor_trap_flag;
+exit_handler exit_preemption_timer, exit_task_switch, exit_window, exit_monitor_trap_flag, exit_bus_lock;
 /*
  * exit_event.c: #DB for the guest at the next entry, DR6 and DR7 as its delivery makes them. qualification:
  * bits as in a #DB exit's. SDM vol. 3, "Exit Qualification for Debug Exceptions".
@@ -77,12 +77,12 @@ void exit_deliver_debug_exception(struct vcpu *vcpu, uint64_t qualification);
  */
 must_check bool exit_is_outside_event(struct vcpu *vcpu, uint32_t reason);
 /* exit_instruction.c: instructions with little to them */
-exit_handler exit_undefined_instruction, exit_hlt, exit_cache_instruction, exit_rdpmc, exit_xsetbv;
+exit_handler exit_hlt, exit_cache_instruction, exit_rdpmc, exit_xsetbv;
 exit_handler exit_rdtsc, exit_pause, exit_invlpg, exit_invpcid;
 exit_handler exit_cpuid;                             /* exit_cpuid.c */
 exit_handler exit_io;                                /* exit_io.c */
 exit_handler exit_cr_access;                         /* exit_cr.c */
-exit_handler exit_rdmsr, exit_wrmsr;                 /* exit_msr.c */
+exit_handler exit_rdmsr, exit_wrmsr, exit_wrmsrns;   /* exit_msr.c */
 exit_handler exit_vmcall;                            /* exit_hypercall.c */
 exit_handler exit_ept_violation, exit_ept_misconfig; /* exit_ept.c */
 exit_handler exit_pml_full;                          /* exit_pml.c */

@@ -148,6 +148,15 @@ enum exit_action exit_external_interrupt(struct vcpu *vcpu)
     return EXIT_ACTION_RESUME;
 }
 
+/* Behind an access that locked the bus, complete. A guest that does nothing else gets on no faster than it
+ * exits, which leaves the bus to the other CPUs in between. */
+enum exit_action exit_bus_lock(struct vcpu *vcpu)
+{
+    vcpu->bus_lock_count++;
+    vcpu->result.code = RESULT_RESUMED;
+    return EXIT_ACTION_RESUME;
+}
+
 enum exit_action exit_triple_fault(struct vcpu *vcpu)
 {
     vm_end(vcpu->vm, VM_FAILED, "triple fault");

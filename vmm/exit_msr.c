@@ -22,6 +22,8 @@
 #include "vmm/vmcs.h"
 
 #define MISC_ENABLE_FAST_STRINGS (UINT64_C(1) << 0)
+/* Three bytes of VEX, opcode, ModRM, four bytes of the MSR's number. */
+#define WRMSRNS_IMMEDIATE_LENGTH 9
 
 /* The bitmap's four parts. SDM vol. 3, "MSR-Bitmap Address". */
 #define BITMAP_READ_LOW   0
@@ -228,4 +230,15 @@ enum exit_action exit_wrmsr(struct vcpu *vcpu)
     if (!write_msr(vcpu, (uint32_t)gpr[GPR_RCX], (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX]))
         return exit_inject_gp(vcpu);
     return !vm_has_ended(vcpu->vm) ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;
+}
+
+/*
+ * The newest Bochs leaves by this reason for WRMSRNS without an immediate operand, too, for which processors
+ * use WRMSR's. The length tells them apart. CPUID hides the form with an operand from guests; the other one
+ * works where the processor has it, as it does for an MSR that the bitmap passes through.
+ */
+enum exit_action exit_wrmsrns(struct vcpu *vcpu)
+{
+    return vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH) < WRMSRNS_IMMEDIATE_LENGTH ? exit_wrmsr(vcpu)
+                                                                              : exit_inject_ud(vcpu);
 }

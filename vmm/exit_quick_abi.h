@@ -16,9 +16,9 @@
 #define VCPU_TRACE_SOURCE 200
 #define VCPU_RING 208
 #define VCPU_STATISTICS 256
-#define VCPU_QUICK_CPUID 20224
-#define VCPU_QUICK_MSRS 28416
-#define VCPU_QUICK_PORTS 28672
+#define VCPU_QUICK_CPUID 22272
+#define VCPU_QUICK_MSRS 30464
+#define VCPU_QUICK_PORTS 30720
 
 /*
  * The eight bytes at VCPU_QUICK_CLOSED. The lowest has a bit a kind of exit that goes to C at once, the next

@@ -5,7 +5,7 @@
 const char *exit_reason_name(uint32_t basic_reason)
 {
     switch (basic_reason) {
-#define EXIT_REASON(number, name, text)                                                                      \
+#define EXIT_REASON(number, name, kind, text)                                                                \
     case number:                                                                                             \
         return #name;
 #include "vmm/exit_reasons.def"
@@ -18,12 +18,25 @@ const char *exit_reason_name(uint32_t basic_reason)
 const char *exit_reason_text(uint32_t basic_reason)
 {
     switch (basic_reason) {
-#define EXIT_REASON(number, name, text)                                                                      \
+#define EXIT_REASON(number, name, kind, text)                                                                \
     case number:                                                                                             \
         return text;
 #include "vmm/exit_reasons.def"
 #undef EXIT_REASON
     default:
         return "an exit reason that the manual does not list";
+    }
+}
+
+enum exit_kind exit_reason_kind(uint32_t basic_reason)
+{
+    switch (basic_reason) {
+#define EXIT_REASON(number, name, kind, text)                                                                \
+    case number:                                                                                             \
+        return EXIT_KIND_##kind;
+#include "vmm/exit_reasons.def"
+#undef EXIT_REASON
+    default:
+        return EXIT_KIND_NONE;
     }
 }

@@ -61,7 +61,7 @@ static const char *group_name(unsigned n)
 static const char *reason_name(unsigned n)
 {
     static const char *const names[] = {
-#define EXIT_REASON(number, name, text) #name,
+#define EXIT_REASON(number, name, kind, text) #name,
 #include "vmm/exit_reasons.def"
     };
 

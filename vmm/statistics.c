@@ -110,6 +110,17 @@ static void print_subjects(const struct vm *vm, bool json)
     }
 }
 
+/* Where the processor tells of bus locks: each has kept all CPUs from memory for its time. */
+static void print_bus_locks(const struct vm *vm)
+{
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        count += vm->vcpus[i].bus_lock_count;
+    if (count != 0)
+        console_printf("adept: bus-locks: vm=%s count=%llu\n", vm->config.name, (unsigned long long)count);
+}
+
 void statistics_print(const struct vm *vm, bool json)
 {
     struct exit_statistics all;
@@ -125,4 +136,6 @@ void statistics_print(const struct vm *vm, bool json)
     print_subjects(vm, json);
     if (vm->config.vcpus > 1)
         print_shootdowns(vm);
+    if (!json)
+        print_bus_locks(vm);
 }

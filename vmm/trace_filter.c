@@ -6,7 +6,7 @@ static const struct {
     unsigned number;
     const char *name;
 } reasons[] = {
-#define EXIT_REASON(number, name, text) {number, #name},
+#define EXIT_REASON(number, name, kind, text) {number, #name},
 #include "vmm/exit_reasons.def"
 };
 

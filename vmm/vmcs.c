@@ -63,8 +63,9 @@ static uint32_t choose_secondary(const struct vcpu *vcpu)
         chosen &= ~VMX_ENABLE_RDTSCP;
     if (!guest_cpuid_has_invpcid())
         chosen &= ~VMX_ENABLE_INVPCID;
-    if (cmdline_has_test(machine_options(),
-                         "unhandled-exit")) /* LGDT, LIDT...: an exit that has no handler */
+    /* LGDT, LIDT...: an exit that has no handler */
+    if (cmdline_has_test(machine_options(), "unhandled-exit") ||
+        cmdline_has_test(machine_options(), "undefined-exit"))
         chosen |= VMX_DESCRIPTOR_TABLE_EXITING;
     return chosen;
 }
@@ -90,11 +91,11 @@ static void set_preemption_timer(struct vcpu *vcpu)
 
 static void write_controls(struct vcpu *vcpu)
 {
-    uint32_t pin = choose(VMX_WORD_PIN);
+    uint32_t pin = choose(VMX_WORD_PIN), secondary = choose_secondary(vcpu);
 
     vmcs_write(VMCS_PIN_BASED_CONTROLS, pin);
     vmcs_write(VMCS_PRIMARY_CONTROLS, choose(VMX_WORD_PRIMARY));
-    vmcs_write(VMCS_SECONDARY_CONTROLS, choose_secondary(vcpu));
+    vmcs_write(VMCS_SECONDARY_CONTROLS, secondary);
     vmcs_write(VMCS_EXIT_CONTROLS, choose(VMX_WORD_EXIT));
     vmcs_write(VMCS_ENTRY_CONTROLS, choose(VMX_WORD_ENTRY) & ~VMX_IA32E_MODE_GUEST);
     if (pin & VMX_ACTIVATE_PREEMPTION_TIMER)
@@ -113,6 +114,11 @@ static void write_controls(struct vcpu *vcpu)
     vmcs_write(VMCS_ENTRY_INTERRUPTION_INFORMATION, 0);
     vmcs_write(VMCS_ENTRY_EXCEPTION_ERROR_CODE, 0);
     vmcs_write(VMCS_ENTRY_INSTRUCTION_LENGTH, 0);
+    /* A guest has no SGX: every leaf of ENCLS and ENCLV exits. */
+    if (secondary & VMX_ENCLS_EXITING)
+        vmcs_write(VMCS_ENCLS_EXITING_BITMAP, UINT64_MAX);
+    if (secondary & VMX_ENCLV_EXITING)
+        vmcs_write(VMCS_ENCLV_EXITING_BITMAP, UINT64_MAX);
     vmcs_write(VMCS_TSC_OFFSET, 0);
     vmcs_write(VMCS_MSR_BITMAP, vcpu->vm->msr_bitmap);
     vmcs_write(VMCS_EPT_POINTER, vcpu->vm->eptp);

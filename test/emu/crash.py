@@ -339,6 +339,9 @@ def tests(context):
         r"^adept: guest crash: fail \(unexpected exit reason GDTR_IDTR\(46\): access to GDTR or IDTR\)$",
         r"^adept: report: vm=crash cpu=0 ended: unexpected exit reason GDTR_IDTR\(46\)", r"^adept:   exit: count=\d+ reason=0x2e GDTR_IDTR\(46\) ",
         r"^adept:   code: linear=0x[0-9a-f]+:( [0-9a-f]{2}){16} \[0f\] 01 1e ", r"^adept: report: end vm=crash$", r"^adept: guest hello: pass"])
+    # An instruction that exits and has no handler is undefined to the guest, and the trace has the reason's name.
+    yield emulator_test(context, "crash-undefined-exit", status=1, GUEST="crash; hello", CMDLINE="test=undefined-exit", expect=[
+        r"^#\d+ .* vm=crash .* GDTR_IDTR\(46\) .* -> inject #UD ", r"^adept: guest crash: fail \((?!unexpected)", r"^adept: guest hello: pass"])
     yield several(context)
     yield nothing_readable(context)
     yield fault_in_report(context)

@@ -109,6 +109,7 @@ def tests(context):
         yield made_guest(context, f"mtrr-{model}", "mtrr", MODEL=model, CMDLINE="trace=stats")
         yield made_guest(context, f"v86-{model}", "v86", MODEL=model, expect=[r"^\[v86\] \(\)$"], CMDLINE="trace=stats")
         yield made_guest(context, f"steps-{model}", "steps", MODEL=model, options="timeout=5", CMDLINE="trace=stats")
+        yield made_guest(context, f"privileged-{model}", "privileged", MODEL=model, CMDLINE="trace=stats", options="timeout=20")
         yield made_guest(context, f"instructions-{model}", "instructions", MODEL=model,
                          expect=[r"^\[instructions\] outsb upwards, outsb downwards$", r"reason=XSETBV\(55\)",
                                  r"reason=WBINVD\(54\)", r"reason=INVD\(13\)", r"reason=CR_ACCESS\(28\)"]
