@@ -4,10 +4,8 @@ import concurrent.futures
 import json
 import os
 import re
-import subprocess
-import threading
 
-from harness import Failure, check, launch
+from harness import Failure, check, launch, nasm
 
 MODES = {"16": "real", "32": "32-bit", "64": "64-bit"}
 
@@ -83,15 +81,9 @@ class Row:
 
 def assemble(context, guest, mode, words):
     """Assembles a guest for a mode, with words of `short` and `counting` defined; gives the binary's path."""
-    path = os.path.join(context.logs, "-".join(["bench", guest.name, *([f"{guest.cpus}cpus"] if guest.cpus > 1 else []), mode, *words]) + ".bin")
-    made = f"{path}.{threading.get_ident()}"  # TRACED and UNTRACED want it at the same time: neither must see a half-written file
-    command = ["nasm", "-f", "bin", "-w+all", "-Werror", f"-DMODE={mode}", f"-DCPUS={guest.cpus}", *(f"-D{word.upper()}" for word in words),
-               "-Iguests/", "-Itest/bench/", f"-I{context.build}/gen/", f"test/bench/{guest.name}.asm", "-o", made]
-    done = subprocess.run(command, cwd=context.root, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Failure(f"test/bench/{guest.name}.asm does not assemble: {done.stderr.strip().splitlines()[0]}")
-    os.replace(made, path)
-    return path
+    binary = "-".join(["bench", guest.name, *([f"{guest.cpus}cpus"] if guest.cpus > 1 else []), mode, *words]) + ".bin"
+    return nasm(context, f"test/bench/{guest.name}.asm", binary, "-f", "bin", "-Itest/bench/",
+                f"-DMODE={mode}", f"-DCPUS={guest.cpus}", *(f"-D{word.upper()}" for word in words))
 
 
 def tidy(number, noise=0.0):

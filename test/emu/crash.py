@@ -2,10 +2,9 @@
 """Crash reports: every way into one, and what stands in it, number by number."""
 import os
 import re
-import subprocess
 
 from exits import assemble, made_guest
-from harness import Failure, check, emulator_test, launch
+from harness import Failure, check, emulator_test, launch, nasm
 
 HEX = "0x[0-9a-f]+"
 MODEL = "corei7_icelake_u"
@@ -284,20 +283,17 @@ def maps(context):
     """map=: names from nm and from nasm; a map without a symbol, or that is not there, is one line and does no harm."""
     yield wreck(context, "crash-symbols-nm", symbol=True, maps=NM)
 
-    def nasm():
+    def from_nasm():
         name = "crash-symbols-nasm"
-        paths = {kind: os.path.join(context.logs, f"{name}.{kind}") for kind in ("asm", "bin", "map")}
+        paths = {kind: os.path.join(context.logs, f"{name}.{kind}") for kind in ("asm", "map")}
         with open(paths["asm"], "w", encoding="ascii") as file:
             file.write(f'[map symbols {paths["map"]}]\n%include "test/emu/guests/second-crash.asm"\n')
-        done = subprocess.run(["nasm", "-f", "bin", "-Iguests/", f"-I{context.build}/gen/", paths["asm"], "-o", paths["bin"]],
-                              cwd=context.root, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise Failure(f"it does not assemble: {done.stderr.strip()}")
-        run = launch(context, name, GUEST=f"{paths['map']}; {paths['bin']} name=two vcpus=2 map={name}.map", CPUS=2, CMDLINE="trace=none")
+        binary = nasm(context, paths["asm"], f"{name}.bin", "-f", "bin")
+        run = launch(context, name, GUEST=f"{paths['map']}; {binary} name=two vcpus=2 map={name}.map", CPUS=2, CMDLINE="trace=none")
         check(context, name, run, 1, [r"^adept: guest two: fail \(triple fault\)$"], forbid=[r"^adept: \S+: map=", r"^adept: guest crash"])
         holds(report_of(run, "two"), rf"adept:   regs: rip={HEX} symbol=second\+{HEX} .*",
               rf"adept:   vcpu=0 cpu=0 cs:ip=0000:7c[0-9a-f]{{2}} symbol=[\w.@]+\+{HEX} mode=.*")
-    yield "crash-symbols-nasm", nasm
+    yield "crash-symbols-nasm", from_nasm
 
     def bad():
         name = "crash-symbols-bad"

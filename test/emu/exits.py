@@ -1,24 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What exits do, one by one, by guests made for it (test/emu/guests), and faults forced into the hypervisor."""
-import os
 import re
-import subprocess
-import threading
 
-from harness import Failure, check, emulator_test, launch
+from harness import Failure, check, emulator_test, launch, nasm
 
 
 def assemble(context, name):
     """Assembles test/emu/guests/NAME.asm; gives the binary's path."""
-    path = os.path.join(context.logs, f"guest-{name}.bin")
-    # Two tests may want the same guest at the same time: neither must see the other's half-written file.
-    made = f"{path}.{threading.get_ident()}"
-    command = ["nasm", "-f", "bin", "-w+all", "-Werror", "-Iguests/", f"-I{context.build}/gen/", f"test/emu/guests/{name}.asm", "-o", made]
-    done = subprocess.run(command, cwd=context.root, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Failure(f"test/emu/guests/{name}.asm does not assemble: {done.stderr.strip().splitlines()[0]}")
-    os.replace(made, path)
-    return path
+    return nasm(context, f"test/emu/guests/{name}.asm", f"guest-{name}.bin", "-f", "bin")
 
 
 def made_guest(context, test_name, guest, status=0, expect=(), forbid=(), options="", **variables):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What the emulator tests share: a run of tools/run, its console, and what must and must not be on it."""
+import functools
 import os
 import re
 import subprocess
+import threading
 import time
 
 EMULATOR_TIMEOUT = 60  # seconds; tests that need more say so
@@ -39,6 +41,25 @@ def run_logged(command, log, timeout=600, environment=None):
         except subprocess.TimeoutExpired:
             output.write(f"\ntimeout after {timeout} s\n".encode())
             return 124
+
+
+@functools.lru_cache
+def nasm_warnings(root):
+    """What the Makefile tells nasm about warnings: with WERROR=1 they are errors in the tests' own guests, too."""
+    return subprocess.run(["make", "-s", "--no-print-directory", "print-nasm-warnings"], cwd=root, capture_output=True, text=True, check=True).stdout.split()
+
+
+def nasm(context, source, target, *options):
+    """Assembles a guest of the tests' own to the file TARGET among the logs; gives its path."""
+    path = os.path.join(context.logs, target)
+    # Two tests may want the same guest at the same time: neither must see the other's half-written file.
+    made = f"{path}.{threading.get_ident()}"
+    command = ["nasm", *nasm_warnings(context.root), "-I.", "-Iguests/", f"-I{context.build}/gen/", *options, source, "-o", made]
+    done = subprocess.run(command, cwd=context.root, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failure(f"{source} does not assemble: {done.stderr.strip().splitlines()[0]}")
+    os.replace(made, path)
+    return path
 
 
 class Run:

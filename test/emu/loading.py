@@ -5,7 +5,7 @@ import subprocess
 
 from exits import assemble
 from guests import boot_sector
-from harness import VARIABLES, Failure, check, launch
+from harness import VARIABLES, Failure, check, launch, nasm
 
 
 def command(context, *words):
@@ -22,12 +22,9 @@ def write(context, name, content):
     return path
 
 
-def nasm(context, source, target, *options):
+def part(context, source, target, *options):
     """Assembles test/emu/guests/SOURCE to TARGET among the logs; gives its path."""
-    path = os.path.join(context.logs, target)
-    command(context, "nasm", "-w+all", "-Werror", "-Iguests/", f"-I{context.build}/gen/", *options,
-            f"test/emu/guests/{source}", "-o", path)
-    return path
+    return nasm(context, f"test/emu/guests/{source}", target, *options)
 
 
 def bios(context):
@@ -69,9 +66,9 @@ def multiboot(context, kind):
         strings = [f"-DEXPECTED_ARGUMENTS='{file} {ARGUMENTS}'", f"-DEXPECTED_FIRST='{name}.first {FIRST}'",
                    f"-DEXPECTED_SECOND='{name}.second {SECOND}'"]
         if kind == "address-fields":
-            path = nasm(context, "multiboot.asm", file, "-f", "bin", "-DADDRESS_FIELDS", *strings)
+            path = part(context, "multiboot.asm", file, "-f", "bin", "-DADDRESS_FIELDS", *strings)
         else:
-            made = nasm(context, "multiboot.asm", f"{name}.o", "-f", kind, *strings)
+            made = part(context, "multiboot.asm", f"{name}.o", "-f", kind, *strings)
             path = os.path.join(context.logs, file)
             command(context, "ld", "-m", {"elf32": "elf_i386", "elf64": "elf_x86_64"}[kind], "-n", "-Ttext=0x100000", "-e", "start",
                     "-o", path, made)
@@ -94,8 +91,8 @@ def floppy(context, kib):
 
     def test():
         text = ("floppy: read through INT 13h\n" + "0123456789abcdef" * 1000).encode()
-        boot = nasm(context, "floppy_boot.asm", f"{name}.boot", "-f", "bin")
-        program = nasm(context, "floppy_program.asm", f"{name}.program", "-f", "bin", f"-DTEXT_LENGTH={len(text)}",
+        boot = part(context, "floppy_boot.asm", f"{name}.boot", "-f", "bin")
+        program = part(context, "floppy_program.asm", f"{name}.program", "-f", "bin", f"-DTEXT_LENGTH={len(text)}",
                        f"-DTEXT_SUM={sum(text)}", f"-DFLOPPY_TYPE={FLOPPIES[kib]}")
         image = os.path.join(context.logs, f"{name}.img")
         if os.path.exists(image):
@@ -116,7 +113,7 @@ def floppy(context, kib):
 
 def disk(context):
     def test():
-        image = nasm(context, "disk.asm", "disk.img", "-f", "bin")
+        image = part(context, "disk.asm", "disk.img", "-f", "bin")
         run = launch(context, "disk", GUEST=f"{image} name=disk boot=disk timeout=10", CMDLINE="trace=none")
         check(context, "disk", run, 0, [r"^\[disk\] disk: booted from its partition$", r"^adept: guest disk: pass"])
     return "disk", test

@@ -162,6 +162,37 @@ def cross_compile(context):
     return "make-cross", test
 
 
+def warnings_stop_nobody(context):
+    """A tool that warns of something new stops a build with WERROR=1 alone: each kind of tool, by a wrapper that adds a warning."""
+
+    def test():
+        name = "make-warnings"
+        path = fresh(context, name)
+        tools = {}
+        with open(os.path.join(path, "new_warning.h"), "w", encoding="utf-8") as header:
+            header.write("#warning a new warning\n")
+        for tool, warning in (("gcc", f"-include {path}/new_warning.h"), ("clang", f"-include {path}/new_warning.h"), ("nasm", "--before '%warning \"a new warning\"'")):
+            tools[tool] = os.path.join(path, tool)
+            with open(tools[tool], "w", encoding="utf-8") as script:
+                script.write(f'#!/bin/sh\nexec {shutil.which(tool)} "$@" {warning}\n')
+            os.chmod(tools[tool], 0o755)
+        environment = {key: value for key, value in make_environment().items() if key not in ("CC", "CLANG", "WERROR")}
+        warning = [f"CC={tools['gcc']}", f"HOSTCC={tools['gcc']}", f"FUZZCC={tools['clang']}", f"NASM={tools['nasm']}"]
+        for target, *options in (("obj/ept/walk.o",), ("obj/ept/walk.o", f"CC={tools['clang']}"), ("obj/arch/x86/vmx_entry.o",), ("guests/hello.bin",),
+                                 ("bios/bios.bin",), ("tools/drivers/format.o",), ("host/obj/ept/walk.o",), ("tsan/obj/ept/walk.o",),
+                                 ("fuzz/obj/ept/walk.o",), ("observed/obj/memory_accesses.o",), ("bench/ept_tables",)):
+            made = os.path.join(path, "build")
+            shutil.rmtree(made, ignore_errors=True)
+            command = ["make", f"BUILD={made}", *warning, *options, f"{made}/{target}"]
+            told = context.read_log(name).count("a new warning")
+            captured(context, name, command, environment)
+            if context.read_log(name).count("a new warning") == told:
+                raise Failure(f"{target} {options}: the pretended tool has not warned")
+            captured(context, name, [*command, "WERROR=1"], environment, status=2)
+        shutil.rmtree(path)
+    return "make-warnings", test
+
+
 # --- Scripts -----------------------------------------------------------------------------------------------------------
 def deps_without_apt(context):
     """On a machine with neither apt-get nor the packages: package names of Fedora and Arch, and failure. With all there: silence."""
@@ -299,6 +330,7 @@ def tests(context):
     yield clean_removes(context)
     yield rebuilds_exactly_users(context)
     yield cross_compile(context)
+    yield warnings_stop_nobody(context)
     yield deps_without_apt(context)
     yield chooses_emulator(context)
     yield menu_of_image(context)
