@@ -33,7 +33,7 @@ static uint8_t transfer(struct bios *bios, struct bios_registers *r, enum bios_d
 
     if (bios_read8(bios, packet) < PACKET_SIZE)
         return DISK_BAD_COMMAND; /* too short to hold even the count */
-    if (count > 0 && count <= PACKET_MAX)
+    if (count <= PACKET_MAX) /* 0: nothing is moved, and that is no error */
         status = bios_disk_transfer(bios, kind, read64(bios, packet + PACKET_LBA), count, linear);
     if (status != DISK_DONE)
         bios_write16(bios, packet + PACKET_COUNT, 0); /* as many were moved */

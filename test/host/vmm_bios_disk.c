@@ -160,6 +160,15 @@ static void extended(void **state)
     assert_int_equal(call(0x4200, 0, 0x0080), DISK_BAD_COMMAND);
     packet(16, 1, 0x08000000, 0);
     assert_int_equal(call(0x4400, 0, 0x0080), 0);
+    for (unsigned function = 0x42; function <= 0x44; function++) { /* no blocks: no transfer, no error */
+        packet(16, 0, 0x08000000, 3);
+        memset(machine.memory + BUFFER, 0x5a, 512);
+        assert_int_equal(call(function << 8, 0, 0x0080), 0);
+        assert_int_equal(carry(), 0);
+        assert_int_equal(machine.memory[BUFFER], 0x5a);
+        packet(16, 0, 0x08000000, SIMULATED_DRIVE + 1); /* and yet the drive must have the place */
+        assert_int_equal(call(function << 8, 0, 0x0080), DISK_SECTOR_NOT_FOUND);
+    }
 }
 
 static void extended_parameters(void **state)

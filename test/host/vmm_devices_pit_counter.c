@@ -423,6 +423,20 @@ static void latches(void **state)
     assert_int_equal(pit_counter_read(&counter), 0xf7);
 }
 
+/* "D5 through D0 contain the counter's programmed Mode exactly as written in the last Mode Control Word." */
+static void status_shows_the_control_word(void **state)
+{
+    (void)state;
+    pit_counter_latch_status(&counter);
+    assert_int_equal(pit_counter_read(&counter), 0x70); /* after a reset: no count yet */
+    for (unsigned word = LSB; word <= (BOTH | 0x0f); word++) {
+        pit_counter_control(&counter, (uint8_t)(0x80 | word));
+        pit_counter_latch_status(&counter);
+        assert_int_equal(pit_counter_read(&counter) & 0x3f, word);
+        assert_int_equal(counter.mode, (word >> 1 & 7) < 6 ? word >> 1 & 7 : (word >> 1 & 7) - 4);
+    }
+}
+
 /* However time is cut, the state is the same: jumps against single ticks, random commands in between. */
 static void jumps_are_single_ticks(void **state)
 {
@@ -489,6 +503,7 @@ int main(void)
         cmocka_unit_test_setup(mode_4, reset),
         cmocka_unit_test_setup(mode_4_two_bytes, reset),
         cmocka_unit_test_setup(mode_5, reset),
+        cmocka_unit_test_setup(status_shows_the_control_word, reset),
         cmocka_unit_test_setup(decimal, reset),
         cmocka_unit_test_setup(largest_and_smallest_counts, reset),
         cmocka_unit_test_setup(byte_access, reset),

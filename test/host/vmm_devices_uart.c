@@ -23,6 +23,7 @@ static uint64_t next_moment(void)
     return bus_next(&bus);
 }
 static bool line_complete;
+static uint8_t sent_last;
 static bool irq;
 static unsigned irq_rises; /* edges, as an 8259A counts them */
 static uint64_t now;
@@ -31,6 +32,7 @@ static void put(void *context, unsigned number, uint8_t byte)
 {
     assert_ptr_equal(context, &line);
     assert_int_equal(number, 3);
+    sent_last = byte;
     line_complete = guest_line_put(&line, (char)byte);
 }
 
@@ -189,6 +191,28 @@ static void data_in_loopback(void **state)
     write_register(0, 7);
     write_register(2, 0x00); /* switching the FIFO empties it */
     assert_int_equal(guest_uart_read(&uart, 5, now), 0x60);
+}
+
+/* A frame has 5 to 8 data bits: what is above is sent neither round nor out, and does not come in. */
+static void word_length(void **state)
+{
+    static const uint8_t masks[4] = {0x1f, 0x3f, 0x7f, 0xff};
+
+    (void)state;
+    for (uint8_t length = 0; length < 4; length++) {
+        write_register(3, length);
+        write_register(4, 0x10);
+        write_register(0, 0xff);
+        assert_int_equal(guest_uart_read(&uart, 0, now), masks[length]);
+        write_register(0, 0xaa);
+        assert_int_equal(guest_uart_read(&uart, 0, now), 0xaa & masks[length]);
+        write_register(4, 0x00);
+        guest_uart_receive(&uart, 0xfe, now);
+        assert_int_equal(guest_uart_read(&uart, 0, now), 0xfe & masks[length]);
+        line.length = 0;
+        write_register(0, 0xc3);
+        assert_int_equal(sent_last, 0xc3 & masks[length]);
+    }
 }
 
 /* What the host's driver wants of a UART, a guest's UART has. */
@@ -455,6 +479,7 @@ int main(void)
         cmocka_unit_test_setup(modem_lines_in_loopback, reset),
         cmocka_unit_test_setup(modem_changes, reset),
         cmocka_unit_test_setup(data_in_loopback, reset),
+        cmocka_unit_test_setup(word_length, reset),
         cmocka_unit_test_setup(gated_by_out2, reset),
         cmocka_unit_test_setup(transmitter_empty, reset),
         cmocka_unit_test_setup(priorities, reset),

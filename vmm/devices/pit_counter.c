@@ -11,8 +11,10 @@
 #define STATUS_OUT        0x80u
 #define STATUS_NULL_COUNT 0x40u
 
-#define CONTROL_BCD  0x01u
-#define CONTROL_MODE 0x07u
+#define CONTROL_BCD    0x01u
+#define CONTROL_MODE   0x07u
+#define CONTROL_SHOWN  0x3fu /* in the status byte */
+#define CONTROL_ACCESS 0x30u
 
 /* The counting element's values: it wraps from 0 to the highest. */
 static uint32_t range(const struct pit_counter *counter)
@@ -209,7 +211,8 @@ void pit_counter_reset(struct pit_counter *counter, uint64_t tick)
 {
     bool gate = counter->gate;
 
-    *counter = (struct pit_counter){.access = ACCESS_LSB | ACCESS_MSB,
+    *counter = (struct pit_counter){.control = CONTROL_ACCESS,
+                                    .access = ACCESS_LSB | ACCESS_MSB,
                                     .null_count = true,
                                     .at = tick,
                                     .gate = gate,
@@ -223,9 +226,10 @@ void pit_counter_control(struct pit_counter *counter, uint8_t control_word)
 
     pit_counter_reset(counter, counter->at);
     counter->element = element;
+    counter->control = control_word & CONTROL_SHOWN;
     counter->access = control_word >> 4 & 3;
     counter->mode = control_word >> 1 & CONTROL_MODE;
-    if (counter->mode > 5)
+    if (counter->mode > 5) /* bit 2 of modes 2 and 3 is a "don't care" */
         counter->mode -= 4;
     counter->bcd = (control_word & CONTROL_BCD) != 0;
     counter->element %= range(counter);
@@ -317,8 +321,8 @@ void pit_counter_latch_status(struct pit_counter *counter)
         return;
     counter->status_latched = true;
     counter->latched_status =
-        (uint8_t)(counter->access << 4 | counter->mode << 1 | (counter->bcd ? CONTROL_BCD : 0) |
-                  (counter->out ? STATUS_OUT : 0) | (counter->null_count ? STATUS_NULL_COUNT : 0));
+        (uint8_t)(counter->control | (counter->out ? STATUS_OUT : 0) |
+                  (counter->null_count ? STATUS_NULL_COUNT : 0));
 }
 
 void pit_counter_gate(struct pit_counter *counter, bool level)

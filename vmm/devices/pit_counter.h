@@ -13,8 +13,9 @@
 
 struct pit_counter {
     /* Programmed. */
-    uint8_t mode;   /* 0 to 5 */
-    uint8_t access; /* 1 LSB, 2 MSB, 3 LSB then MSB */
+    uint8_t control; /* bits 5:0 of the control word, as the status byte shows them */
+    uint8_t mode;    /* what they mean: 0 to 5 */
+    uint8_t access;  /* 1 LSB, 2 MSB, 3 LSB then MSB */
     bool bcd;
     uint16_t count_register;  /* CR, as it was written */
     bool null_count;          /* CR is not yet in the counting element */

@@ -142,11 +142,17 @@ static void take_in(struct guest_uart *uart, uint8_t value, uint64_t now)
         uart->received[uart->received_first] = value;
 }
 
+/* A frame carries as many of a character's bits as the line control says, the lowest; the others read as 0. */
+static uint8_t in_frame(const struct guest_uart *uart, uint8_t value)
+{
+    return value & (uint8_t)(0xffu >> (3 - (uart->line_control & LINE_CONTROL_LENGTH)));
+}
+
 void guest_uart_receive(struct guest_uart *uart, uint8_t value, uint64_t now)
 {
     if (loopback(uart)) /* the receiver listens to its own transmitter */
         return;
-    take_in(uart, value, now);
+    take_in(uart, in_frame(uart, value), now);
     update_interrupt(uart);
 }
 
@@ -273,6 +279,7 @@ static void write_fifo_control(struct guest_uart *uart, uint8_t value)
 
 static void send(struct guest_uart *uart, uint8_t value, uint64_t now)
 {
+    value = in_frame(uart, value);
     if (loopback(uart))
         take_in(uart, value, now);
     else
