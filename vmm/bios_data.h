@@ -29,6 +29,7 @@
 #define BDA_VIDEO_PAGE       0x462u
 #define BDA_CRTC_PORT        0x463u
 #define BDA_CRT_MODE_CONTROL 0x465u
+#define BDA_CRT_PALETTE      0x466u
 #define BDA_LAST_INTERRUPT   0x46bu
 #define BDA_TICKS            0x46cu
 #define BDA_MIDNIGHT         0x470u

@@ -3,15 +3,12 @@
 #include "vmm/bios.h"
 #include "vmm/bios_video.h"
 
-#define MODE_KEEP_MEMORY 0x80u
-#define MODE_COLOUR_80   3u
-#define CRTC_PORT        0x3d4u
-#define CURSOR_SHAPE     0x0607u
-#define PAGE_COUNT       8u
-#define CRTC_SHAPE       0x0au /* start line, then end line */
-#define CRTC_START       0x0cu /* high byte, then low byte, in characters */
-#define CRTC_CURSOR      0x0eu
-#define ROWS_MAX         60u
+#define CURSOR_SHAPE 0x0607u
+#define PAGE_COUNT   8u
+#define CRTC_SHAPE   0x0au /* start line, then end line */
+#define CRTC_START   0x0cu /* high byte, then low byte, in characters */
+#define CRTC_CURSOR  0x0eu
+#define ROWS_MAX     60u
 
 void bios_video_screen(struct bios *bios, struct video_screen *screen)
 {
@@ -39,10 +36,10 @@ uint16_t bios_video_cursor(struct bios *bios, unsigned page)
 /* A pair of CRT controller registers, high byte first. */
 static void set_crtc(struct bios *bios, uint8_t index, unsigned value)
 {
-    bios_out(bios, CRTC_PORT, index);
-    bios_out(bios, CRTC_PORT + 1, (uint8_t)(value >> 8));
-    bios_out(bios, CRTC_PORT, (uint8_t)(index + 1));
-    bios_out(bios, CRTC_PORT + 1, (uint8_t)value);
+    bios_out(bios, VIDEO_CRTC, index);
+    bios_out(bios, VIDEO_CRTC + 1, (uint8_t)(value >> 8));
+    bios_out(bios, VIDEO_CRTC, (uint8_t)(index + 1));
+    bios_out(bios, VIDEO_CRTC + 1, (uint8_t)value);
 }
 
 /* The adapter shows the cursor of the active page. */
@@ -80,36 +77,12 @@ static void select_page(struct bios *bios, uint8_t page)
     show_cursor(bios);
 }
 
-static bool set_mode(struct bios *bios, uint8_t mode)
+void bios_video_home(struct bios *bios)
 {
-    const struct video_window all = {0, 0, 255, 255};
-    unsigned number = mode & ~MODE_KEEP_MEMORY, columns = number < 2 ? 40 : 80;
-
-    if (number > MODE_COLOUR_80)
-        return false;
-    bios_write8(bios, BDA_VIDEO_MODE, (uint8_t)number);
-    bios_write16(bios, BDA_VIDEO_COLUMNS, (uint16_t)columns);
-    bios_write16(bios, BDA_VIDEO_PAGE_SIZE, columns == 80 ? 0x1000 : 0x800);
     select_page(bios, 0);
     for (unsigned page = 0; page < PAGE_COUNT; page++)
         bios_video_set_cursor(bios, page, 0, 0);
     set_shape(bios, CURSOR_SHAPE);
-    bios_write16(bios, BDA_CRTC_PORT, CRTC_PORT);
-    bios_write8(bios, BDA_CRT_MODE_CONTROL, columns == 80 ? 0x29 : 0x28);
-    bios_write8(bios, BDA_VIDEO_ROWS, 24);
-    bios_write16(bios, BDA_CHARACTER_HEIGHT, 16);
-    bios_write8(bios, BDA_VIDEO_CONTROL, (uint8_t)(0x60 | (mode & MODE_KEEP_MEMORY)));
-    bios_write8(bios, BDA_VIDEO_SWITCHES, 0xf9);
-    bios_write8(bios, BDA_VGA_FLAGS, 0x51);
-    bios_write8(bios, BDA_VIDEO_DISPLAY, 8); /* VGA with a colour display */
-    if (!(mode & MODE_KEEP_MEMORY))
-        bios_video_scroll(bios, &all, 0, false, 7);
-    return true;
-}
-
-void bios_video_start(struct bios *bios)
-{
-    (void)set_mode(bios, MODE_COLOUR_80);
 }
 
 static void get_cursor(struct bios *bios, struct bios_registers *r)
@@ -122,7 +95,7 @@ static void get_cursor(struct bios *bios, struct bios_registers *r)
 static void get_mode(struct bios *bios, struct bios_registers *r)
 {
     bios_set8(&r->eax, (uint8_t)(bios_read8(bios, BDA_VIDEO_MODE) |
-                                 (bios_read8(bios, BDA_VIDEO_CONTROL) & MODE_KEEP_MEMORY)));
+                                 (bios_read8(bios, BDA_VIDEO_CONTROL) & VIDEO_KEEP_MEMORY)));
     bios_set_high(&r->eax, (uint8_t)bios_read16(bios, BDA_VIDEO_COLUMNS));
     bios_set_high(&r->ebx, bios_read8(bios, BDA_VIDEO_PAGE));
 }
@@ -131,7 +104,7 @@ enum bios_outcome bios_video(struct bios *bios, struct bios_registers *r)
 {
     switch (bios_high(r->eax)) {
     case 0x00:
-        if (!set_mode(bios, (uint8_t)r->eax))
+        if (!bios_video_set_mode(bios, (uint8_t)r->eax))
             break;
         bios_set8(&r->eax, 0x30); /* as a VGA BIOS leaves it for a text mode */
         return BIOS_RETURN;

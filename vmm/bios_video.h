@@ -11,6 +11,8 @@ struct bios_registers;
 
 #define VIDEO_SIZE        0x8000u
 #define VIDEO_COLUMNS_MAX 132u
+#define VIDEO_KEEP_MEMORY 0x80u  /* in the number of a mode that is set: the screen is not cleared */
+#define VIDEO_CRTC        0x3d4u /* index, then data */
 
 /* The text screen as the BIOS data area tells it, kept within what can be: it is the guest's memory. */
 struct video_screen {
@@ -31,6 +33,12 @@ void bios_video_scroll(struct bios *bios, const struct video_window *window, uns
 
 /* The linear address of a character, its attribute behind it; always inside of the text memory. */
 uint32_t bios_video_cell(const struct video_screen *screen, unsigned page, unsigned column, unsigned row);
+
+/* vmm/bios_video_mode.c: AH=00h. false: it is no text mode of a colour screen, and nothing has changed. */
+bool bios_video_set_mode(struct bios *bios, uint8_t mode);
+
+/* The first page is shown, and every page's cursor is in its corner, a line. */
+void bios_video_home(struct bios *bios);
 
 /* A page's cursor: the row in 15:8, the column in 7:0. */
 uint16_t bios_video_cursor(struct bios *bios, unsigned page);

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include "test/host/simulated_bios.h"
+#include "vmm/bios_video.h"
+#include "vmm/devices/vga_text.h"
 
 static struct simulated_bios machine;
 static struct bios_registers r;
@@ -87,7 +89,7 @@ static void windows_scroll(void **state)
     call(0x0600, 0x1f00, 0x0000, 0xffff); /* all of it, and more than there is */
     for (unsigned i = 0; i < 2000; i++)
         assert_int_equal(at(i % 80, i / 80), 0x1f20);
-    assert_int_equal(machine.memory[VIDEO_MEMORY + 4000], 0);
+    assert_int_equal(machine.memory[VIDEO_MEMORY + 4001], 0x07); /* behind it */
 }
 
 static void strings(void **state)
@@ -142,6 +144,103 @@ static void modes(void **state)
     assert_int_equal(r.ebx, 0x0100);
     type("p");
     assert_int_equal(machine.memory[VIDEO_MEMORY + 0x1000], 'p');
+}
+
+/* The adapter behind the ports is a real one: what its screen shows is what the BIOS thinks that it does. */
+static struct vga_text vga;
+static struct bus bus;
+
+static uint8_t vga_in(void *context, uint16_t port)
+{
+    const char *name;
+
+    (void)context;
+    return (uint8_t)bus_port_read(&bus, port, 1, 0, &name);
+}
+
+static void vga_out(void *context, uint16_t port, uint8_t value)
+{
+    const char *name;
+
+    (void)context;
+    bus_port_write(&bus, port, 1, value, 0, &name);
+}
+
+static void start_with_adapter(void)
+{
+    simulated_bios_start(&machine);
+    bus_init(&bus);
+    vga_text_reset(&vga);
+    assert_true(vga_text_attach(&vga, &bus));
+    machine.bios.access.port_read = vga_in;
+    machine.bios.access.port_write = vga_out;
+}
+
+static void expect_row(unsigned row, const char *expected)
+{
+    struct vga_text_screen screen = vga_text_screen(&vga);
+    char text[VGA_TEXT_COLUMNS_MAX + 1];
+
+    (void)vga_text_row(&screen, machine.memory + VIDEO_MEMORY, row, text);
+    assert_string_equal(text, expected);
+}
+
+static void screen_is(unsigned columns, unsigned column, unsigned row)
+{
+    struct vga_text_screen screen = vga_text_screen(&vga);
+
+    assert_true(screen.text);
+    assert_int_equal(screen.columns, columns);
+    assert_int_equal(screen.pitch, columns);
+    assert_int_equal(screen.rows, 25);
+    assert_int_equal(screen.start, 0);
+    assert_true(screen.cursor);
+    assert_int_equal(screen.cursor_column, column);
+    assert_int_equal(screen.cursor_row, row);
+}
+
+/* Modes 0 and 1: 40 cells a row in the memory, for the adapter as well; pages of 2 KiB. */
+static void forty_columns(void **state)
+{
+    (void)state;
+    for (uint16_t mode = 0; mode < 4; mode++) {
+        unsigned columns = mode < 2 ? 40 : 80, page = columns == 40 ? 0x800 : 0x1000;
+        static const uint8_t control[] = {0x2c, 0x28, 0x2d, 0x29};
+
+        start_with_adapter();
+        machine.memory[VIDEO_MEMORY + VIDEO_SIZE - 2] = 'o'; /* of the mode before */
+        vga_out(NULL, 0x3d4, 0x13);
+        vga_out(NULL, 0x3d5, 0x99); /* a program has changed registers; the mode brings them back */
+        vga_out(NULL, 0x3c6, 0x00);
+        vga_out(NULL, 0x3c8, 0x07);
+        vga_out(NULL, 0x3c9, 0x01);
+        call(mode, 0, 0, 0);
+        call(0x0f00, 0, 0, 0);
+        assert_int_equal(r.eax, columns << 8 | mode);
+        assert_int_equal(machine.memory[BDA_VIDEO_PAGE_SIZE] | machine.memory[BDA_VIDEO_PAGE_SIZE + 1] << 8,
+                         page);
+        assert_int_equal(machine.memory[BDA_CRT_MODE_CONTROL], control[mode]);
+        assert_int_equal(machine.memory[VIDEO_MEMORY + VIDEO_SIZE - 2], ' ');
+        screen_is(columns, 0, 0);
+        assert_memory_equal(vga.crtc + 0x10, vga_text_mode(columns)->crtc + 0x10, VGA_CRTC - 0x10);
+        assert_memory_equal(vga.sequencer, vga_text_mode(columns)->sequencer, VGA_SEQUENCER);
+        assert_memory_equal(vga.attribute, vga_text_mode(columns)->attribute, VGA_ATTRIBUTE);
+        assert_int_equal(vga.attribute_index, 0x20); /* the screen is on */
+        assert_int_equal(vga.dac[7][0], 0x2a);
+        assert_int_equal(vga.dac_mask, 0xff);
+        call(0x0200, 0, 0, (uint16_t)(columns - 2));
+        type("abcd"); /* over the end of the row */
+        assert_int_equal(machine.memory[VIDEO_MEMORY + columns * 2], 'c');
+        expect_row(1, "cd");
+        screen_is(columns, 2, 1);
+        call(0x0200, 0, 0, 0x1800);
+        type("\n"); /* the last row: everything moves up */
+        expect_row(0, "cd");
+        call(0x0501, 0, 0, 0);
+        type("p");
+        assert_int_equal(machine.memory[VIDEO_MEMORY + page], 'p');
+        expect_row(0, "p");
+    }
 }
 
 /* The adapter is told where its cursor is, and which page to show. */
@@ -214,6 +313,7 @@ int main(void)
         cmocka_unit_test(strings),
         cmocka_unit_test(characters),
         cmocka_unit_test(modes),
+        cmocka_unit_test(forty_columns),
         cmocka_unit_test(registers_of_the_adapter),
         cmocka_unit_test(adapter),
         cmocka_unit_test(spoilt_data),

@@ -44,14 +44,26 @@
 #define STATUS_NOT_SHOWING 0x01u
 #define STATUS_RETRACE     0x08u
 
-static const uint8_t mode3_crtc[VGA_CRTC] = {0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0x00,
-                                             0x4f, 0x0d, 0x0e, 0x00, 0x00, 0x00, 0x00, 0x9c, 0x8e,
-                                             0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff};
-static const uint8_t mode3_sequencer[VGA_SEQUENCER] = {0x03, 0x00, 0x03, 0x00, 0x02};
-static const uint8_t mode3_graphics[VGA_GRAPHICS] = {0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0x0e, 0x00, 0xff};
-static const uint8_t mode3_attribute[VGA_ATTRIBUTE] = {0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x14,
-                                                       0x07, 0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d,
-                                                       0x3e, 0x3f, 0x0c, 0x00, 0x0f, 0x08, 0x00};
+#define MODE_REGISTERS                                                                                       \
+    .miscellaneous = 0x67, .graphics = {0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0x0e, 0x00, 0xff},               \
+    .attribute = {0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x14, 0x07, 0x38, 0x39, 0x3a,                          \
+                  0x3b, 0x3c, 0x3d, 0x3e, 0x3f, 0x0c, 0x00, 0x0f, 0x08, 0x00}
+
+const struct vga_text_mode *vga_text_mode(unsigned columns)
+{
+    static const struct vga_text_mode columns_40 = {
+        .crtc = {0x2d, 0x27, 0x28, 0x90, 0x2b, 0xa0, 0xbf, 0x1f, 0x00, 0x4f, 0x0d, 0x0e, 0x00,
+                 0x00, 0x00, 0x00, 0x9c, 0x8e, 0x8f, 0x14, 0x1f, 0x96, 0xb9, 0xa3, 0xff},
+        .sequencer = {0x03, 0x08, 0x03, 0x00, 0x02}, /* half the dot clock */
+        MODE_REGISTERS};
+    static const struct vga_text_mode columns_80 = {
+        .crtc = {0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0x00, 0x4f, 0x0d, 0x0e, 0x00,
+                 0x00, 0x00, 0x00, 0x9c, 0x8e, 0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff},
+        .sequencer = {0x03, 0x00, 0x03, 0x00, 0x02},
+        MODE_REGISTERS};
+
+    return columns == 40 ? &columns_40 : &columns_80;
+}
 
 static void copy(uint8_t *to, const uint8_t *from, unsigned count)
 {
@@ -59,23 +71,25 @@ static void copy(uint8_t *to, const uint8_t *from, unsigned count)
         to[i] = from[i];
 }
 
-/* The 64 colours of the first palette: two bits each of red, green and blue, the weaker one in 5:3. */
-static void default_palette(struct vga_text *vga)
+/* Two bits each of red, green and blue, the weaker one in 5:3. */
+uint8_t vga_text_colour(unsigned colour, unsigned component)
 {
-    for (unsigned colour = 0; colour < 64; colour++)
-        for (unsigned component = 0; component < 3; component++)
-            vga->dac[colour][component] = (uint8_t)(((colour >> (2 - component)) & 1) * 0x2a +
-                                                    ((colour >> (5 - component)) & 1) * 0x15);
+    return (uint8_t)(((colour >> (2 - component)) & 1) * 0x2a + ((colour >> (5 - component)) & 1) * 0x15);
 }
 
 void vga_text_reset(struct vga_text *vga)
 {
-    *vga = (struct vga_text){.attribute_index = ATTRIBUTE_SCREEN_ON, .miscellaneous = 0x67, .dac_mask = 0xff};
-    copy(vga->crtc, mode3_crtc, VGA_CRTC);
-    copy(vga->sequencer, mode3_sequencer, VGA_SEQUENCER);
-    copy(vga->graphics, mode3_graphics, VGA_GRAPHICS);
-    copy(vga->attribute, mode3_attribute, VGA_ATTRIBUTE);
-    default_palette(vga);
+    const struct vga_text_mode *mode = vga_text_mode(80);
+
+    *vga = (struct vga_text){
+        .attribute_index = ATTRIBUTE_SCREEN_ON, .miscellaneous = mode->miscellaneous, .dac_mask = 0xff};
+    copy(vga->crtc, mode->crtc, VGA_CRTC);
+    copy(vga->sequencer, mode->sequencer, VGA_SEQUENCER);
+    copy(vga->graphics, mode->graphics, VGA_GRAPHICS);
+    copy(vga->attribute, mode->attribute, VGA_ATTRIBUTE);
+    for (unsigned colour = 0; colour < VGA_TEXT_COLOURS; colour++)
+        for (unsigned component = 0; component < 3; component++)
+            vga->dac[colour][component] = vga_text_colour(colour, component);
 }
 
 static uint8_t read_indexed(const uint8_t *registers, unsigned count, unsigned index)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VGA's registers as far as text mode 3 (80 x 25, colour) needs them, and what its screen shows. The text
- * itself is RAM at 0xb8000, which the guest writes without any exit. IBM's "Personal System/2 Hardware
- * Interface Technical Reference", chapter on the video subsystem.
+ * A VGA's registers as far as the text modes need them, and what its screen shows. The text itself is RAM at
+ * 0xb8000, which the guest writes without any exit. IBM's "Personal System/2 Hardware Interface Technical
+ * Reference", chapter on the video subsystem.
  *
  * All registers keep what is written; of it only the CRT controller's start address, offset, size and cursor
  * change what vga_text_row() gives. Not modelled: graphics modes, the planes and the font behind 0xa0000, the
@@ -17,6 +17,7 @@
 #define VGA_TEXT_SIZE        0x8000u
 #define VGA_TEXT_COLUMNS_MAX 132u
 #define VGA_TEXT_ROWS_MAX    60u
+#define VGA_TEXT_COLOURS     64u
 
 #define VGA_CRTC      0x19u /* registers of each kind */
 #define VGA_SEQUENCER 0x05u
@@ -42,6 +43,18 @@ struct vga_text_screen {
     bool cursor;           /* it is shown, at: */
     unsigned cursor_column, cursor_row;
 };
+
+/* What a PC's firmware writes into the registers for a text mode of 25 rows in 400 lines. */
+struct vga_text_mode {
+    uint8_t miscellaneous;
+    uint8_t crtc[VGA_CRTC], sequencer[VGA_SEQUENCER], graphics[VGA_GRAPHICS], attribute[VGA_ATTRIBUTE];
+};
+
+/* Modes 0 and 1 for 40 columns, 2 and 3 for 80. */
+const struct vga_text_mode *vga_text_mode(unsigned columns);
+
+/* Red, green or blue (component 0, 1, 2) of the palette that goes with these modes: 64 colours, 6 bits. */
+uint8_t vga_text_colour(unsigned colour, unsigned component);
 
 /* Mode 3, as a PC's firmware sets it. */
 void vga_text_reset(struct vga_text *vga);
