@@ -62,7 +62,10 @@ def tests(context):
                 ("device_keyboard", [r"^\[device_keyboard\] keyboard: all is well$", r" port=0x64 .* -> keyboard \(\d+\)"]),
                 ("device_ports", [r"^\[device_ports\] ports: all is well$", r" port=0xcfc .* -> pci \(\d+\)", r" port=0x300 .* -> no device \(\d+\)"]),
                 ("device_vga", [r"^adept: screen: vm=device_vga columns=80 rows=25 start=0x50 cursor=2,5$",
-                                r"^adept: screen: vm=device_vga row=0 \|Hello from 0xb8000$", r"^adept: screen: vm=device_vga row=24 \|    last row$"])):
+                                r"^adept: screen: vm=device_vga row=0 \|Hello from 0xb8000$", r"^adept: screen: vm=device_vga row=24 \|    last row$"]),
+                ("device_readback", [r"^adept: screen: vm=device_readback columns=40 rows=25 start=0x0 cursor=2,3$",
+                                     r"^adept: screen: vm=device_readback row=0 \|A$", r"^adept: screen: vm=device_readback row=1 \|B$",
+                                     r"^adept: screen: vm=device_readback row=2 \|  C$"])):
             yield made_guest(context, f"{guest.replace('_', '-')}-{model}", guest, MODEL=model, expect=expect,
                              CMDLINE="trace=IO", options="dump=screen")
         # Nobody reads the console for it: the timers' deadlines alone bring the guest back in time.
