@@ -29,25 +29,24 @@ struct guest_disk {
     uint8_t floppy_type; /* as CMOS and INT 13h AH=08h number them, 1: 360K to 5: 2.88M; 0: a hard disk */
 };
 
-/* Sectors of a drive whose image has `length` bytes: the last one may be incomplete. */
-static inline uint64_t guest_disk_sectors(uint64_t length)
-{
-    return length / DISK_SECTOR_SIZE + (length % DISK_SECTOR_SIZE != 0);
-}
-
-/* Makes a diskette of an image of 160K, 180K, 320K, 360K, 720K, 1200K, 1440K or 2880K. false: another size.
+/*
+ * What diskette an image of `length` bytes is of: the one that its BIOS parameter block describes, if all of
+ * it has its place there; else of 160K, 180K, 320K, 360K, 640K, 720K, 1200K, 1440K or 2880K by its size; a
+ * shorter one is of 1440K, or of 2880K, and what it lacks is zero. false: it is longer than any. The caller
+ * sets disk->bytes, to disk->sectors sectors that begin with the image.
  */
-must_check bool guest_disk_floppy(struct guest_disk *disk, uint8_t *bytes, uint64_t length);
+must_check bool guest_disk_floppy(struct guest_disk *disk, const uint8_t *image, uint64_t length);
 
 /*
- * Makes a hard disk of `sectors` sectors (at least 1). Heads and sectors a track are those by which the
- * partition table was written, if it tells; else 63 sectors, and as few heads of 16, 32, 64, 128, 255 as
- * reach all of it with 1024 cylinders, or the most.
+ * What hard disk an image of `length` bytes (at least 1) is of: the last sector may be incomplete. Heads and
+ * sectors a track are those by which the partition table was written, if it tells; else 63 sectors, and as
+ * few heads of 16, 32, 64, 128, 255 as reach all of it with 1024 cylinders, or the most. The caller sets
+ * disk->bytes, to whole sectors.
  */
-void guest_disk_hard_disk(struct guest_disk *disk, uint8_t *bytes, uint64_t sectors);
+void guest_disk_hard_disk(struct guest_disk *disk, const uint8_t *image, uint64_t length);
 
-/* Whether sector 0 ends with 55h AAh. */
-bool guest_disk_bootable(const struct guest_disk *disk);
+/* Whether a sector ends with 55h AAh. */
+bool guest_disk_bootable(const uint8_t *sector);
 
 /* The sector number of a CHS address, in *lba. false: the geometry, or the image, does not have it. */
 must_check bool guest_disk_translate(const struct guest_disk *disk, uint32_t cylinder, uint32_t head,

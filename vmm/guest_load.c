@@ -21,20 +21,37 @@ static const void *bytes_of(const struct boot_module *module)
 /* The drive's bytes: a copy, for the guest may write to it, and what is behind the image's end is zero. */
 static bool copy_image(struct vm *vm, const struct boot_module *module)
 {
-    uint64_t frames = (module->length + FRAME_SIZE - 1) / FRAME_SIZE;
-    uint8_t *bytes;
+    struct guest_disk *disk = &vm->bios.disk;
+    uint64_t frames = (disk->sectors * DISK_SECTOR_SIZE + FRAME_SIZE - 1) / FRAME_SIZE;
 
     vm->disk_base = frame_alloc_run(FRAME_GUEST(vm->id), frames, 1);
     if (vm->disk_base == FRAME_ALLOC_FAILED) {
         vm_end_by_guest(vm, false, "memory for its drive's %llu bytes is missing",
-                        (unsigned long long)module->length);
+                        (unsigned long long)(disk->sectors * DISK_SECTOR_SIZE));
         return false;
     }
     vm->disk_frames = frames;
-    bytes = phys_to_virt(vm->disk_base);
-    memcpy(bytes, bytes_of(module), module->length);
-    memset(bytes + module->length, 0, frames * FRAME_SIZE - module->length);
+    disk->bytes = phys_to_virt(vm->disk_base);
+    memcpy(disk->bytes, bytes_of(module), module->length);
+    memset(disk->bytes + module->length, 0, frames * FRAME_SIZE - module->length);
     return true;
+}
+
+/* What drive the image is of; its bytes come by copy_image(). */
+static bool make_drive(struct vm *vm, const struct boot_module *module)
+{
+    struct guest_disk *disk = &vm->bios.disk;
+
+    if (vm->config.boot != GUEST_BOOT_FLOPPY) {
+        guest_disk_hard_disk(disk, bytes_of(module), module->length);
+        return true;
+    }
+    if (guest_disk_floppy(disk, bytes_of(module), module->length))
+        return true;
+    vm_end_by_guest(vm, false,
+                    "boot=floppy: %llu bytes are more than a diskette has (2880K, or what its BPB says)",
+                    (unsigned long long)module->length);
+    return false;
 }
 
 void guest_unload(struct vm *vm)
@@ -83,9 +100,8 @@ static bool load_sector(struct vm *vm, const struct boot_module *module)
         vm_end_by_guest(vm, false, "boot=sector: the file is empty");
         return false;
     }
-    if (!copy_image(vm, module))
+    if (!make_drive(vm, module) || !copy_image(vm, module))
         return false;
-    guest_disk_hard_disk(&bios->disk, phys_to_virt(vm->disk_base), guest_disk_sectors(module->length));
     bios->load = (uint32_t)vm->config.load;
     bios->entry_cs = vm->config.entry_cs;
     bios->entry_ip = vm->config.entry_ip;
@@ -94,22 +110,6 @@ static bool load_sector(struct vm *vm, const struct boot_module *module)
         return false;
     start_from_bios(vm);
     return true;
-}
-
-static bool make_drive(struct vm *vm, const struct boot_module *module)
-{
-    uint8_t *bytes = phys_to_virt(vm->disk_base);
-
-    if (vm->config.boot == GUEST_BOOT_DISK) {
-        guest_disk_hard_disk(&vm->bios.disk, bytes, guest_disk_sectors(module->length));
-        return true;
-    }
-    if (guest_disk_floppy(&vm->bios.disk, bytes, module->length))
-        return true;
-    vm_end_by_guest(vm, false,
-                    "boot=floppy: %llu bytes are no diskette (160K 180K 320K 360K 720K 1200K 1440K 2880K)",
-                    (unsigned long long)module->length);
-    return false;
 }
 
 /* boot=floppy, boot=disk: its first sector, as INT 19h does it. */
@@ -122,9 +122,9 @@ static bool load_drive(struct vm *vm, const struct boot_module *module)
                         guest_boot_name(vm->config.boot), (unsigned long long)module->length);
         return false;
     }
-    if (!copy_image(vm, module) || !make_drive(vm, module))
+    if (!make_drive(vm, module) || !copy_image(vm, module))
         return false;
-    if (!guest_disk_bootable(&bios->disk)) {
+    if (!guest_disk_bootable(bios->disk.bytes)) {
         vm_end_by_guest(vm, false, "boot=%s: its first sector does not end with 55h AAh: nothing to boot",
                         guest_boot_name(vm->config.boot));
         return false;

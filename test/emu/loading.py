@@ -82,7 +82,7 @@ def multiboot(context, kind):
 
 
 # KiB, and the type that INT 13h AH=08h gives.
-FLOPPIES = {160: 1, 180: 1, 320: 1, 360: 1, 720: 3, 1200: 2, 1440: 4, 2880: 5}
+FLOPPIES = {160: 1, 180: 1, 320: 1, 360: 1, 640: 3, 720: 3, 1200: 2, 1440: 4, 2880: 5}
 
 
 def floppy(context, kib):
@@ -97,7 +97,8 @@ def floppy(context, kib):
         image = os.path.join(context.logs, f"{name}.img")
         if os.path.exists(image):
             os.remove(image)
-        command(context, "mformat", "-C", "-i", image, "-f", str(kib), "-B", boot, "::")
+        size = ("-t", "80", "-h", "2", "-s", "8") if kib == 640 else ("-f", str(kib))
+        command(context, "mformat", "-C", "-i", image, *size, "-B", boot, "::")
         # A file of another size lies between, so that the program is not where the first cluster is.
         command(context, "mcopy", "-i", image, write(context, f"{name}.other", b"x" * 3000), "::OTHER.TXT")
         command(context, "mcopy", "-i", image, program, "::PROGRAM.BIN")
@@ -108,6 +109,17 @@ def floppy(context, kib):
         run = launch(context, name, GUEST=f"{image} name=dos boot=floppy timeout=20", CMDLINE="trace=none")
         check(context, name, run, 0, [r"^\[dos\] floppy: read through INT 13h$", r"^\[dos\] floppy: all is well$",
                                       r"^adept: guest dos: pass"])
+    return name, test
+
+
+def floppy_short(context, per_track):
+    """The image of a boot sector and four bytes: a 1440K diskette, or the one that its BPB describes."""
+    name = f"floppy-short-{per_track or 'usual'}"
+
+    def test():
+        image = nasm(context, "floppy_short.asm", f"{name}.img", "-f", "bin", *([f"-DPER_TRACK={per_track}"] if per_track else []))
+        run = launch(context, name, GUEST=f"{image} name=short boot=floppy timeout=20", CMDLINE="trace=none")
+        check(context, name, run, 0, [r"^\[short\] floppy: short and whole$", r"^adept: guest short: pass"])
     return name, test
 
 
@@ -212,7 +224,7 @@ def bad_images(context):
 
     def test():
         short = write(context, "bad-short.img", b"\0" * 100)
-        odd = write(context, "bad-odd.img", b"\0" * (200 * 1024))
+        odd = write(context, "bad-odd.img", b"\0" * (2881 * 1024))
         blank = write(context, "bad-blank.img", b"\0" * (1440 * 1024))
         huge = write(context, "bad-elf", b"\x02\xb0\xad\x1b" + bytes(4) + (-0x1badb002 & 0xffffffff).to_bytes(4, "little") + bytes(64))
         guests = [f"{odd} name=odd boot=floppy", f"{blank} name=blank boot=floppy", f"{short} name=short boot=disk",
@@ -221,7 +233,7 @@ def bad_images(context):
                   f"{short} for=nobody", "hello"]
         run = launch(context, "bad-images", CMDLINE="trace=none", GUEST="; ".join(guests))
         check(context, "bad-images", run, 1, [
-            r"^adept: guest odd: fail \(boot=floppy: 204800 bytes are no diskette \(160K 180K .* 2880K\)\)",
+            r"^adept: guest odd: fail \(boot=floppy: 2950144 bytes are more than a diskette has \(2880K, or what its BPB says\)\)",
             r"^adept: guest blank: fail \(boot=floppy: its first sector does not end with 55h AAh: nothing to boot\)",
             r"^adept: guest short: fail \(boot=disk: 100 bytes are less than a sector\)",
             r"^adept: guest noboot: fail \(boot=disk: its first sector does not end with 55h AAh: nothing to boot\)",
@@ -272,6 +284,8 @@ def tests(context):
         yield multiboot(context, kind)
     for kib in FLOPPIES:
         yield floppy(context, kib)
+    for per_track in (None, 8, 15, 21):
+        yield floppy_short(context, per_track)
     yield disk(context)
     yield grub(context)
     yield grub_prompt(context)

@@ -117,7 +117,8 @@ static inline void simulated_bios_start(struct simulated_bios *machine)
         .count = 4};
     for (unsigned i = 0; i < SIMULATED_DRIVE; i++)
         memset(machine->drive + i * DISK_SECTOR_SIZE, (int)i, DISK_SECTOR_SIZE);
-    guest_disk_hard_disk(&bios->disk, machine->drive, SIMULATED_DRIVE);
+    guest_disk_hard_disk(&bios->disk, machine->drive, sizeof(machine->drive));
+    bios->disk.bytes = machine->drive;
     bios->has_disk = true;
     bios->load = 0x7c00;
     bios->load_length = DISK_SECTOR_SIZE;

@@ -71,6 +71,7 @@ static void a_diskette_is_equipment(void **state)
     simulated_bios_start(&machine);
     memset(machine.memory, 0, sizeof(machine.memory));
     assert_true(guest_disk_floppy(&machine.bios.disk, image, sizeof(image)));
+    machine.bios.disk.bytes = image;
     bios_start(&machine.bios);
     assert_int_equal(word(BDA_EQUIPMENT), 0x0623);
     assert_int_equal(machine.memory[BDA_DISK_COUNT], 0);

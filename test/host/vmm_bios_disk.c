@@ -97,6 +97,7 @@ static void parameters(void **state)
     assert_false(carry());
 
     assert_true(guest_disk_floppy(&machine.bios.disk, image, sizeof(image)));
+    machine.bios.disk.bytes = image;
     assert_int_equal(call(0x0800, 0, 0x0000), 0);
     assert_int_equal(r.ecx, 79 << 8 | 9);
     assert_int_equal(r.edx, 0x0101);
