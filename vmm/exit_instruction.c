@@ -17,13 +17,10 @@
 /* The vCPU sleeps before the next entry (interrupts_wait()), RIP behind the HLT already. */
 enum exit_action exit_hlt(struct vcpu *vcpu)
 {
-    /* No interrupt goes to a further vCPU: it stays where it is until the VM ends. */
-    if (vcpu->index == 0 && !interrupts_can_wake(vcpu)) {
-        vm_end(vcpu->vm, VM_FAILED, "HLT with interrupts disabled");
+    if (!interrupts_halt(vcpu)) {
         vcpu->result.code = RESULT_ENDED;
         return EXIT_ACTION_STOP;
     }
-    vcpu->interrupts.halted = true;
     vcpu->quick.due = 0;
     vcpu->result.code = RESULT_HALTED;
     return EXIT_ACTION_ADVANCE;

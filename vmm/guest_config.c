@@ -185,6 +185,15 @@ static void handle_policy(void *target, struct option_span value, struct option_
     guest_config_policy(target, value, problems);
 }
 
+static void handle_on_halt(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct guest_config *config = target;
+    unsigned index;
+
+    if (option_choose(value, "on_halt", "fail|pass", &index, problems))
+        config->halt_passes = index == 1;
+}
+
 static void handle_timeout(void *target, struct option_span value, struct option_problems *problems)
 {
     struct guest_config *config = target;
@@ -270,6 +279,7 @@ static const struct option_handler handlers[] = {
     {"trace", handle_trace},     {"dump", handle_dump},       {"policy", handle_policy},
     {"timeout", handle_timeout}, {"memtype", handle_memtype}, {"tables", handle_tables},
     {"vcpus", handle_vcpus},     {"boot", handle_boot},       {"map", handle_map},
+    {"on_halt", handle_on_halt},
 };
 
 void guest_config_init(struct guest_config *config, unsigned index)

@@ -75,6 +75,7 @@ struct guest_config {
     enum guest_policy policy_hole; /* access to a hole */
     enum guest_policy policy_rom;  /* write to ROM */
     enum guest_policy policy_nx;   /* fetch from no-execute */
+    bool halt_passes;              /* HLT with interrupts disabled on all its vCPUs is a pass */
     uint32_t timeout_ms;           /* 0: none */
     uint32_t tables; /* frames for its EPT, at least GUEST_TABLES_MIN; 0: as many as its memory can need */
     struct option_problems problems;

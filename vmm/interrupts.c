@@ -213,22 +213,77 @@ void interrupts_set_timer(struct vcpu *vcpu, uint64_t now)
 
 enum sleep { SLEEP_ON, SLEEP_OVER, SLEEP_FOR_EVER };
 
-/* Whether the guest is to go on: with RFLAGS.IF clear an NMI alone can wake it. All interrupts are the first
- * vCPU's. */
+static void set_halted(struct vcpu *vcpu, enum vcpu_halted halted)
+{
+    __atomic_store_n(&vcpu->interrupts.halted, (uint8_t)halted, __ATOMIC_RELAXED);
+}
+
+/*
+ * Whether nothing can go on any more: each vCPU is halted or was never started, and no device can wake the
+ * first one, to which all interrupts and NMIs go. The devices are locked: of two vCPUs that halt at the same
+ * time the second to take the lock sees both.
+ */
+static bool is_for_ever(struct vm *vm)
+{
+    enum vcpu_halted first = VCPU_NOT_HALTED;
+    struct pc *pc = &vm->pc;
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        const struct vcpu *vcpu = &vm->vcpus[i];
+        enum vcpu_halted halted =
+            (enum vcpu_halted)__atomic_load_n(&vcpu->interrupts.halted, __ATOMIC_RELAXED);
+
+        if (halted == VCPU_NOT_HALTED &&
+            __atomic_load_n(&vcpu->start.state, __ATOMIC_ACQUIRE) == VCPU_STARTED)
+            return false;
+        if (i == 0)
+            first = halted;
+    }
+    if (virtual_nmis() && (pc_nmi_pending(pc) || pc_can_send_nmi(pc)))
+        return false;
+    return first == VCPU_HALTED_IF_CLEAR || !(pc_interrupt_pending(pc) || pc_can_interrupt(pc));
+}
+
+/* What the first vCPU waits for says how the guest has ended: CLI, HLT is how many programs do it. */
+static void end_halted(struct vm *vm)
+{
+    if (vm->vcpus[0].interrupts.halted != VCPU_HALTED_IF_CLEAR)
+        vm_end(vm, VM_FAILED, "HLT: no device is there to wake it");
+    else if (vm->config.halt_passes)
+        vm_end_by_guest(vm, true, "HLT with interrupts disabled");
+    else
+        vm_end(vm, VM_FAILED, "HLT with interrupts disabled: a pass with on_halt=pass");
+}
+
+bool interrupts_halt(struct vcpu *vcpu)
+{
+    struct vm *vm = vcpu->vm;
+    bool enabled = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) != 0, for_ever;
+
+    set_halted(vcpu, enabled ? VCPU_HALTED_IF_SET : VCPU_HALTED_IF_CLEAR);
+    if (enabled) /* interrupts_wait() will see */
+        return true;
+    vm_lock_devices(vm);
+    for_ever = is_for_ever(vm);
+    vm_unlock_devices(vm);
+    if (for_ever)
+        end_halted(vm);
+    return !for_ever;
+}
+
+/* Whether the guest is to go on: with RFLAGS.IF clear an NMI alone can wake it. */
 static enum sleep look_up(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
     enum sleep sleep = SLEEP_ON;
-    bool interrupts;
 
-    if (vcpu->index != 0)
-        return SLEEP_ON;
-    interrupts = (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) != 0;
     vm_lock_devices(vm);
     follow_deadline(vcpu);
-    if ((interrupts && pc_interrupt_pending(&vm->pc)) || (pc_nmi_pending(&vm->pc) && virtual_nmis()))
+    if (vcpu->index == 0 &&
+        ((vcpu->interrupts.halted == VCPU_HALTED_IF_SET && pc_interrupt_pending(&vm->pc)) ||
+         (pc_nmi_pending(&vm->pc) && virtual_nmis())))
         sleep = SLEEP_OVER;
-    else if (!(interrupts ? pc_can_interrupt(&vm->pc) : pc_can_send_nmi(&vm->pc)) && vm->vcpu_count == 1)
+    else if (is_for_ever(vm))
         sleep = SLEEP_FOR_EVER;
     vm_unlock_devices(vm);
     return sleep;
@@ -260,33 +315,20 @@ static void sleep(struct vcpu *vcpu)
         shootdown_come_back(vcpu);
 }
 
-bool interrupts_can_wake(struct vcpu *vcpu)
-{
-    struct vm *vm = vcpu->vm;
-    bool wake;
-
-    if (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF)
-        return true;
-    vm_lock_devices(vm);
-    wake = virtual_nmis() && (pc_nmi_pending(&vm->pc) || pc_can_send_nmi(&vm->pc));
-    vm_unlock_devices(vm);
-    return wake;
-}
-
 void interrupts_wait(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
 
-    while (vcpu->interrupts.halted && !vm_has_ended(vm)) {
+    while (vcpu->interrupts.halted != VCPU_NOT_HALTED && !vm_has_ended(vm)) {
         if (tsc_read() >= vcpu->interrupts.wake)
             interrupts_wake(vcpu);
         switch (look_up(vcpu)) {
         case SLEEP_OVER:
-            vcpu->interrupts.halted = false;
+            set_halted(vcpu, VCPU_NOT_HALTED);
             interrupts_look(vcpu);
             break;
         case SLEEP_FOR_EVER:
-            vm_end(vm, VM_FAILED, "HLT: no device is there to wake it");
+            end_halted(vm);
             break;
         case SLEEP_ON:
             if (!vm_has_ended(vm) && !trace_drain_some())

@@ -58,8 +58,11 @@ void interrupts_set_timer(struct vcpu *vcpu, uint64_t now);
  * again. */
 void interrupts_close_windows(struct vcpu *vcpu);
 
-/* At HLT, on the first vCPU: false if RFLAGS.IF is clear and no NMI can come either. */
-bool interrupts_can_wake(struct vcpu *vcpu);
+/*
+ * HLT: the vCPU sleeps before its next entry. false: nothing can wake any vCPU of the VM any more, which has
+ * ended by that.
+ */
+bool interrupts_halt(struct vcpu *vcpu);
 
 /*
  * After HLT: lets the CPU sleep until an interrupt or an NMI is there to end it, or the VM has ended. A guest

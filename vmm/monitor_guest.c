@@ -217,7 +217,7 @@ void monitor_inject(struct monitor_call *call)
                          "MOV SS");
         return;
     }
-    call->vcpu->interrupts.halted = false;
+    call->vcpu->interrupts.halted = VCPU_NOT_HALTED;
     console_printf("adept: inject: vm=%s vcpu=%u vector=%u\n", call->vm->config.name, call->vcpu_index,
                    (unsigned)vector);
 }

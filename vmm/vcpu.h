@@ -60,9 +60,12 @@ struct no_progress {
     uint32_t count;
 };
 
+/* By HLT, and with which RFLAGS.IF: interrupts_wait() before the next entry. */
+enum vcpu_halted { VCPU_NOT_HALTED, VCPU_HALTED_IF_SET, VCPU_HALTED_IF_CLEAR };
+
 /* What its devices want of it, and when. */
 struct vcpu_interrupts {
-    bool halted;           /* by HLT: interrupts_wait() before the next entry */
+    uint8_t halted;        /* enum vcpu_halted, atomic: the VM's other vCPUs read it */
     bool advanced;         /* this exit's instruction was done in the guest's stead */
     uint32_t windows;      /* of the primary controls: interrupt-window and NMI-window exiting, as written */
     uint64_t wake;         /* TSC at which interrupts_wake() has something to do */

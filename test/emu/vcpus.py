@@ -145,6 +145,19 @@ def tests(context):
     yield made_guest(context, "vcpus-timeout", "spin", status=1, options="vcpus=2 timeout=1", CPUS=2, expect=[
         r"^adept: guest spin: fail \(timeout\)", r"^adept: isolation: ok vm=spin "])
 
+    # HLT with interrupts disabled: of one vCPU it is no end while another works; of all it is, and on_halt= says which.
+    worked = r"\[%s\] halts: one works, the other is halted$"
+    halted = r"^adept: guest %s: fail \(HLT with interrupts disabled: a pass with on_halt=pass\)$"
+    passed = r"^adept: guest %s: pass \(HLT with interrupts disabled\)$"
+    yield made_guest(context, "halt-one-of-two", "halts", options="vcpus=2 timeout=20", CPUS=2, expect=[
+        "^" + worked % "halts", r"^adept: guest halts: pass \(hypercall END"])
+    yield made_guest(context, "halt-all", "halts_all", status=1, options="vcpus=2 timeout=20", CPUS=2, expect=[
+        "^" + worked % "halts_all", halted % "halts_all", r"^adept: report: vm=halts_all "])
+    yield made_guest(context, "halt-all-passes", "halts_all", options="vcpus=2 timeout=20 on_halt=pass", CPUS=2, expect=[
+        "^" + worked % "halts_all", passed % "halts_all"], forbid=[r"adept: report:"])
+    yield made_guest(context, "halt-fails", "halt", status=1, expect=[halted % "halt", r"-> guest ended \("])
+    yield made_guest(context, "halt-passes", "halt", options="on_halt=pass vcpus=2", CPUS=2, expect=[passed % "halt"])
+
     yield scheduled(context, "vcpus-two-guests", 2, (2, 2))
     yield scheduled(context, "vcpus-two-guests-sequential", 2, (2, 1, 2), "guests=sequential")
     yield scheduled(context, "vcpus-many-guests", 3, (2, 1, 3, 2, 1, 2))

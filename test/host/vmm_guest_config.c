@@ -214,6 +214,14 @@ static void absurd_values_keep_the_default(void **state)
     problem("tables=few", "tables: 'few' is no number of EPT tables from 8 on");
     problem("tables=4294967296", "tables: '4294967296' is no number of EPT tables from 8 on");
     assert_int_equal(config.tables, 0);
+    parse_cleanly("a.bin");
+    assert_false(config.halt_passes);
+    parse_cleanly("on_halt=pass");
+    assert_true(config.halt_passes);
+    parse_cleanly("on_halt=pass on_halt=fail");
+    assert_false(config.halt_passes);
+    problem("on_halt=stop", "on_halt: 'stop' is not fail|pass");
+    assert_false(config.halt_passes);
     problem("args=x", "unknown guest option 'args'");
     parse_cleanly("timeout=4294967");
     assert_int_equal(config.timeout_ms, 4294967000u);
