@@ -2,21 +2,21 @@
 /* The CPUID exit. */
 #include "vmm/exit.h"
 #include "vmm/guest_cpuid.h"
+#include "vmm/vcpu_code.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
 enum exit_action exit_cpuid(struct vcpu *vcpu)
 {
     uint64_t *gpr = vcpu->registers.gpr;
-    uint32_t leaf = (uint32_t)gpr[GPR_RAX];
+    uint32_t leaf = (uint32_t)gpr[GPR_RAX], subleaf = (uint32_t)gpr[GPR_RCX];
     struct cpuid_result result;
-    uint64_t cr4;
 
     exit_count_subject(vcpu, SUBJECT_CPUID, leaf);
-    /* Only leaf 1 shows a bit of CR4: OSXSAVE. */
-    cr4 = leaf == 1 ? vmcs_read(VMCS_GUEST_CR4) : 0;
-    result =
-        guest_cpuid(leaf, (uint32_t)gpr[GPR_RCX], cr4, vcpu->xcr0, lapic_is_enabled(&vcpu->vm->pc.lapic));
+    if (!exit_quick_has_cpuid(vcpu, leaf, subleaf, &result))
+        result = guest_cpuid(leaf, subleaf, vcpu->xcr0, lapic_is_enabled(&vcpu->vm->pc.lapic));
+    if (leaf == GUEST_CPUID_EXTENDED_1 && vcpu_code_size() != 8)
+        result.edx &= ~GUEST_CPUID_81_EDX_SYSCALL;
 
     gpr[GPR_RAX] = result.eax;
     gpr[GPR_RBX] = result.ebx;

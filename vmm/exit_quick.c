@@ -49,7 +49,7 @@ IS(offsetof(struct quick_cpuid, eax), QUICK_CPUID_EAX);
 IS(offsetof(struct quick_cpuid, ebx), QUICK_CPUID_EBX);
 IS(offsetof(struct quick_cpuid, ecx), QUICK_CPUID_ECX);
 IS(offsetof(struct quick_cpuid, edx), QUICK_CPUID_EDX);
-IS(offsetof(struct quick_cpuid, subleaf_bits), QUICK_CPUID_SUBLEAF_BITS);
+IS(offsetof(struct quick_cpuid, quick_below), QUICK_CPUID_QUICK_BELOW);
 IS(sizeof(struct quick_cpuid), 1 << QUICK_CPUID_SHIFT);
 IS(offsetof(struct quick_msr, number), 0);
 IS(offsetof(struct quick_msr, low), QUICK_MSR_LOW);
@@ -108,19 +108,39 @@ IS((int)VMCS_GUEST_RFLAGS, QUICK_FIELD_RFLAGS);
 IS(RFLAGS_TF, QUICK_RFLAGS_TF);
 #undef IS
 
+/* Whether the data of this leaf differs by ECX. */
+static bool has_subleaves(uint32_t leaf)
+{
+    return leaf == LEAF_CACHES || leaf == LEAF_MORE || leaf == LEAF_TOPOLOGY || leaf == LEAF_XSAVE;
+}
+
 /* With CR4.OSXSAVE clear. */
 static void fill(struct vcpu *vcpu, uint32_t leaf)
 {
     struct quick_cpuid *answer = &vcpu->quick_cpuid[quick_cpuid_index(leaf)];
-    struct cpuid_result result = guest_cpuid(leaf, 0, 0, vcpu->xcr0, lapic_is_enabled(&vcpu->vm->pc.lapic));
-    bool subleaves = leaf == LEAF_CACHES || leaf == LEAF_MORE || leaf == LEAF_TOPOLOGY || leaf == LEAF_XSAVE;
+    struct cpuid_result result = guest_cpuid(leaf, 0, vcpu->xcr0, lapic_is_enabled(&vcpu->vm->pc.lapic));
 
     answer->leaf.key = leaf;
     answer->eax = result.eax;
     answer->ebx = result.ebx;
     answer->ecx = result.ecx;
     answer->edx = result.edx;
-    answer->subleaf_bits = subleaves ? ~0u : 0;
+    answer->data_of = guest_cpuid_leaf(leaf);
+    answer->quick_below = has_subleaves(answer->data_of) ? 1 : UINT32_MAX;
+    if (leaf == GUEST_CPUID_EXTENDED_1) /* the guest's mode decides */
+        answer->quick_below = 0;
+}
+
+bool exit_quick_has_cpuid(const struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
+                          struct cpuid_result *result)
+{
+    uint32_t index = quick_cpuid_index(leaf);
+    const struct quick_cpuid *answer = &vcpu->quick_cpuid[index % QUICK_CPUID_LEAVES];
+
+    if (index >= QUICK_CPUID_LEAVES || (subleaf != 0 && has_subleaves(answer->data_of)))
+        return false;
+    *result = (struct cpuid_result){answer->eax, answer->ebx, answer->ecx, answer->edx};
+    return true;
 }
 
 void exit_quick_prepare(struct vcpu *vcpu)
@@ -172,7 +192,12 @@ void exit_quick_osxsave_changed(struct vcpu *vcpu, bool on)
 
 void exit_quick_xcr0_changed(struct vcpu *vcpu)
 {
+    const struct quick_cpuid *xsave = &vcpu->quick_cpuid[quick_cpuid_index(LEAF_XSAVE)];
+
     fill(vcpu, LEAF_XSAVE);
+    for (unsigned i = 0; i < QUICK_CPUID_LEAVES; i++)
+        if (vcpu->quick_cpuid[i].data_of == LEAF_XSAVE)
+            vcpu->quick_cpuid[i].ebx = xsave->ebx;
 }
 
 void exit_quick_apic_changed(struct vm *vm)

@@ -21,10 +21,12 @@
 #ifndef VMM_EXIT_QUICK_H
 #define VMM_EXIT_QUICK_H
 
+#include "arch/x86/compiler.h"
 #include "vmm/exit_quick_abi.h"
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cpuid_result;
 struct exit_subject;
 struct trace_record;
 struct vcpu;
@@ -40,8 +42,9 @@ struct quick_key {
 struct quick_cpuid {
     struct quick_key leaf;
     uint32_t eax, ebx, ecx, edx;
-    uint32_t subleaf_bits; /* of ECX: one that is set asks for another answer */
-    uint32_t unused[5];
+    uint32_t quick_below; /* quick with any ECX below this; 0: never */
+    uint32_t data_of;     /* the leaf that the data is of: guest_cpuid_leaf() */
+    uint32_t unused[4];
 };
 
 /* An MSR that always reads the same. It stands at its number modulo the table's size. */
@@ -99,6 +102,11 @@ void exit_quick_choose(struct vcpu *vcpu);
 void exit_quick_set_due(struct vcpu *vcpu, uint64_t now);
 /* After it: something else is due at this TSC, if nothing is before. */
 void exit_quick_due_by(struct vcpu *vcpu, uint64_t tsc);
+
+/* What CPUID tells, if it was made beforehand; but for SYSCALL, which the guest's mode decides. false: it was
+ * not. The vCPU's CPU. */
+must_check bool exit_quick_has_cpuid(const struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf,
+                                     struct cpuid_result *result);
 
 /* The guest's CR4.OSXSAVE is now so; its XCR0 has changed: CPUID shows it. The vCPU's CPU. */
 void exit_quick_osxsave_changed(struct vcpu *vcpu, bool on);

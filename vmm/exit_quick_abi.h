@@ -37,14 +37,14 @@
 #define QUICK_COUNT 8
 #define QUICK_TICKS 16
 
-/* struct quick_cpuid: the answers to CPUID, and the bits of ECX that another answer would need. */
+/* struct quick_cpuid: the answers to CPUID, and the ECX from which on C answers. */
 #define QUICK_CPUID_LEAVES 128
 #define QUICK_CPUID_SHIFT 6
 #define QUICK_CPUID_EAX 24
 #define QUICK_CPUID_EBX 28
 #define QUICK_CPUID_ECX 32
 #define QUICK_CPUID_EDX 36
-#define QUICK_CPUID_SUBLEAF_BITS 40
+#define QUICK_CPUID_QUICK_BELOW 40
 
 /* struct quick_msr */
 #define QUICK_MSRS 8

@@ -212,8 +212,8 @@ vmcall_traced:
     shl ebx, QUICK_CPUID_SHIFT
     lea rbx, [AT(VCPU_QUICK_CPUID) + rbx]
     mov %1, [AT(VMX_REGISTER_RCX)]
-    test [rbx + QUICK_CPUID_SUBLEAF_BITS], %1
-    jnz to_c
+    cmp %1, [rbx + QUICK_CPUID_QUICK_BELOW]
+    jae to_c
 %endmacro
 
 %macro cpuid_answer 0

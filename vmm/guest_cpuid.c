@@ -7,6 +7,7 @@
 #include "vmm/cpu.h"
 #include "vmm/hypercall_abi.h"
 
+#define LEAF_EXTENDED        0x80000000u
 #define LEAF_LAST_BASIC      0x16u
 #define LEAF_LAST_EXTENDED   0x80000008u
 #define LEAF_LAST_HYPERVISOR CPUID_HYPERVISOR_LEAF
@@ -70,9 +71,11 @@ uint64_t guest_cpuid_xcr0_bits(void)
 
 uint64_t guest_cpuid_cr4_bits(void)
 {
-    struct cpuid_result one = guest_cpuid(1, 0, 0, 1, true), seven = guest_cpuid(7, 0, 0, 1, true);
+    struct cpuid_result one = guest_cpuid(1, 0, 1, true), seven = {0, 0, 0, 0};
     uint64_t bits = CR4_TSD | CR4_PCE;
 
+    if (cpuid_highest() >= 7)
+        seven = guest_cpuid(7, 0, 1, true);
     bits |= one.edx & (1u << 1) ? CR4_VME | CR4_PVI : 0;
     bits |= one.edx & (1u << 2) ? CR4_DE : 0;
     bits |= one.edx & (1u << 3) ? CR4_PSE : 0;
@@ -91,14 +94,12 @@ uint64_t guest_cpuid_cr4_bits(void)
     return bits & vmx_shared_capabilities()->cr4_fixed1;
 }
 
-static struct cpuid_result leaf1(struct cpuid_result real, uint64_t cr4, bool apic)
+static struct cpuid_result leaf1(struct cpuid_result real, bool apic)
 {
     real.ebx &= 0xff00; /* CLFLUSH size; one logical processor with APIC ID 0 */
     real.ebx |= 1u << 16;
     real.ecx =
         (real.ecx & LEAF1_ECX_KNOWN) | CPUID_1_ECX_HYPERVISOR | CPUID_1_ECX_X2APIC | CPUID_1_ECX_DEADLINE;
-    if ((real.ecx & CPUID_1_ECX_XSAVE) && (cr4 & CR4_OSXSAVE))
-        real.ecx |= CPUID_1_ECX_OSXSAVE;
     real.edx = (real.edx & LEAF1_EDX_KNOWN) | (apic ? CPUID_1_EDX_APIC : 0);
     return real;
 }
@@ -169,17 +170,10 @@ static struct cpuid_result leaf_extended_1(struct cpuid_result real)
     return real;
 }
 
-static struct cpuid_result hypervisor_leaf(uint32_t leaf)
+/* "Adep" "tAde" "ptHv" */
+static struct cpuid_result hypervisor_leaf(void)
 {
-    struct cpuid_result result = {0, 0, 0, 0};
-
-    if (leaf == CPUID_HYPERVISOR_LEAF) { /* "Adep" "tAde" "ptHv" */
-        result.eax = LEAF_LAST_HYPERVISOR;
-        result.ebx = 0x70656441;
-        result.ecx = 0x65644174;
-        result.edx = 0x76487470;
-    }
-    return result;
+    return (struct cpuid_result){LEAF_LAST_HYPERVISOR, 0x70656441, 0x65644174, 0x76487470};
 }
 
 /* Extended topology: one processor of one thread with x2APIC ID 0. SDM vol. 2, "CPUID", leaf 0BH. */
@@ -204,24 +198,47 @@ static struct cpuid_result leaf21(void)
     return hz >> 32 == 0 ? result : none;
 }
 
-struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t cr4, uint64_t xcr0, bool apic)
+/* The highest leaf of each range that the guest sees. */
+static uint32_t highest_basic(void)
+{
+    uint32_t highest = cpuid_highest();
+
+    return highest < LEAF_LAST_BASIC ? highest : LEAF_LAST_BASIC;
+}
+
+static uint32_t highest_extended(void)
+{
+    uint32_t highest = cpuid_highest_extended();
+
+    return highest < LEAF_LAST_EXTENDED ? highest : LEAF_LAST_EXTENDED;
+}
+
+uint32_t guest_cpuid_leaf(uint32_t leaf)
+{
+    uint32_t basic = highest_basic();
+
+    if (leaf <= basic || (leaf >= CPUID_HYPERVISOR_LEAF && leaf <= LEAF_LAST_HYPERVISOR))
+        return leaf;
+    return leaf >= LEAF_EXTENDED && leaf <= highest_extended() ? leaf : basic;
+}
+
+struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t xcr0, bool apic)
 {
     struct cpuid_result none = {0, 0, 0, 0}, real;
 
-    if (leaf >= 0x40000000 && leaf < 0x50000000)
-        return hypervisor_leaf(leaf);
+    leaf = guest_cpuid_leaf(leaf);
+    if (leaf == CPUID_HYPERVISOR_LEAF)
+        return hypervisor_leaf();
     real = cpuid(leaf, subleaf);
     switch (leaf) {
     case 0:
-        if (real.eax > LEAF_LAST_BASIC)
-            real.eax = LEAF_LAST_BASIC;
+        real.eax = highest_basic();
         return real;
-    case 0x80000000:
-        if (real.eax > LEAF_LAST_EXTENDED)
-            real.eax = LEAF_LAST_EXTENDED;
+    case LEAF_EXTENDED:
+        real.eax = highest_extended();
         return real;
     case 1:
-        return leaf1(real, cr4, apic);
+        return leaf1(real, apic);
     case 7:
         return leaf7(real, subleaf);
     case 0xd:

@@ -11,12 +11,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Leaf 80000001H, EDX: 0 but in 64-bit mode. The caller clears it, where it is 1. */
+#define GUEST_CPUID_EXTENDED_1     0x80000001u
+#define GUEST_CPUID_81_EDX_SYSCALL (1u << 11)
+
 /*
- * What CPUID with this EAX and ECX gives the guest. `cr4` and `xcr0` are the guest's own: some bits follow
- * them (OSXSAVE, the size of the XSAVE area). apic: its local APIC is enabled in IA32_APIC_BASE. Executes
- * CPUID on the calling CPU.
+ * The leaf whose data the guest gets for this one: itself, or the highest basic leaf for a leaf beyond the
+ * highest of its range. SDM vol. 2, "CPUID".
  */
-struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t cr4, uint64_t xcr0, bool apic);
+uint32_t guest_cpuid_leaf(uint32_t leaf);
+
+/*
+ * What CPUID with this EAX and ECX gives the guest, but for OSXSAVE, which follows its CR4 and is clear here.
+ * `xcr0` is the guest's own: the size of the XSAVE area follows it. apic: its local APIC is enabled in
+ * IA32_APIC_BASE. Executes CPUID on the calling CPU, which under another hypervisor is an exit of its own:
+ * answers are made before the guest's first entry (vmm/exit_quick.h), but for those of other subleaves.
+ */
+struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t xcr0, bool apic);
 
 /* CR4 bits whose features the guest's CPUID shows. */
 uint64_t guest_cpuid_cr4_bits(void);

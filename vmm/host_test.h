@@ -3,7 +3,7 @@
  * What test= on the command line makes the host do to itself, so that its own safety nets are seen to hold.
  * Words that are looked at elsewhere: ap-mute and x2apic (vmm/start_cpus.c), vmx-off (vmm/cpu.c),
  * ept-wrong-root and ept-bad-root (vmm/vm.c),
- * monitor-trap-absent and monitor-trap-works (vmm/step_test.c), vpid-few and vpid-none (vmm/vpid.c), forced-exits, undefined-exit and unhandled-exit (vmm/vmcs.c), conformance-wrong,
+ * monitor-trap-absent and monitor-trap-works (vmm/step_test.c), vpid-few and vpid-none (vmm/vpid.c), forced-exits, undefined-exit and unhandled-exit (vmm/vmcs.c), bus-lock (vmm/vcpu.c), conformance-wrong,
  * -flag, -stray and -processor (vmm/conformance.c).
  */
 #ifndef VMM_HOST_TEST_H

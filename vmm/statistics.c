@@ -21,7 +21,9 @@ void statistics_add_up(struct vm *vm)
             exit_statistics_merge(&vm->statistics[reason], &vm->vcpus[i].statistics[reason]);
     }
     memset(&vm->subjects, 0, sizeof(vm->subjects));
+    vm->bus_lock_count = 0;
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        vm->bus_lock_count += vm->vcpus[i].bus_lock_count;
         exit_quick_collect(&vm->vcpus[i]);
         exit_subjects_merge(&vm->subjects, &vm->vcpus[i].subjects);
     }
@@ -110,17 +112,6 @@ static void print_subjects(const struct vm *vm, bool json)
     }
 }
 
-/* Where the processor tells of bus locks: each has kept all CPUs from memory for its time. */
-static void print_bus_locks(const struct vm *vm)
-{
-    uint64_t count = 0;
-
-    for (unsigned i = 0; i < vm->vcpu_count; i++)
-        count += vm->vcpus[i].bus_lock_count;
-    if (count != 0)
-        console_printf("adept: bus-locks: vm=%s count=%llu\n", vm->config.name, (unsigned long long)count);
-}
-
 void statistics_print(const struct vm *vm, bool json)
 {
     struct exit_statistics all;
@@ -136,6 +127,7 @@ void statistics_print(const struct vm *vm, bool json)
     print_subjects(vm, json);
     if (vm->config.vcpus > 1)
         print_shootdowns(vm);
-    if (!json)
-        print_bus_locks(vm);
+    if (vm->bus_lock_count != 0 && !json) /* each has kept all CPUs from memory for its time */
+        console_printf("adept: bus-locks: vm=%s count=%llu\n", vm->config.name,
+                       (unsigned long long)vm->bus_lock_count);
 }

@@ -53,6 +53,7 @@ struct vm {
     struct vm_stop stop;
     struct shootdown_statistics shootdown_statistics;
     struct exit_statistics statistics[EXIT_REASON_COUNT];
+    uint64_t bus_lock_count;
     struct exit_subjects subjects;
 
     /* Memory: the list is the truth, the EPT its cache. */

@@ -99,10 +99,16 @@ def tests(context):
         yield made_guest(context, f"v86-{model}", "v86", MODEL=model, expect=[r"^\[v86\] \(\)$"], CMDLINE="trace=stats")
         yield made_guest(context, f"steps-{model}", "steps", MODEL=model, options="timeout=5", CMDLINE="trace=stats")
         yield made_guest(context, f"privileged-{model}", "privileged", MODEL=model, CMDLINE="trace=stats", options="timeout=20")
+        for name, words in (("cpuid", "trace=stats"), ("cpuid-slow", "trace=stats test=no-quick-exits")):
+            yield made_guest(context, f"{name}-{model}", "cpuid", MODEL=model, CMDLINE=words, options="timeout=20")
         yield made_guest(context, f"instructions-{model}", "instructions", MODEL=model,
                          expect=[r"^\[instructions\] outsb upwards, outsb downwards$", r"reason=XSETBV\(55\)",
                                  r"reason=WBINVD\(54\)", r"reason=INVD\(13\)", r"reason=CR_ACCESS\(28\)"]
                          if "arrandale" not in model else [r"reason=WBINVD\(54\)", r"reason=INVD\(13\)"])
+    # A bus lock before an exit of another reason: the exit is what it is without.
+    for words in ("trace=all", "trace=none"):
+        yield emulator_test(context, f"bus-lock-{words.split('=')[1]}", GUEST="tour", CMDLINE=f"test=bus-lock {words}", expect=[
+            r"^adept: bus-locks: vm=tour count=\d{2,}$", r"^adept: exits vm=tour reason=EPT_VIOLATION\(48\) count=\d+ "])
     yield nothing_lost_uncounted(context)
     for cpus in (1, 2):
         yield line_then_silence(context, cpus)

@@ -14,9 +14,10 @@ def same(context, guest, model):
         run = launch(context, name + ("-slow" if slow else ""), MODEL=model, GUEST=f"{assemble(context, guest)} name=quick boot=flat timeout=20",
                      CMDLINE="trace=none" + (" test=no-quick-exits" if slow else ""))
         check(context, name, run)
-        mean = int(re.search(r"reason=CPUID\(10\) count=\d+ ticks=\d+ mean=(\d+)", run.console).group(1))
-        if slow == (mean < 180):
-            raise Failure(f"the mean of a CPUID exit is {mean} ticks {'without' if slow else 'with'} quick exits")
+        # Subleaves always go through C, so that the mean tells less than the quickest one.
+        quickest = int(re.search(r"reason=CPUID\(10\) count=\d+ ticks=\d+ mean=\d+ min=(\d+)", run.console).group(1))
+        if slow == (quickest < 100):
+            raise Failure(f"the quickest CPUID exit takes {quickest} ticks {'without' if slow else 'with'} quick exits")
         # What tells of the clock's rate differs from boot to boot.
         return [line for line in run.lines if line.startswith("[quick] ") and not line.startswith(("[quick] cpuid 15 ", "[quick] cpuid 16 "))]
 
