@@ -14,101 +14,102 @@
 
 #define KEYBOARD_ENHANCED 0x10u /* BDA_KEYBOARD_MODE: 101 or 102 keys */
 
-uint8_t bios_read8(struct bios *bios, uint32_t linear)
+uint8_t bios_read8(struct bios_call *call, uint32_t linear)
 {
     uint8_t value;
 
-    return bios->access.read(bios->access.context, linear, &value, sizeof(value)) ? value : 0xff;
+    return call->access->read(call->context, linear, &value, sizeof(value)) ? value : 0xff;
 }
 
-uint16_t bios_read16(struct bios *bios, uint32_t linear)
+uint16_t bios_read16(struct bios_call *call, uint32_t linear)
 {
-    return (uint16_t)(bios_read8(bios, linear) | bios_read8(bios, linear + 1) << 8);
+    return (uint16_t)(bios_read8(call, linear) | bios_read8(call, linear + 1) << 8);
 }
 
-uint32_t bios_read32(struct bios *bios, uint32_t linear)
+uint32_t bios_read32(struct bios_call *call, uint32_t linear)
 {
-    return bios_read16(bios, linear) | (uint32_t)bios_read16(bios, linear + 2) << 16;
+    return bios_read16(call, linear) | (uint32_t)bios_read16(call, linear + 2) << 16;
 }
 
-void bios_write8(struct bios *bios, uint32_t linear, uint8_t value)
+void bios_write8(struct bios_call *call, uint32_t linear, uint8_t value)
 {
-    (void)bios->access.write(bios->access.context, linear, &value, sizeof(value));
+    (void)call->access->write(call->context, linear, &value, sizeof(value));
 }
 
-void bios_write16(struct bios *bios, uint32_t linear, uint16_t value)
+void bios_write16(struct bios_call *call, uint32_t linear, uint16_t value)
 {
     const uint8_t bytes[] = {(uint8_t)value, (uint8_t)(value >> 8)};
 
-    (void)bios->access.write(bios->access.context, linear, bytes, sizeof(bytes));
+    (void)call->access->write(call->context, linear, bytes, sizeof(bytes));
 }
 
-void bios_write32(struct bios *bios, uint32_t linear, uint32_t value)
+void bios_write32(struct bios_call *call, uint32_t linear, uint32_t value)
 {
-    bios_write16(bios, linear, (uint16_t)value);
-    bios_write16(bios, linear + 2, (uint16_t)(value >> 16));
+    bios_write16(call, linear, (uint16_t)value);
+    bios_write16(call, linear + 2, (uint16_t)(value >> 16));
 }
 
-static void set_vector(struct bios *bios, unsigned vector, uint16_t segment, uint16_t offset)
+static void set_vector(struct bios_call *call, unsigned vector, uint16_t segment, uint16_t offset)
 {
-    bios_write16(bios, vector * 4, offset);
-    bios_write16(bios, vector * 4 + 2, segment);
+    bios_write16(call, vector * 4, offset);
+    bios_write16(call, vector * 4 + 2, segment);
 }
 
-static void set_vectors(struct bios *bios)
+static void set_vectors(struct bios_call *call)
 {
     for (unsigned vector = 0; vector < 256; vector++)
-        set_vector(bios, vector, bios->code_segment, bios->rom.vectors[vector]);
-    set_vector(bios, VECTOR_FLOPPY_PARAMETERS, bios->code_segment, bios->rom.floppy_parameters);
+        set_vector(call, vector, call->bios->code_segment, call->bios->rom.vectors[vector]);
+    set_vector(call, VECTOR_FLOPPY_PARAMETERS, call->bios->code_segment, call->bios->rom.floppy_parameters);
     /* INT 1Fh points to the glyphs from 80h on. */
-    set_vector(bios, VECTOR_FONT_UPPER_8X8, bios->code_segment, (uint16_t)(bios->rom.font_8x8 + 128 * 8));
-    set_vector(bios, VECTOR_FONT, bios->code_segment, bios->rom.font_8x16);
-    set_vector(bios, VECTOR_DISK_PARAMETERS, EBDA_SEGMENT, EBDA_DISK_PARAMETERS);
+    set_vector(call, VECTOR_FONT_UPPER_8X8, call->bios->code_segment,
+               (uint16_t)(call->bios->rom.font_8x8 + 128 * 8));
+    set_vector(call, VECTOR_FONT, call->bios->code_segment, call->bios->rom.font_8x16);
+    set_vector(call, VECTOR_DISK_PARAMETERS, EBDA_SEGMENT, EBDA_DISK_PARAMETERS);
 }
 
 /* The table that INT 41h points to. IBM PC/AT Technical Reference, "Fixed disk parameter table". */
-static void set_disk_table(struct bios *bios)
+static void set_disk_table(struct bios_call *call)
 {
     uint32_t table = (EBDA_SEGMENT << 4) + EBDA_DISK_PARAMETERS;
 
-    bios_write16(bios, table, (uint16_t)bios->disk.cylinders);
-    bios_write8(bios, table + 2, (uint8_t)bios->disk.heads);
-    bios_write16(bios, table + 5, 0xffff); /* no write precompensation */
-    bios_write8(bios, table + 8, bios->disk.heads > 8 ? 8 : 0);
-    bios_write16(bios, table + 12, (uint16_t)bios->disk.cylinders); /* landing zone */
-    bios_write8(bios, table + 14, (uint8_t)bios->disk.per_track);
+    bios_write16(call, table, (uint16_t)call->bios->disk.cylinders);
+    bios_write8(call, table + 2, (uint8_t)call->bios->disk.heads);
+    bios_write16(call, table + 5, 0xffff); /* no write precompensation */
+    bios_write8(call, table + 8, call->bios->disk.heads > 8 ? 8 : 0);
+    bios_write16(call, table + 12, (uint16_t)call->bios->disk.cylinders); /* landing zone */
+    bios_write8(call, table + 14, (uint8_t)call->bios->disk.per_track);
 }
 
-static void set_keyboard(struct bios *bios)
+static void set_keyboard(struct bios_call *call)
 {
-    bios_write16(bios, BDA_KEYBOARD_HEAD, BDA_KEYBOARD_BUFFER_OFFSET);
-    bios_write16(bios, BDA_KEYBOARD_TAIL, BDA_KEYBOARD_BUFFER_OFFSET);
-    bios_write16(bios, BDA_KEYBOARD_START, BDA_KEYBOARD_BUFFER_OFFSET);
-    bios_write16(bios, BDA_KEYBOARD_END, BDA_KEYBOARD_BUFFER_END);
-    bios_write8(bios, BDA_KEYBOARD_MODE, KEYBOARD_ENHANCED);
+    bios_write16(call, BDA_KEYBOARD_HEAD, BDA_KEYBOARD_BUFFER_OFFSET);
+    bios_write16(call, BDA_KEYBOARD_TAIL, BDA_KEYBOARD_BUFFER_OFFSET);
+    bios_write16(call, BDA_KEYBOARD_START, BDA_KEYBOARD_BUFFER_OFFSET);
+    bios_write16(call, BDA_KEYBOARD_END, BDA_KEYBOARD_BUFFER_END);
+    bios_write8(call, BDA_KEYBOARD_MODE, KEYBOARD_ENHANCED);
 }
 
-void bios_start(struct bios *bios)
+void bios_start(struct bios_call *call)
 {
-    bool floppy = bios->has_disk && bios->disk.floppy_type != 0;
+    bool floppy = call->bios->has_disk && call->bios->disk.floppy_type != 0;
 
-    set_vectors(bios);
-    bios_write16(bios, BDA_EBDA_SEGMENT, EBDA_SEGMENT);
-    bios_write16(bios, BDA_EQUIPMENT,
+    set_vectors(call);
+    bios_write16(call, BDA_EBDA_SEGMENT, EBDA_SEGMENT);
+    bios_write16(call, BDA_EQUIPMENT,
                  (uint16_t)(EQUIPMENT_COPROCESSOR | EQUIPMENT_COLOUR_80 | (floppy ? EQUIPMENT_FLOPPY : 0)));
-    bios_write16(bios, BDA_MEMORY_KIB, (uint16_t)guest_memory_map_lower(&bios->map));
-    bios_write8(bios, EBDA_SEGMENT << 4, EBDA_KIB);
+    bios_write16(call, BDA_MEMORY_KIB, (uint16_t)guest_memory_map_lower(&call->bios->map));
+    bios_write8(call, EBDA_SEGMENT << 4, EBDA_KIB);
     for (unsigned i = 0; i < 4; i++) {
-        bios_write8(bios, BDA_PRINTER_TIMEOUTS + i, 0x14);
-        bios_write8(bios, BDA_SERIAL_TIMEOUTS + i, 1);
+        bios_write8(call, BDA_PRINTER_TIMEOUTS + i, 0x14);
+        bios_write8(call, BDA_SERIAL_TIMEOUTS + i, 1);
     }
-    if (bios->has_disk && !floppy) {
-        bios_write8(bios, BDA_DISK_COUNT, 1);
-        set_disk_table(bios);
+    if (call->bios->has_disk && !floppy) {
+        bios_write8(call, BDA_DISK_COUNT, 1);
+        set_disk_table(call);
     }
-    set_keyboard(bios);
-    bios_start_devices(bios);
-    bios_video_start(bios);
+    set_keyboard(call);
+    bios_start_devices(call);
+    bios_video_start(call);
 }
 
 static unsigned family(unsigned vector)
@@ -129,14 +130,14 @@ static unsigned family(unsigned vector)
     }
 }
 
-enum bios_outcome bios_missing(struct bios *bios, struct bios_registers *registers, unsigned vector,
+enum bios_outcome bios_missing(struct bios_call *call, struct bios_registers *registers, unsigned vector,
                                uint8_t error)
 {
     unsigned function = bios_high(registers->eax);
-    uint32_t *known = &bios->missing_known[family(vector) * (256 / 32) + function / 32];
+    uint32_t *known = &call->bios->missing_known[family(vector) * (256 / 32) + function / 32];
 
-    bios->missing = true;
-    bios->missing_first = !(*known >> (function % 32) & 1);
+    call->missing = true;
+    call->missing_first = !(*known >> (function % 32) & 1);
     *known |= UINT32_C(1) << (function % 32);
     bios_set_high(&registers->eax, error);
     bios_flag(registers, FLAGS_CF, true);
@@ -144,15 +145,15 @@ enum bios_outcome bios_missing(struct bios *bios, struct bios_registers *registe
 }
 
 /* INT 19h: EBX gets where to go, CS:IP, and DL the drive. */
-static enum bios_outcome boot(struct bios *bios, struct bios_registers *registers)
+static enum bios_outcome boot(struct bios_call *call, struct bios_registers *registers)
 {
-    if (!bios->has_disk ||
-        !bios->access.write(bios->access.context, bios->load, bios->disk.bytes, (size_t)bios->load_length)) {
-        bios->access.end(bios->access.context, "no drive to boot from", 0x19, registers->cs, registers->ip);
+    if (!call->bios->has_disk || !call->access->write(call->context, call->bios->load, call->bios->disk.bytes,
+                                                      (size_t)call->bios->load_length)) {
+        call->access->end(call->context, "no drive to boot from", 0x19, registers->cs, registers->ip);
         return BIOS_RETURN;
     }
-    registers->ebx = (uint32_t)bios->entry_cs << 16 | bios->entry_ip;
-    registers->edx = bios->disk.number;
+    registers->ebx = (uint32_t)call->bios->entry_cs << 16 | call->bios->entry_ip;
+    registers->edx = call->bios->disk.number;
     return BIOS_RETURN;
 }
 
@@ -160,49 +161,47 @@ static enum bios_outcome boot(struct bios *bios, struct bios_registers *register
  * A vector of exceptions whose handler nobody has replaced. INT n brings a program here too, and returns;
  * what an exception returns to is the instruction that raised it, without end.
  */
-static enum bios_outcome exception(struct bios *bios, unsigned vector, struct bios_registers *registers)
+static enum bios_outcome exception(struct bios_call *call, unsigned vector, struct bios_registers *registers)
 {
     uint32_t at = ((uint32_t)registers->cs << 4) + registers->ip;
 
-    if (registers->ip >= 2 && bios_read16(bios, at - 2) == (vector << 8 | 0xcd))
+    if (registers->ip >= 2 && bios_read16(call, at - 2) == (vector << 8 | 0xcd))
         return BIOS_RETURN;
-    bios->access.end(bios->access.context, "exception without a handler", vector, registers->cs,
-                     registers->ip);
+    call->access->end(call->context, "exception without a handler", vector, registers->cs, registers->ip);
     return BIOS_RETURN;
 }
 
-enum bios_outcome bios_interrupt(struct bios *bios, unsigned vector, struct bios_registers *registers)
+enum bios_outcome bios_interrupt(struct bios_call *call, unsigned vector, struct bios_registers *registers)
 {
-    bios->missing = bios->missing_first = false;
     switch (vector) {
     case 0x08:
-        bios_time_tick(bios);
+        bios_time_tick(call);
         return BIOS_RETURN;
     case 0x09:
-        return bios_scan_code(bios, registers);
+        return bios_scan_code(call, registers);
     case 0x10:
-        return bios_video(bios, registers);
+        return bios_video(call, registers);
     case 0x11:
-        return bios_equipment(bios, registers);
+        return bios_equipment(call, registers);
     case 0x12:
-        return bios_low_memory(bios, registers);
+        return bios_low_memory(call, registers);
     case 0x13:
-        return bios_disk(bios, registers);
+        return bios_disk(call, registers);
     case 0x15:
-        return bios_system(bios, registers);
+        return bios_system(call, registers);
     case 0x16:
-        return bios_keyboard(bios, registers);
+        return bios_keyboard(call, registers);
     case 0x17: /* no printer: it is busy for ever */
         bios_set_high(&registers->eax, 1);
         return BIOS_RETURN;
     case 0x18:
-        bios->access.end(bios->access.context, "nothing to boot", vector, registers->cs, registers->ip);
+        call->access->end(call->context, "nothing to boot", vector, registers->cs, registers->ip);
         return BIOS_RETURN;
     case 0x19:
-        return boot(bios, registers);
+        return boot(call, registers);
     case 0x1a:
-        return bios_time(bios, registers);
+        return bios_time(call, registers);
     default:
-        return exception(bios, vector, registers);
+        return exception(call, vector, registers);
     }
 }

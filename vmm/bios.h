@@ -39,6 +39,7 @@ enum bios_outcome {
     BIOS_BREAK = 3,  /* done, but INT 1Bh first: Ctrl-Break */
 };
 
+/* What a call reaches outside of the BIOS. `context` is that of struct bios_call. */
 struct bios_access {
     /* Copy `length` bytes; false if not all of them are memory: then some may have been copied. */
     bool (*read)(void *context, uint32_t linear, void *buffer, size_t length);
@@ -53,11 +54,11 @@ struct bios_access {
     void (*put)(void *context, char character);
     /* Ends the guest: it has nothing to go on with. */
     void (*end)(void *context, const char *why, unsigned vector, uint16_t cs, uint16_t ip);
-    void *context;
 };
 
+/* A VM's BIOS. All its vCPUs share it: whoever makes a call holds the VM's device lock. What belongs to one
+ * call alone is in struct bios_call and never here. */
 struct bios {
-    struct bios_access access;
     uint16_t code_segment;  /* of the ROM with the stubs */
     struct bios_rom rom;    /* where things are in it */
     struct guest_disk disk; /* if has_disk */
@@ -66,65 +67,73 @@ struct bios {
     uint32_t load;               /* INT 19h puts the boot program here... */
     uint64_t load_length;        /* ...as many bytes from the drive's start */
     uint16_t entry_cs, entry_ip; /* ...and enters it there */
-    uint64_t time_us;            /* guest time of this call, from the VM's start */
     uint64_t ticks_counted;      /* of 1/18.2 s since the start, that are in the BDA's count */
     uint64_t wait_until_us;      /* INT 15h AH=86h; 0: none is under way */
     uint32_t wait_caller;        /* CS:IP of who waits */
     uint8_t disk_status;         /* of the last INT 13h */
-    bool missing;                /* this call asked for what is not there: for the trace */
-    bool missing_first;          /* and it is the first time: for the console */
     uint32_t missing_known[256 / 32 * BIOS_FAMILIES]; /* by family and AH */
 };
 
+/* One call, from its first service to its last. It is the caller's own and reaches memory as that caller
+ * does; each service gets it as a parameter. */
+struct bios_call {
+    struct bios *bios;
+    const struct bios_access *access;
+    void *context;      /* for the functions of `access` */
+    uint64_t time_us;   /* guest time, from the VM's start */
+    bool missing;       /* a result: the caller asked for what is not there, for the trace... */
+    bool missing_first; /* ...and this is the first time: for the console */
+};
+
 /* Sets the real-mode interrupt vectors, the BIOS data areas and the screen up, as POST leaves them. */
-void bios_start(struct bios *bios);
+void bios_start(struct bios_call *call);
 
 /* A part of bios_start(): interrupt controllers, timer and clock as a BIOS leaves them, the serial ports, and
  * the count of ticks from the clock. */
-void bios_start_devices(struct bios *bios);
+void bios_start_devices(struct bios_call *call);
 
-/* Interrupt `vector` was called. bios->time_us is set by the caller. */
-enum bios_outcome bios_interrupt(struct bios *bios, unsigned vector, struct bios_registers *registers);
+/* Interrupt `vector` was called. The caller has set all of `call` but the results. */
+enum bios_outcome bios_interrupt(struct bios_call *call, unsigned vector, struct bios_registers *registers);
 
 /* The services, one family of interrupts each; bios_interrupt() calls them. */
-enum bios_outcome bios_video(struct bios *bios, struct bios_registers *registers);      /* INT 10h */
-enum bios_outcome bios_equipment(struct bios *bios, struct bios_registers *registers);  /* INT 11h */
-enum bios_outcome bios_low_memory(struct bios *bios, struct bios_registers *registers); /* INT 12h */
-enum bios_outcome bios_disk(struct bios *bios, struct bios_registers *registers);       /* INT 13h */
-enum bios_outcome bios_system(struct bios *bios, struct bios_registers *registers);     /* INT 15h */
-enum bios_outcome bios_keyboard(struct bios *bios, struct bios_registers *registers);   /* INT 16h */
-enum bios_outcome bios_time(struct bios *bios, struct bios_registers *registers);       /* INT 1Ah */
+enum bios_outcome bios_video(struct bios_call *call, struct bios_registers *registers);      /* INT 10h */
+enum bios_outcome bios_equipment(struct bios_call *call, struct bios_registers *registers);  /* INT 11h */
+enum bios_outcome bios_low_memory(struct bios_call *call, struct bios_registers *registers); /* INT 12h */
+enum bios_outcome bios_disk(struct bios_call *call, struct bios_registers *registers);       /* INT 13h */
+enum bios_outcome bios_system(struct bios_call *call, struct bios_registers *registers);     /* INT 15h */
+enum bios_outcome bios_keyboard(struct bios_call *call, struct bios_registers *registers);   /* INT 16h */
+enum bios_outcome bios_time(struct bios_call *call, struct bios_registers *registers);       /* INT 1Ah */
 /* IRQ 1: BL is a scan code of set 1. IRQ 0: a tick. */
-enum bios_outcome bios_scan_code(struct bios *bios, struct bios_registers *registers);
-void bios_time_tick(struct bios *bios);
+enum bios_outcome bios_scan_code(struct bios_call *call, struct bios_registers *registers);
+void bios_time_tick(struct bios_call *call);
 /* AH=41h to 48h of INT 13h, for hard disks. */
-uint8_t bios_disk_extended(struct bios *bios, struct bios_registers *registers);
+uint8_t bios_disk_extended(struct bios_call *call, struct bios_registers *registers);
 /* What IRQ and POST need of the video services: clears the screen in the mode of POST. */
-void bios_video_start(struct bios *bios);
+void bios_video_start(struct bios_call *call);
 /* One character, as AH=0Eh writes it. */
-void bios_video_teletype(struct bios *bios, uint8_t character);
+void bios_video_teletype(struct bios_call *call, uint8_t character);
 
 /* The function is not there: CF, an error as that family documents it in AH, and a line in the trace. */
-enum bios_outcome bios_missing(struct bios *bios, struct bios_registers *registers, unsigned vector,
+enum bios_outcome bios_missing(struct bios_call *call, struct bios_registers *registers, unsigned vector,
                                uint8_t error);
 
 /* Memory by linear address; what is no memory reads as all ones, and writes to it go nowhere. */
-uint8_t bios_read8(struct bios *bios, uint32_t linear);
-uint16_t bios_read16(struct bios *bios, uint32_t linear);
-uint32_t bios_read32(struct bios *bios, uint32_t linear);
-void bios_write8(struct bios *bios, uint32_t linear, uint8_t value);
-void bios_write16(struct bios *bios, uint32_t linear, uint16_t value);
-void bios_write32(struct bios *bios, uint32_t linear, uint32_t value);
+uint8_t bios_read8(struct bios_call *call, uint32_t linear);
+uint16_t bios_read16(struct bios_call *call, uint32_t linear);
+uint32_t bios_read32(struct bios_call *call, uint32_t linear);
+void bios_write8(struct bios_call *call, uint32_t linear, uint8_t value);
+void bios_write16(struct bios_call *call, uint32_t linear, uint16_t value);
+void bios_write32(struct bios_call *call, uint32_t linear, uint32_t value);
 
 /* Byte-wide ports. */
-static inline uint8_t bios_in(struct bios *bios, uint16_t port)
+static inline uint8_t bios_in(struct bios_call *call, uint16_t port)
 {
-    return bios->access.port_read(bios->access.context, port);
+    return call->access->port_read(call->context, port);
 }
 
-static inline void bios_out(struct bios *bios, uint16_t port, uint8_t value)
+static inline void bios_out(struct bios_call *call, uint16_t port, uint8_t value)
 {
-    bios->access.port_write(bios->access.context, port, value);
+    call->access->port_write(call->context, port, value);
 }
 
 /* Parts of registers. */

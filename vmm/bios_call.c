@@ -30,28 +30,29 @@ struct stack_frame {
     uint16_t ip, cs, flags;
 } __attribute__((packed));
 
-struct call {
+/* Whose call it is: memory is reached through this vCPU's segments and page tables. */
+struct caller {
     struct vcpu *vcpu;
     struct guest_paging paging;
 };
 
 static bool read_linear(void *context, uint32_t linear, void *buffer, size_t length)
 {
-    struct call *call = context;
+    struct caller *caller = context;
     uint64_t fault_address;
     uint32_t error_code;
 
-    return guest_linear_read(call->vcpu, &call->paging, linear, buffer, length, &fault_address,
+    return guest_linear_read(caller->vcpu, &caller->paging, linear, buffer, length, &fault_address,
                              &error_code) == GUEST_PAGING_OK;
 }
 
 static bool write_linear(void *context, uint32_t linear, const void *buffer, size_t length)
 {
-    struct call *call = context;
+    struct caller *caller = context;
     uint64_t fault_address;
     uint32_t error_code;
 
-    return guest_linear_write(call->vcpu, &call->paging, linear, buffer, length, &fault_address,
+    return guest_linear_write(caller->vcpu, &caller->paging, linear, buffer, length, &fault_address,
                               &error_code) == GUEST_PAGING_OK;
 }
 
@@ -59,24 +60,24 @@ static bool write_linear(void *context, uint32_t linear, const void *buffer, siz
  * that runs under paging. */
 static bool owns_memory(void *context)
 {
-    return !(((struct call *)context)->paging.cr0 & CR0_PG);
+    return !(((struct caller *)context)->paging.cr0 & CR0_PG);
 }
 
 static bool read_physical(void *context, uint64_t address, void *buffer, size_t length)
 {
     return owns_memory(context) &&
-           guest_memory_read(((struct call *)context)->vcpu->vm, address, buffer, length) == length;
+           guest_memory_read(((struct caller *)context)->vcpu->vm, address, buffer, length) == length;
 }
 
 static bool write_physical(void *context, uint64_t address, const void *buffer, size_t length)
 {
     return owns_memory(context) &&
-           guest_memory_write(((struct call *)context)->vcpu->vm, address, buffer, length) == length;
+           guest_memory_write(((struct caller *)context)->vcpu->vm, address, buffer, length) == length;
 }
 
 static uint8_t port_read(void *context, uint16_t port)
 {
-    struct vm *vm = ((struct call *)context)->vcpu->vm;
+    struct vm *vm = ((struct caller *)context)->vcpu->vm;
     const char *device;
 
     return (uint8_t)bus_port_read(&vm->pc.bus, port, 1, guest_time_now(&vm->time, tsc_read()), &device);
@@ -84,7 +85,7 @@ static uint8_t port_read(void *context, uint16_t port)
 
 static void port_write(void *context, uint16_t port, uint8_t value)
 {
-    struct vm *vm = ((struct call *)context)->vcpu->vm;
+    struct vm *vm = ((struct caller *)context)->vcpu->vm;
     const char *device;
 
     bus_port_write(&vm->pc.bus, port, 1, value, guest_time_now(&vm->time, tsc_read()), &device);
@@ -92,7 +93,7 @@ static void port_write(void *context, uint16_t port, uint8_t value)
 
 static void put(void *context, char character)
 {
-    struct vcpu *vcpu = ((struct call *)context)->vcpu;
+    struct vcpu *vcpu = ((struct caller *)context)->vcpu;
 
     if (vcpu->vm->config.dump_screen) /* it will be seen there */
         return;
@@ -102,7 +103,7 @@ static void put(void *context, char character)
 
 static void end(void *context, const char *why, unsigned vector, uint16_t cs, uint16_t ip)
 {
-    struct vcpu *vcpu = ((struct call *)context)->vcpu;
+    struct vcpu *vcpu = ((struct caller *)context)->vcpu;
 
     vcpu->result.code = RESULT_ENDED;
     vm_end(vcpu->vm, VM_FAILED, "BIOS: %s: INT %02xh (%s) at %04x:%04x", why, vector, exception_name(vector),
@@ -177,45 +178,45 @@ static bool mode_fits(void)
     return !(vmcs_read(VMCS_GUEST_CR0) & CR0_PE) || (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_VM);
 }
 
+static const struct bios_access access = {.read = read_linear,
+                                          .write = write_linear,
+                                          .read_physical = read_physical,
+                                          .write_physical = write_physical,
+                                          .port_read = port_read,
+                                          .port_write = port_write,
+                                          .put = put,
+                                          .end = end};
+
 must_check enum exit_action bios_call(struct vcpu *vcpu, unsigned vector)
 {
-    struct bios *bios = &vcpu->vm->bios;
-    struct call call = {.vcpu = vcpu};
+    struct caller caller = {.vcpu = vcpu};
+    struct bios_call call = {.bios = &vcpu->vm->bios, .access = &access, .context = &caller};
     struct bios_registers registers;
     struct stack_frame frame;
     uint32_t at = stack_pointer();
     enum bios_outcome outcome;
 
-    guest_paging_state(vcpu, &call.paging);
+    guest_paging_state(vcpu, &caller.paging);
     vcpu->registers.gpr[GPR_RAX] = HYPERCALL_UNSUPPORTED;
     vcpu->result.code = RESULT_REFUSED_CALL;
     vcpu->bios_function = 0;
-    if (!vcpu->vm->has_bios || !mode_fits() || !read_linear(&call, at, &frame, sizeof(frame)))
+    if (!vcpu->vm->has_bios || !mode_fits() || !read_linear(&caller, at, &frame, sizeof(frame)))
         return EXIT_ACTION_ADVANCE;
     vcpu->result.code = RESULT_EMULATED;
     vcpu->bios_function = (uint16_t)frame.eax;
-    bios->access = (struct bios_access){.read = read_linear,
-                                        .write = write_linear,
-                                        .read_physical = read_physical,
-                                        .write_physical = write_physical,
-                                        .port_read = port_read,
-                                        .port_write = port_write,
-                                        .put = put,
-                                        .end = end,
-                                        .context = &call};
-    vm_lock_devices(vcpu->vm);
-    bios->time_us = guest_time_now(&vcpu->vm->time, tsc_read()) / 1000;
     load(&registers, vcpu, &frame);
-    outcome = bios_interrupt(bios, vector, &registers);
-    store(&registers, vcpu, &frame);
+    vm_lock_devices(vcpu->vm);
+    call.time_us = guest_time_now(&vcpu->vm->time, tsc_read()) / 1000;
+    outcome = bios_interrupt(&call, vector, &registers);
     vm_unlock_devices(vcpu->vm);
+    store(&registers, vcpu, &frame);
     interrupts_look(vcpu); /* what it did to the interrupt controllers */
     vcpu->registers.gpr[GPR_RAX] = outcome;
-    if (!write_linear(&call, at, &frame, sizeof(frame)))
+    if (!write_linear(&caller, at, &frame, sizeof(frame)))
         vm_end(vcpu->vm, VM_FAILED, "BIOS: INT %02xh: the stack at %#x is no memory", vector, at);
-    if (bios->missing)
+    if (call.missing)
         vcpu->result.code = RESULT_BIOS_MISSING;
-    if (bios->missing_first)
+    if (call.missing_first)
         tell_missing(vcpu, vector);
     return !vm_has_ended(vcpu->vm) ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;
 }

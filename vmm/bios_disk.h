@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-struct bios;
+struct bios_call;
 
 /* Status in AH. */
 enum {
@@ -23,7 +23,7 @@ enum bios_disk_transfer { DISK_READ, DISK_WRITE, DISK_VERIFY };
 
 /* Moves whole sectors between the drive and linear memory. Returns the status; after
  * DISK_BOUNDARY some may have been moved. */
-uint8_t bios_disk_transfer(struct bios *bios, enum bios_disk_transfer kind, uint64_t lba, uint32_t count,
+uint8_t bios_disk_transfer(struct bios_call *call, enum bios_disk_transfer kind, uint64_t lba, uint32_t count,
                            uint32_t linear);
 
 #endif

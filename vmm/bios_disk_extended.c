@@ -18,48 +18,48 @@
 #define RESULT_SIZE     26u
 #define RESULT_GEOMETRY 0x0002u /* cylinders, heads and sectors are valid */
 
-static uint64_t read64(struct bios *bios, uint32_t linear)
+static uint64_t read64(struct bios_call *call, uint32_t linear)
 {
-    return bios_read32(bios, linear) | (uint64_t)bios_read32(bios, linear + 4) << 32;
+    return bios_read32(call, linear) | (uint64_t)bios_read32(call, linear + 4) << 32;
 }
 
-static uint8_t transfer(struct bios *bios, struct bios_registers *r, enum bios_disk_transfer kind)
+static uint8_t transfer(struct bios_call *call, struct bios_registers *r, enum bios_disk_transfer kind)
 {
     uint32_t packet = r->ds_base + (uint16_t)r->esi;
-    uint32_t count = bios_read16(bios, packet + PACKET_COUNT);
-    uint32_t linear = ((uint32_t)bios_read16(bios, packet + PACKET_BUFFER + 2) << 4) +
-                      bios_read16(bios, packet + PACKET_BUFFER);
+    uint32_t count = bios_read16(call, packet + PACKET_COUNT);
+    uint32_t linear = ((uint32_t)bios_read16(call, packet + PACKET_BUFFER + 2) << 4) +
+                      bios_read16(call, packet + PACKET_BUFFER);
     uint8_t status = DISK_BAD_COMMAND;
 
-    if (bios_read8(bios, packet) < PACKET_SIZE)
+    if (bios_read8(call, packet) < PACKET_SIZE)
         return DISK_BAD_COMMAND; /* too short to hold even the count */
-    if (count <= PACKET_MAX) /* 0: nothing is moved, and that is no error */
-        status = bios_disk_transfer(bios, kind, read64(bios, packet + PACKET_LBA), count, linear);
+    if (count <= PACKET_MAX)     /* 0: nothing is moved, and that is no error */
+        status = bios_disk_transfer(call, kind, read64(call, packet + PACKET_LBA), count, linear);
     if (status != DISK_DONE)
-        bios_write16(bios, packet + PACKET_COUNT, 0); /* as many were moved */
+        bios_write16(call, packet + PACKET_COUNT, 0); /* as many were moved */
     return status;
 }
 
-static uint8_t parameters(struct bios *bios, struct bios_registers *r)
+static uint8_t parameters(struct bios_call *call, struct bios_registers *r)
 {
     uint32_t result = r->ds_base + (uint16_t)r->esi;
 
-    if (bios_read16(bios, result) < RESULT_SIZE)
+    if (bios_read16(call, result) < RESULT_SIZE)
         return DISK_BAD_COMMAND;
-    bios_write16(bios, result, RESULT_SIZE);
-    bios_write16(bios, result + 2, RESULT_GEOMETRY);
-    bios_write32(bios, result + 4, bios->disk.cylinders);
-    bios_write32(bios, result + 8, bios->disk.heads);
-    bios_write32(bios, result + 12, bios->disk.per_track);
-    bios_write32(bios, result + 16, (uint32_t)bios->disk.sectors);
-    bios_write32(bios, result + 20, (uint32_t)(bios->disk.sectors >> 32));
-    bios_write16(bios, result + 24, DISK_SECTOR_SIZE);
+    bios_write16(call, result, RESULT_SIZE);
+    bios_write16(call, result + 2, RESULT_GEOMETRY);
+    bios_write32(call, result + 4, call->bios->disk.cylinders);
+    bios_write32(call, result + 8, call->bios->disk.heads);
+    bios_write32(call, result + 12, call->bios->disk.per_track);
+    bios_write32(call, result + 16, (uint32_t)call->bios->disk.sectors);
+    bios_write32(call, result + 20, (uint32_t)(call->bios->disk.sectors >> 32));
+    bios_write16(call, result + 24, DISK_SECTOR_SIZE);
     return DISK_DONE;
 }
 
-uint8_t bios_disk_extended(struct bios *bios, struct bios_registers *r)
+uint8_t bios_disk_extended(struct bios_call *call, struct bios_registers *r)
 {
-    if (bios->disk.number < DISK_FIRST_HARD_DISK)
+    if (call->bios->disk.number < DISK_FIRST_HARD_DISK)
         return DISK_BAD_COMMAND;
     switch (bios_high(r->eax)) {
     case 0x41:
@@ -69,16 +69,17 @@ uint8_t bios_disk_extended(struct bios *bios, struct bios_registers *r)
         bios_set16(&r->ecx, EXTENSIONS_FIXED);
         return DISK_DONE;
     case 0x42:
-        return transfer(bios, r, DISK_READ);
+        return transfer(call, r, DISK_READ);
     case 0x43: /* AL: with or without verification, of which RAM needs none */
-        return (r->eax & 0xff) > 2 ? DISK_BAD_COMMAND : transfer(bios, r, DISK_WRITE);
+        return (r->eax & 0xff) > 2 ? DISK_BAD_COMMAND : transfer(call, r, DISK_WRITE);
     case 0x44:
-        return transfer(bios, r, DISK_VERIFY);
+        return transfer(call, r, DISK_VERIFY);
     case 0x47:
-        return guest_disk_range(&bios->disk, read64(bios, r->ds_base + (uint16_t)r->esi + PACKET_LBA), 1)
+        return guest_disk_range(&call->bios->disk, read64(call, r->ds_base + (uint16_t)r->esi + PACKET_LBA),
+                                1)
                    ? DISK_DONE
                    : DISK_SECTOR_NOT_FOUND;
     default:
-        return parameters(bios, r);
+        return parameters(call, r);
     }
 }

@@ -25,21 +25,21 @@
 
 #define EXTENDED_ONLY 0x8500u /* keys from F11 on: the old calls do not know them */
 
-static uint16_t next_place(struct bios *bios, uint16_t place)
+static uint16_t next_place(struct bios_call *call, uint16_t place)
 {
     place = (uint16_t)(place + 2);
-    return place >= bios_read16(bios, BDA_KEYBOARD_END) ? bios_read16(bios, BDA_KEYBOARD_START) : place;
+    return place >= bios_read16(call, BDA_KEYBOARD_END) ? bios_read16(call, BDA_KEYBOARD_START) : place;
 }
 
 /* false: the buffer is full. */
-static bool store(struct bios *bios, uint16_t key)
+static bool store(struct bios_call *call, uint16_t key)
 {
-    uint16_t tail = bios_read16(bios, BDA_KEYBOARD_TAIL), next = next_place(bios, tail);
+    uint16_t tail = bios_read16(call, BDA_KEYBOARD_TAIL), next = next_place(call, tail);
 
-    if (next == bios_read16(bios, BDA_KEYBOARD_HEAD))
+    if (next == bios_read16(call, BDA_KEYBOARD_HEAD))
         return false;
-    bios_write16(bios, BDA + tail, key);
-    bios_write16(bios, BDA_KEYBOARD_TAIL, next);
+    bios_write16(call, BDA + tail, key);
+    bios_write16(call, BDA_KEYBOARD_TAIL, next);
     return true;
 }
 
@@ -58,14 +58,14 @@ static bool old_key(uint16_t *key)
 }
 
 /* The next key, which stays in the buffer; false: there is none. */
-static bool peek(struct bios *bios, bool enhanced, uint16_t *key)
+static bool peek(struct bios_call *call, bool enhanced, uint16_t *key)
 {
     for (unsigned i = 0; i < 16; i++) {
-        uint16_t head = bios_read16(bios, BDA_KEYBOARD_HEAD);
+        uint16_t head = bios_read16(call, BDA_KEYBOARD_HEAD);
 
-        if (head == bios_read16(bios, BDA_KEYBOARD_TAIL))
+        if (head == bios_read16(call, BDA_KEYBOARD_TAIL))
             return false;
-        *key = bios_read16(bios, BDA + head);
+        *key = bios_read16(call, BDA + head);
         if (enhanced) {
             if ((*key & 0xff) == 0xf0 && *key != 0xf0)
                 *key &= 0xff00;
@@ -73,26 +73,26 @@ static bool peek(struct bios *bios, bool enhanced, uint16_t *key)
         }
         if (old_key(key))
             return true;
-        bios_write16(bios, BDA_KEYBOARD_HEAD, next_place(bios, head));
+        bios_write16(call, BDA_KEYBOARD_HEAD, next_place(call, head));
     }
     return false;
 }
 
-static enum bios_outcome read_key(struct bios *bios, struct bios_registers *r, bool enhanced)
+static enum bios_outcome read_key(struct bios_call *call, struct bios_registers *r, bool enhanced)
 {
     uint16_t key;
 
-    if (!peek(bios, enhanced, &key))
+    if (!peek(call, enhanced, &key))
         return BIOS_HALT;
-    bios_write16(bios, BDA_KEYBOARD_HEAD, next_place(bios, bios_read16(bios, BDA_KEYBOARD_HEAD)));
+    bios_write16(call, BDA_KEYBOARD_HEAD, next_place(call, bios_read16(call, BDA_KEYBOARD_HEAD)));
     bios_set16(&r->eax, key);
     return BIOS_RETURN;
 }
 
-static enum bios_outcome check_key(struct bios *bios, struct bios_registers *r, bool enhanced)
+static enum bios_outcome check_key(struct bios_call *call, struct bios_registers *r, bool enhanced)
 {
     uint16_t key;
-    bool there = peek(bios, enhanced, &key);
+    bool there = peek(call, enhanced, &key);
 
     if (there)
         bios_set16(&r->eax, key);
@@ -101,129 +101,130 @@ static enum bios_outcome check_key(struct bios *bios, struct bios_registers *r, 
 }
 
 /* AH=12h: the second byte of flags with the right-hand keys in between. */
-static uint8_t enhanced_flags(struct bios *bios)
+static uint8_t enhanced_flags(struct bios_call *call)
 {
-    uint8_t flags = bios_read8(bios, BDA_KEYBOARD_FLAGS + 1), mode = bios_read8(bios, BDA_KEYBOARD_MODE);
+    uint8_t flags = bios_read8(call, BDA_KEYBOARD_FLAGS + 1), mode = bios_read8(call, BDA_KEYBOARD_MODE);
 
     return (uint8_t)((flags & 0x73) | (mode & (MODE_RIGHT_CTRL | MODE_RIGHT_ALT)) | (flags & 0x04) << 5);
 }
 
-enum bios_outcome bios_keyboard(struct bios *bios, struct bios_registers *r)
+enum bios_outcome bios_keyboard(struct bios_call *call, struct bios_registers *r)
 {
     switch (bios_high(r->eax)) {
     case 0x00:
     case 0x10:
-        return read_key(bios, r, bios_high(r->eax) == 0x10);
+        return read_key(call, r, bios_high(r->eax) == 0x10);
     case 0x01:
     case 0x11:
-        return check_key(bios, r, bios_high(r->eax) == 0x11);
+        return check_key(call, r, bios_high(r->eax) == 0x11);
     case 0x02:
-        bios_set8(&r->eax, bios_read8(bios, BDA_KEYBOARD_FLAGS));
+        bios_set8(&r->eax, bios_read8(call, BDA_KEYBOARD_FLAGS));
         return BIOS_RETURN;
     case 0x03: /* repeat rate: a console has none */
         return BIOS_RETURN;
     case 0x05:
-        bios_set8(&r->eax, store(bios, (uint16_t)r->ecx) ? 0 : 1);
+        bios_set8(&r->eax, store(call, (uint16_t)r->ecx) ? 0 : 1);
         bios_flag(r, FLAGS_CF, (r->eax & 0xff) != 0);
         return BIOS_RETURN;
     case 0x09: /* AH=10h to 12h are there */
         bios_set8(&r->eax, 0x20);
         return BIOS_RETURN;
     case 0x12:
-        bios_set8(&r->eax, bios_read8(bios, BDA_KEYBOARD_FLAGS));
-        bios_set_high(&r->eax, enhanced_flags(bios));
+        bios_set8(&r->eax, bios_read8(call, BDA_KEYBOARD_FLAGS));
+        bios_set_high(&r->eax, enhanced_flags(call));
         return BIOS_RETURN;
     default:
-        return bios_missing(bios, r, 0x16, 0x86);
+        return bios_missing(call, r, 0x16, 0x86);
     }
 }
 
-static void set_bits(struct bios *bios, uint32_t at, uint8_t bits, bool set)
+static void set_bits(struct bios_call *call, uint32_t at, uint8_t bits, bool set)
 {
-    uint8_t value = bios_read8(bios, at);
+    uint8_t value = bios_read8(call, at);
 
-    bios_write8(bios, at, (uint8_t)(set ? value | bits : value & ~bits));
+    bios_write8(call, at, (uint8_t)(set ? value | bits : value & ~bits));
 }
 
 /* A lock changes when its key goes down, not again while it is held. */
-static void lock_key(struct bios *bios, uint8_t bit, bool down)
+static void lock_key(struct bios_call *call, uint8_t bit, bool down)
 {
-    if (down && !(bios_read8(bios, BDA_KEYBOARD_FLAGS + 1) & bit))
-        bios_write8(bios, BDA_KEYBOARD_FLAGS, bios_read8(bios, BDA_KEYBOARD_FLAGS) ^ bit);
-    set_bits(bios, BDA_KEYBOARD_FLAGS + 1, bit, down);
+    if (down && !(bios_read8(call, BDA_KEYBOARD_FLAGS + 1) & bit))
+        bios_write8(call, BDA_KEYBOARD_FLAGS, bios_read8(call, BDA_KEYBOARD_FLAGS) ^ bit);
+    set_bits(call, BDA_KEYBOARD_FLAGS + 1, bit, down);
 }
 
-static void side_key(struct bios *bios, uint8_t both, uint8_t left, uint8_t right, bool is_right, bool down)
+static void side_key(struct bios_call *call, uint8_t both, uint8_t left, uint8_t right, bool is_right,
+                     bool down)
 {
     bool any;
 
     if (is_right)
-        set_bits(bios, BDA_KEYBOARD_MODE, right, down);
+        set_bits(call, BDA_KEYBOARD_MODE, right, down);
     else
-        set_bits(bios, BDA_KEYBOARD_FLAGS + 1, left, down);
-    any = (bios_read8(bios, BDA_KEYBOARD_MODE) & right) || (bios_read8(bios, BDA_KEYBOARD_FLAGS + 1) & left);
-    set_bits(bios, BDA_KEYBOARD_FLAGS, both, any);
+        set_bits(call, BDA_KEYBOARD_FLAGS + 1, left, down);
+    any = (bios_read8(call, BDA_KEYBOARD_MODE) & right) || (bios_read8(call, BDA_KEYBOARD_FLAGS + 1) & left);
+    set_bits(call, BDA_KEYBOARD_FLAGS, both, any);
 }
 
 /* Shift keys and locks. false: the key is another one. */
-static bool shift_key(struct bios *bios, uint8_t scan, bool prefixed, bool down)
+static bool shift_key(struct bios_call *call, uint8_t scan, bool prefixed, bool down)
 {
     switch (scan) {
     case SCAN_LEFT_SHIFT:
     case SCAN_RIGHT_SHIFT:
         if (!prefixed) /* with E0h it is no key: the keyboard's own bracket around navigation keys */
-            set_bits(bios, BDA_KEYBOARD_FLAGS, scan == SCAN_LEFT_SHIFT ? KEYS_LEFT_SHIFT : KEYS_RIGHT_SHIFT,
+            set_bits(call, BDA_KEYBOARD_FLAGS, scan == SCAN_LEFT_SHIFT ? KEYS_LEFT_SHIFT : KEYS_RIGHT_SHIFT,
                      down);
         return true;
     case SCAN_CTRL:
-        side_key(bios, KEYS_CTRL, FLAGS2_LEFT_CTRL, MODE_RIGHT_CTRL, prefixed, down);
+        side_key(call, KEYS_CTRL, FLAGS2_LEFT_CTRL, MODE_RIGHT_CTRL, prefixed, down);
         return true;
     case SCAN_ALT:
-        side_key(bios, KEYS_ALT, FLAGS2_LEFT_ALT, MODE_RIGHT_ALT, prefixed, down);
+        side_key(call, KEYS_ALT, FLAGS2_LEFT_ALT, MODE_RIGHT_ALT, prefixed, down);
         return true;
     case SCAN_CAPS_LOCK:
-        lock_key(bios, KEYS_CAPS_LOCK, down);
+        lock_key(call, KEYS_CAPS_LOCK, down);
         return true;
     case SCAN_NUM_LOCK:
-        lock_key(bios, KEYS_NUM_LOCK, down);
+        lock_key(call, KEYS_NUM_LOCK, down);
         return true;
     case SCAN_SCROLL_LOCK:
         if (prefixed)
             return false; /* Ctrl-Break */
-        lock_key(bios, KEYS_SCROLL_LOCK, down);
+        lock_key(call, KEYS_SCROLL_LOCK, down);
         return true;
     case SCAN_INSERT:
-        lock_key(bios, KEYS_INSERT, down);
+        lock_key(call, KEYS_INSERT, down);
         return false;
     default:
         return false;
     }
 }
 
-enum bios_outcome bios_scan_code(struct bios *bios, struct bios_registers *r)
+enum bios_outcome bios_scan_code(struct bios_call *call, struct bios_registers *r)
 {
     uint8_t code = (uint8_t)r->ebx, scan = code & (uint8_t)~SCAN_RELEASE;
-    bool down = !(code & SCAN_RELEASE), prefixed = bios_read8(bios, BDA_KEYBOARD_MODE) & MODE_E0;
+    bool down = !(code & SCAN_RELEASE), prefixed = bios_read8(call, BDA_KEYBOARD_MODE) & MODE_E0;
     uint8_t flags;
     uint16_t key;
 
     if (code == SCAN_PREFIX) {
-        set_bits(bios, BDA_KEYBOARD_MODE, MODE_E0, true);
+        set_bits(call, BDA_KEYBOARD_MODE, MODE_E0, true);
         return BIOS_RETURN;
     }
-    set_bits(bios, BDA_KEYBOARD_MODE, MODE_E0, false);
-    if (shift_key(bios, scan, prefixed, down) || !down)
+    set_bits(call, BDA_KEYBOARD_MODE, MODE_E0, false);
+    if (shift_key(call, scan, prefixed, down) || !down)
         return BIOS_RETURN;
-    flags = bios_read8(bios, BDA_KEYBOARD_FLAGS);
+    flags = bios_read8(call, BDA_KEYBOARD_FLAGS);
     if (scan == SCAN_SCROLL_LOCK && prefixed && (flags & KEYS_CTRL)) {
-        bios_write16(bios, BDA_KEYBOARD_HEAD, bios_read16(bios, BDA_KEYBOARD_START));
-        bios_write16(bios, BDA_KEYBOARD_TAIL, bios_read16(bios, BDA_KEYBOARD_START));
-        bios_write8(bios, BDA_BREAK, 0x80);
-        (void)store(bios, 0);
+        bios_write16(call, BDA_KEYBOARD_HEAD, bios_read16(call, BDA_KEYBOARD_START));
+        bios_write16(call, BDA_KEYBOARD_TAIL, bios_read16(call, BDA_KEYBOARD_START));
+        bios_write8(call, BDA_BREAK, 0x80);
+        (void)store(call, 0);
         return BIOS_BREAK;
     }
     key = bios_key(scan, prefixed, flags);
     if (key != 0)
-        (void)store(bios, key); /* a full buffer loses it */
+        (void)store(call, key); /* a full buffer loses it */
     return BIOS_RETURN;
 }

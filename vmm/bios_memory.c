@@ -17,15 +17,15 @@
 #define BLOCK_TARGET 0x18u
 #define BLOCK_PIECE  512u
 
-enum bios_outcome bios_equipment(struct bios *bios, struct bios_registers *r)
+enum bios_outcome bios_equipment(struct bios_call *call, struct bios_registers *r)
 {
-    bios_set16(&r->eax, bios_read16(bios, BDA_EQUIPMENT));
+    bios_set16(&r->eax, bios_read16(call, BDA_EQUIPMENT));
     return BIOS_RETURN;
 }
 
-enum bios_outcome bios_low_memory(struct bios *bios, struct bios_registers *r)
+enum bios_outcome bios_low_memory(struct bios_call *call, struct bios_registers *r)
 {
-    bios_set16(&r->eax, bios_read16(bios, BDA_MEMORY_KIB));
+    bios_set16(&r->eax, bios_read16(call, BDA_MEMORY_KIB));
     return BIOS_RETURN;
 }
 
@@ -44,30 +44,30 @@ static enum bios_outcome fail(struct bios_registers *r, uint8_t error)
 }
 
 /* ACPI Specification, "INT 15H, E820H": EBX counts ranges, 0 begins and ends. */
-static enum bios_outcome memory_map(struct bios *bios, struct bios_registers *r)
+static enum bios_outcome memory_map(struct bios_call *call, struct bios_registers *r)
 {
     uint32_t index = r->ebx, to = r->es_base + (uint16_t)r->edi;
     const struct guest_memory_range *range;
 
-    if (r->edx != SMAP || r->ecx < E820_SIZE || index >= bios->map.count)
+    if (r->edx != SMAP || r->ecx < E820_SIZE || index >= call->bios->map.count)
         return fail(r, ERROR_NO_FUNCTION);
-    range = &bios->map.ranges[index];
-    bios_write32(bios, to, (uint32_t)range->base);
-    bios_write32(bios, to + 4, (uint32_t)(range->base >> 32));
-    bios_write32(bios, to + 8, (uint32_t)range->length);
-    bios_write32(bios, to + 12, (uint32_t)(range->length >> 32));
-    bios_write32(bios, to + 16, range->type);
+    range = &call->bios->map.ranges[index];
+    bios_write32(call, to, (uint32_t)range->base);
+    bios_write32(call, to + 4, (uint32_t)(range->base >> 32));
+    bios_write32(call, to + 8, (uint32_t)range->length);
+    bios_write32(call, to + 12, (uint32_t)(range->length >> 32));
+    bios_write32(call, to + 16, range->type);
     r->eax = SMAP;
     r->ecx = E820_SIZE;
-    r->ebx = index + 1 < bios->map.count ? index + 1 : 0;
+    r->ebx = index + 1 < call->bios->map.count ? index + 1 : 0;
     bios_flag(r, FLAGS_CF, false);
     return BIOS_RETURN;
 }
 
 /* AX=E801h: KiB between 1 and 16 MiB, then blocks of 64 KiB above 16 MiB. */
-static enum bios_outcome memory_sizes(struct bios *bios, struct bios_registers *r)
+static enum bios_outcome memory_sizes(struct bios_call *call, struct bios_registers *r)
 {
-    uint32_t upper = guest_memory_map_upper(&bios->map);
+    uint32_t upper = guest_memory_map_upper(&call->bios->map);
     uint32_t low = upper > KIB_15_MIB ? KIB_15_MIB : upper;
     uint32_t blocks = (upper - low) / 64;
 
@@ -79,17 +79,17 @@ static enum bios_outcome memory_sizes(struct bios *bios, struct bios_registers *
     return BIOS_RETURN;
 }
 
-static uint32_t descriptor_base(struct bios *bios, uint32_t at)
+static uint32_t descriptor_base(struct bios_call *call, uint32_t at)
 {
-    return (bios_read32(bios, at + 2) & 0xffffffu) | (uint32_t)bios_read8(bios, at + 7) << 24;
+    return (bios_read32(call, at + 2) & 0xffffffu) | (uint32_t)bios_read8(call, at + 7) << 24;
 }
 
 /* AH=87h: CX words between any two places in memory. */
-static enum bios_outcome move_block(struct bios *bios, struct bios_registers *r)
+static enum bios_outcome move_block(struct bios_call *call, struct bios_registers *r)
 {
     uint32_t table = r->es_base + (uint16_t)r->esi, length = (uint16_t)r->ecx * 2u;
-    uint32_t from = descriptor_base(bios, table + BLOCK_SOURCE);
-    uint32_t to = descriptor_base(bios, table + BLOCK_TARGET);
+    uint32_t from = descriptor_base(call, table + BLOCK_SOURCE);
+    uint32_t to = descriptor_base(call, table + BLOCK_TARGET);
     uint8_t piece[BLOCK_PIECE];
 
     if ((uint16_t)r->ecx > BLOCK_WORDS_MAX)
@@ -97,8 +97,8 @@ static enum bios_outcome move_block(struct bios *bios, struct bios_registers *r)
     while (length > 0) {
         uint32_t size = length < sizeof(piece) ? length : (uint32_t)sizeof(piece);
 
-        if (!bios->access.read_physical(bios->access.context, from, piece, size) ||
-            !bios->access.write_physical(bios->access.context, to, piece, size))
+        if (!call->access->read_physical(call->context, from, piece, size) ||
+            !call->access->write_physical(call->context, to, piece, size))
             return fail(r, 2); /* exception */
         from += size;
         to += size;
@@ -107,7 +107,7 @@ static enum bios_outcome move_block(struct bios *bios, struct bios_registers *r)
     return done(r);
 }
 
-static enum bios_outcome a20(struct bios *bios, struct bios_registers *r)
+static enum bios_outcome a20(struct bios_call *call, struct bios_registers *r)
 {
     switch (r->eax & 0xff) {
     case 0: /* a guest's address lines are all there always */
@@ -121,47 +121,47 @@ static enum bios_outcome a20(struct bios *bios, struct bios_registers *r)
         bios_set16(&r->ebx, A20_BY_ALL);
         return done(r);
     default:
-        return bios_missing(bios, r, 0x15, ERROR_NO_FUNCTION);
+        return bios_missing(call, r, 0x15, ERROR_NO_FUNCTION);
     }
 }
 
 /* AH=86h: CX:DX microseconds. The stub asks again and again until they have passed. */
-static enum bios_outcome wait(struct bios *bios, struct bios_registers *r)
+static enum bios_outcome wait(struct bios_call *call, struct bios_registers *r)
 {
     uint32_t caller = (uint32_t)r->cs << 16 | r->ip;
 
     /* Another caller's wait, which was never called for again, is over. */
-    if (bios->wait_until_us == 0 || bios->wait_caller != caller)
-        bios->wait_until_us = bios->time_us + ((uint64_t)(uint16_t)r->ecx << 16 | (uint16_t)r->edx) + 1;
-    bios->wait_caller = caller;
-    if (bios->time_us < bios->wait_until_us)
+    if (call->bios->wait_until_us == 0 || call->bios->wait_caller != caller)
+        call->bios->wait_until_us = call->time_us + ((uint64_t)(uint16_t)r->ecx << 16 | (uint16_t)r->edx) + 1;
+    call->bios->wait_caller = caller;
+    if (call->time_us < call->bios->wait_until_us)
         return BIOS_AGAIN;
-    bios->wait_until_us = 0;
+    call->bios->wait_until_us = 0;
     return done(r);
 }
 
-static enum bios_outcome configuration(struct bios *bios, struct bios_registers *r)
+static enum bios_outcome configuration(struct bios_call *call, struct bios_registers *r)
 {
-    r->es = bios->code_segment;
+    r->es = call->bios->code_segment;
     r->set_es = true;
-    bios_set16(&r->ebx, bios->rom.configuration);
+    bios_set16(&r->ebx, call->bios->rom.configuration);
     return done(r);
 }
 
-static enum bios_outcome extended_memory(struct bios *bios, struct bios_registers *r)
+static enum bios_outcome extended_memory(struct bios_call *call, struct bios_registers *r)
 {
-    uint32_t upper = guest_memory_map_upper(&bios->map);
+    uint32_t upper = guest_memory_map_upper(&call->bios->map);
 
     bios_set16(&r->eax, (uint16_t)(upper > KIB_64_MIB ? KIB_64_MIB : upper));
     bios_flag(r, FLAGS_CF, false);
     return BIOS_RETURN;
 }
 
-enum bios_outcome bios_system(struct bios *bios, struct bios_registers *r)
+enum bios_outcome bios_system(struct bios_call *call, struct bios_registers *r)
 {
     switch (bios_high(r->eax)) {
     case 0x24:
-        return a20(bios, r);
+        return a20(call, r);
     case 0x4f: /* a program may replace a scan code here; nobody does */
         bios_flag(r, FLAGS_CF, true);
         return BIOS_RETURN;
@@ -172,24 +172,24 @@ enum bios_outcome bios_system(struct bios *bios, struct bios_registers *r)
     case 0x91:
         return done(r);
     case 0x86:
-        return wait(bios, r);
+        return wait(call, r);
     case 0x87:
-        return move_block(bios, r);
+        return move_block(call, r);
     case 0x88:
-        return extended_memory(bios, r);
+        return extended_memory(call, r);
     case 0xc0:
-        return configuration(bios, r);
+        return configuration(call, r);
     case 0xc1:
-        r->es = bios_read16(bios, BDA_EBDA_SEGMENT);
+        r->es = bios_read16(call, BDA_EBDA_SEGMENT);
         r->set_es = true;
         bios_flag(r, FLAGS_CF, false);
         return BIOS_RETURN;
     case 0xe8:
         if ((uint8_t)r->eax == 0x20)
-            return memory_map(bios, r);
+            return memory_map(call, r);
         if ((uint8_t)r->eax == 0x01)
-            return memory_sizes(bios, r);
+            return memory_sizes(call, r);
         break;
     }
-    return bios_missing(bios, r, 0x15, ERROR_NO_FUNCTION);
+    return bios_missing(call, r, 0x15, ERROR_NO_FUNCTION);
 }

@@ -91,18 +91,18 @@ static void port_write(void *context, uint16_t port, uint8_t value)
     bus_port_write(&((struct vm *)context)->pc.bus, port, 1, value, 0, &device);
 }
 
+/* POST prints nothing, moves no blocks and does not end the guest. */
+static const struct bios_access access = {
+    .read = read_memory, .write = write_memory, .port_read = port_read, .port_write = port_write};
+
 void bios_rom_install(struct vm *vm)
 {
     struct bios *bios = &vm->bios;
+    struct bios_call call = {.bios = bios, .access = &access, .context = vm};
 
     bios->code_segment = BIOS_SEGMENT;
     vm_memory_tell(vm, &bios->map);
     fill_rom(vm);
-    bios->access = (struct bios_access){.read = read_memory,
-                                        .write = write_memory,
-                                        .port_read = port_read,
-                                        .port_write = port_write,
-                                        .context = vm};
-    bios_start(bios);
+    bios_start(&call);
     vm->has_bios = true;
 }

@@ -31,52 +31,52 @@
 /* 1193182 / 65536 ticks in a second, in units of 1/65536 */
 #define TICKS_A_SECOND UINT64_C(1193182)
 
-static void start_interrupts(struct bios *bios)
+static void start_interrupts(struct bios_call *call)
 {
     /* The timer first: its output rises with the mode, and the 8259s' initialization forgets that edge. */
-    bios_out(bios, PIT_CONTROL, PIT_MODE_3); /* 65536 periods: 18.2 times a second */
-    bios_out(bios, PIT_CHANNEL_0, 0);
-    bios_out(bios, PIT_CHANNEL_0, 0);
-    bios_out(bios, PIC1, PIC_INIT);
-    bios_out(bios, PIC1 + 1, PIC1_VECTORS);
-    bios_out(bios, PIC1 + 1, PIC1_CASCADE);
-    bios_out(bios, PIC1 + 1, PIC_8086);
-    bios_out(bios, PIC2, PIC_INIT);
-    bios_out(bios, PIC2 + 1, PIC2_VECTORS);
-    bios_out(bios, PIC2 + 1, PIC2_CASCADE);
-    bios_out(bios, PIC2 + 1, PIC_8086);
-    bios_out(bios, PIC1 + 1, PIC1_MASK);
-    bios_out(bios, PIC2 + 1, PIC2_MASK);
+    bios_out(call, PIT_CONTROL, PIT_MODE_3); /* 65536 periods: 18.2 times a second */
+    bios_out(call, PIT_CHANNEL_0, 0);
+    bios_out(call, PIT_CHANNEL_0, 0);
+    bios_out(call, PIC1, PIC_INIT);
+    bios_out(call, PIC1 + 1, PIC1_VECTORS);
+    bios_out(call, PIC1 + 1, PIC1_CASCADE);
+    bios_out(call, PIC1 + 1, PIC_8086);
+    bios_out(call, PIC2, PIC_INIT);
+    bios_out(call, PIC2 + 1, PIC2_VECTORS);
+    bios_out(call, PIC2 + 1, PIC2_CASCADE);
+    bios_out(call, PIC2 + 1, PIC_8086);
+    bios_out(call, PIC1 + 1, PIC1_MASK);
+    bios_out(call, PIC2 + 1, PIC2_MASK);
 }
 
 /* A port with a UART keeps what its scratch register is given; it must be as it was afterwards. */
-static void find_serial_ports(struct bios *bios)
+static void find_serial_ports(struct bios_call *call)
 {
     static const uint16_t ports[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
     unsigned count = 0;
 
     for (unsigned i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
         uint16_t scratch = (uint16_t)(ports[i] + UART_SCRATCH);
-        uint8_t before = bios_in(bios, scratch);
+        uint8_t before = bios_in(call, scratch);
         bool there;
 
-        bios_out(bios, scratch, SCRATCH_VALUE);
-        there = bios_in(bios, scratch) == SCRATCH_VALUE;
-        bios_out(bios, scratch, before);
+        bios_out(call, scratch, SCRATCH_VALUE);
+        there = bios_in(call, scratch) == SCRATCH_VALUE;
+        bios_out(call, scratch, before);
         if (there)
-            bios_write16(bios, BDA_SERIAL_PORTS + 2 * count++, ports[i]);
+            bios_write16(call, BDA_SERIAL_PORTS + 2 * count++, ports[i]);
     }
-    bios_write16(bios, BDA_EQUIPMENT,
-                 (uint16_t)(bios_read16(bios, BDA_EQUIPMENT) | count << EQUIPMENT_SERIAL_SHIFT));
+    bios_write16(call, BDA_EQUIPMENT,
+                 (uint16_t)(bios_read16(call, BDA_EQUIPMENT) | count << EQUIPMENT_SERIAL_SHIFT));
 }
 
-static uint8_t read_clock(struct bios *bios, uint8_t place)
+static uint8_t read_clock(struct bios_call *call, uint8_t place)
 {
     uint8_t value;
 
-    bios_out(bios, CMOS_INDEX, place);
-    value = bios_in(bios, CMOS_DATA);
-    bios_out(bios, CMOS_INDEX, CMOS_D); /* where no stray access does harm */
+    bios_out(call, CMOS_INDEX, place);
+    value = bios_in(call, CMOS_DATA);
+    bios_out(call, CMOS_INDEX, CMOS_D); /* where no stray access does harm */
     return value;
 }
 
@@ -86,20 +86,20 @@ static unsigned from_bcd(uint8_t value)
 }
 
 /* Ticks since midnight are the clock's from now on; without one the machine starts at midnight. */
-static void start_ticks(struct bios *bios)
+static void start_ticks(struct bios_call *call)
 {
     unsigned seconds;
 
-    if (read_clock(bios, CMOS_D) & 0x7f)
+    if (read_clock(call, CMOS_D) & 0x7f)
         return;
-    seconds = from_bcd(read_clock(bios, CMOS_HOURS)) * 3600 + from_bcd(read_clock(bios, CMOS_MINUTES)) * 60 +
-              from_bcd(read_clock(bios, CMOS_SECONDS));
-    bios_write32(bios, BDA_TICKS, (uint32_t)(seconds * TICKS_A_SECOND / 65536));
+    seconds = from_bcd(read_clock(call, CMOS_HOURS)) * 3600 + from_bcd(read_clock(call, CMOS_MINUTES)) * 60 +
+              from_bcd(read_clock(call, CMOS_SECONDS));
+    bios_write32(call, BDA_TICKS, (uint32_t)(seconds * TICKS_A_SECOND / 65536));
 }
 
-void bios_start_devices(struct bios *bios)
+void bios_start_devices(struct bios_call *call)
 {
-    start_interrupts(bios);
-    find_serial_ports(bios);
-    start_ticks(bios);
+    start_interrupts(call);
+    find_serial_ports(call);
+    start_ticks(call);
 }

@@ -19,43 +19,43 @@ static uint64_t ticks_at(uint64_t time_us)
     return (seconds * PIT_FREQUENCY + rest * PIT_FREQUENCY / SECOND_US) / TICK_DIVISOR;
 }
 
-void bios_time_tick(struct bios *bios)
+void bios_time_tick(struct bios_call *call)
 {
-    uint64_t now = ticks_at(bios->time_us), count = bios_read32(bios, BDA_TICKS);
+    uint64_t now = ticks_at(call->time_us), count = bios_read32(call, BDA_TICKS);
 
-    if (now <= bios->ticks_counted)
+    if (now <= call->bios->ticks_counted)
         return;
-    count += now - bios->ticks_counted;
-    bios->ticks_counted = now;
+    count += now - call->bios->ticks_counted;
+    call->bios->ticks_counted = now;
     if (count >= TICKS_A_DAY) {
         count %= TICKS_A_DAY;
-        bios_write8(bios, BDA_MIDNIGHT, 1);
+        bios_write8(call, BDA_MIDNIGHT, 1);
     }
-    bios_write32(bios, BDA_TICKS, (uint32_t)count);
+    bios_write32(call, BDA_TICKS, (uint32_t)count);
 }
 
-enum bios_outcome bios_time(struct bios *bios, struct bios_registers *r)
+enum bios_outcome bios_time(struct bios_call *call, struct bios_registers *r)
 {
     uint32_t count;
 
     switch (bios_high(r->eax)) {
     case 0x00:
-        bios_time_tick(bios);
-        count = bios_read32(bios, BDA_TICKS);
+        bios_time_tick(call);
+        count = bios_read32(call, BDA_TICKS);
         bios_set16(&r->ecx, (uint16_t)(count >> 16));
         bios_set16(&r->edx, (uint16_t)count);
-        bios_set8(&r->eax, bios_read8(bios, BDA_MIDNIGHT));
-        bios_write8(bios, BDA_MIDNIGHT, 0);
+        bios_set8(&r->eax, bios_read8(call, BDA_MIDNIGHT));
+        bios_write8(call, BDA_MIDNIGHT, 0);
         break;
     case 0x01:
-        bios_time_tick(bios);
-        bios_write32(bios, BDA_TICKS, (r->ecx & 0xffff) << 16 | (r->edx & 0xffff));
-        bios_write8(bios, BDA_MIDNIGHT, 0);
+        bios_time_tick(call);
+        bios_write32(call, BDA_TICKS, (r->ecx & 0xffff) << 16 | (r->edx & 0xffff));
+        bios_write8(call, BDA_MIDNIGHT, 0);
         break;
     case 0xb1:
-        return bios_missing(bios, r, 0x1a, ERROR_NOT_HERE);
+        return bios_missing(call, r, 0x1a, ERROR_NOT_HERE);
     default:
-        return bios_missing(bios, r, 0x1a, bios_high(r->eax));
+        return bios_missing(call, r, 0x1a, bios_high(r->eax));
     }
     bios_set_high(&r->eax, 0);
     bios_flag(r, FLAGS_CF, false);

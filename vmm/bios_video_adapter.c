@@ -11,27 +11,27 @@
 #define VECTOR_FONT           0x43u
 
 /* AX=1130h: ES:BP points to a font, CX is the height of the one on the screen, DL its rows less one. */
-static bool font_pointer(struct bios *bios, struct bios_registers *r)
+static bool font_pointer(struct bios_call *call, struct bios_registers *r)
 {
-    uint16_t segment = bios->code_segment, offset;
+    uint16_t segment = call->bios->code_segment, offset;
 
     switch (bios_high(r->ebx)) {
     case 0:
-        offset = bios_read16(bios, VECTOR_FONT_UPPER_8X8 * 4);
-        segment = bios_read16(bios, VECTOR_FONT_UPPER_8X8 * 4 + 2);
+        offset = bios_read16(call, VECTOR_FONT_UPPER_8X8 * 4);
+        segment = bios_read16(call, VECTOR_FONT_UPPER_8X8 * 4 + 2);
         break;
     case 1:
-        offset = bios_read16(bios, VECTOR_FONT * 4);
-        segment = bios_read16(bios, VECTOR_FONT * 4 + 2);
+        offset = bios_read16(call, VECTOR_FONT * 4);
+        segment = bios_read16(call, VECTOR_FONT * 4 + 2);
         break;
     case 3:
-        offset = bios->rom.font_8x8;
+        offset = call->bios->rom.font_8x8;
         break;
     case 4:
-        offset = (uint16_t)(bios->rom.font_8x8 + 128 * 8);
+        offset = (uint16_t)(call->bios->rom.font_8x8 + 128 * 8);
         break;
     case 6:
-        offset = bios->rom.font_8x16;
+        offset = call->bios->rom.font_8x16;
         break;
     default: /* 8x14 and 9-pixel fonts */
         return false;
@@ -39,12 +39,12 @@ static bool font_pointer(struct bios *bios, struct bios_registers *r)
     bios_set16(&r->ebp, offset);
     r->es = segment;
     r->set_es = true;
-    bios_set16(&r->ecx, bios_read8(bios, BDA_CHARACTER_HEIGHT));
-    bios_set8(&r->edx, bios_read8(bios, BDA_VIDEO_ROWS));
+    bios_set16(&r->ecx, bios_read8(call, BDA_CHARACTER_HEIGHT));
+    bios_set8(&r->edx, bios_read8(call, BDA_VIDEO_ROWS));
     return true;
 }
 
-bool bios_video_adapter(struct bios *bios, struct bios_registers *r)
+bool bios_video_adapter(struct bios_call *call, struct bios_registers *r)
 {
     uint8_t function = (uint8_t)r->eax;
 
@@ -57,12 +57,12 @@ bool bios_video_adapter(struct bios *bios, struct bios_registers *r)
     case 0x10: /* attribute and palette registers: the screen has the sixteen colours of text mode */
         return function <= 3;
     case 0x11:
-        return function == FONT_POINTER && font_pointer(bios, r);
+        return function == FONT_POINTER && font_pointer(call, r);
     case 0x12:
         if ((r->ebx & 0xff) != 0x10)
             return false;
         bios_set16(&r->ebx, MEMORY_256_KIB); /* BH: colour */
-        bios_set16(&r->ecx, bios_read8(bios, BDA_VIDEO_SWITCHES) & 0x0f);
+        bios_set16(&r->ecx, bios_read8(call, BDA_VIDEO_SWITCHES) & 0x0f);
         return true;
     case 0x1a:
         if (function != 0)

@@ -17,7 +17,7 @@
 #define KEEP_ATTRIBUTE (-1)
 
 /* One row of a window: copied from another, or blank. */
-static void move_row(struct bios *bios, uint32_t to, uint32_t from, unsigned width, bool blank,
+static void move_row(struct bios_call *call, uint32_t to, uint32_t from, unsigned width, bool blank,
                      uint8_t attribute)
 {
     uint8_t cells[VIDEO_COLUMNS_MAX * 2];
@@ -30,18 +30,18 @@ static void move_row(struct bios *bios, uint32_t to, uint32_t from, unsigned wid
         cells[i * 2 + 1] = attribute;
     }
     if (!blank)
-        (void)bios->access.read(bios->access.context, from, cells, (size_t)width * 2);
-    (void)bios->access.write(bios->access.context, to, cells, (size_t)width * 2);
+        (void)call->access->read(call->context, from, cells, (size_t)width * 2);
+    (void)call->access->write(call->context, to, cells, (size_t)width * 2);
 }
 
-void bios_video_scroll(struct bios *bios, const struct video_window *window, unsigned lines, bool down,
+void bios_video_scroll(struct bios_call *call, const struct video_window *window, unsigned lines, bool down,
                        uint8_t attribute)
 {
     struct video_screen screen;
-    unsigned page = bios_read8(bios, BDA_VIDEO_PAGE), right = window->right, bottom = window->bottom;
+    unsigned page = bios_read8(call, BDA_VIDEO_PAGE), right = window->right, bottom = window->bottom;
     unsigned height;
 
-    bios_video_screen(bios, &screen);
+    bios_video_screen(call, &screen);
     if (right >= screen.columns)
         right = screen.columns - 1;
     if (bottom >= screen.rows)
@@ -54,136 +54,136 @@ void bios_video_scroll(struct bios *bios, const struct video_window *window, uns
     for (unsigned i = 0; i < height; i++) {
         unsigned row = down ? bottom - i : window->top + i;
 
-        move_row(bios, bios_video_cell(&screen, page, window->left, row),
+        move_row(call, bios_video_cell(&screen, page, window->left, row),
                  bios_video_cell(&screen, page, window->left, down ? row - lines : row + lines),
                  right - window->left + 1, i + lines >= height, attribute);
     }
 }
 
 /* Line feed: behind the last row everything moves up. */
-static void next_row(struct bios *bios, const struct video_screen *screen, unsigned page, unsigned column,
-                     unsigned row)
+static void next_row(struct bios_call *call, const struct video_screen *screen, unsigned page,
+                     unsigned column, unsigned row)
 {
     const struct video_window all = {0, 0, (uint8_t)(screen->columns - 1), (uint8_t)(screen->rows - 1)};
 
     if (row + 1 < screen->rows) {
-        bios_video_set_cursor(bios, page, column, row + 1);
+        bios_video_set_cursor(call, page, column, row + 1);
         return;
     }
-    bios_video_scroll(bios, &all, 1, false,
-                      bios_read8(bios, bios_video_cell(screen, page, column, screen->rows - 1) + 1));
-    bios_video_set_cursor(bios, page, column, screen->rows - 1);
+    bios_video_scroll(call, &all, 1, false,
+                      bios_read8(call, bios_video_cell(screen, page, column, screen->rows - 1) + 1));
+    bios_video_set_cursor(call, page, column, screen->rows - 1);
 }
 
-static void teletype(struct bios *bios, unsigned page, uint8_t character, int attribute)
+static void teletype(struct bios_call *call, unsigned page, uint8_t character, int attribute)
 {
     struct video_screen screen;
-    unsigned column = bios_video_cursor(bios, page) & 0xff, row = bios_video_cursor(bios, page) >> 8;
+    unsigned column = bios_video_cursor(call, page) & 0xff, row = bios_video_cursor(call, page) >> 8;
 
-    bios_video_screen(bios, &screen);
+    bios_video_screen(call, &screen);
     if (character != BELL && character != BACKSPACE && character != CARRIAGE_RETURN)
-        bios->access.put(bios->access.context, (char)character);
+        call->access->put(call->context, (char)character);
     switch (character) {
     case BELL:
         return;
     case BACKSPACE:
-        bios_video_set_cursor(bios, page, column > 0 ? column - 1 : 0, row);
+        bios_video_set_cursor(call, page, column > 0 ? column - 1 : 0, row);
         return;
     case CARRIAGE_RETURN:
-        bios_video_set_cursor(bios, page, 0, row);
+        bios_video_set_cursor(call, page, 0, row);
         return;
     case LINE_FEED:
-        next_row(bios, &screen, page, column, row);
+        next_row(call, &screen, page, column, row);
         return;
     default:
-        bios_write8(bios, bios_video_cell(&screen, page, column, row), character);
+        bios_write8(call, bios_video_cell(&screen, page, column, row), character);
         if (attribute != KEEP_ATTRIBUTE)
-            bios_write8(bios, bios_video_cell(&screen, page, column, row) + 1, (uint8_t)attribute);
+            bios_write8(call, bios_video_cell(&screen, page, column, row) + 1, (uint8_t)attribute);
         if (column + 1 < screen.columns)
-            bios_video_set_cursor(bios, page, column + 1, row);
+            bios_video_set_cursor(call, page, column + 1, row);
         else
-            next_row(bios, &screen, page, 0, row);
+            next_row(call, &screen, page, 0, row);
     }
 }
 
-void bios_video_teletype(struct bios *bios, uint8_t character)
+void bios_video_teletype(struct bios_call *call, uint8_t character)
 {
-    teletype(bios, bios_read8(bios, BDA_VIDEO_PAGE), character, KEEP_ATTRIBUTE);
+    teletype(call, bios_read8(call, BDA_VIDEO_PAGE), character, KEEP_ATTRIBUTE);
 }
 
 /* AH=13h: bit 0 of AL moves the cursor, bit 1 says that attributes stand between the characters. */
-static void write_string(struct bios *bios, struct bios_registers *r)
+static void write_string(struct bios_call *call, struct bios_registers *r)
 {
     unsigned page = bios_high(r->ebx), count = (uint16_t)r->ecx;
-    uint16_t before = bios_video_cursor(bios, page);
+    uint16_t before = bios_video_cursor(call, page);
     uint32_t from = r->es_base + (uint16_t)r->ebp;
     uint8_t mode = (uint8_t)r->eax;
 
     if (count > STRING_MAX)
         count = STRING_MAX;
-    bios_video_set_cursor(bios, page, r->edx & 0xff, bios_high(r->edx));
+    bios_video_set_cursor(call, page, r->edx & 0xff, bios_high(r->edx));
     for (unsigned i = 0; i < count; i++) {
-        uint8_t character = bios_read8(bios, from++);
-        uint8_t attribute = mode & 2 ? bios_read8(bios, from++) : (uint8_t)r->ebx;
+        uint8_t character = bios_read8(call, from++);
+        uint8_t attribute = mode & 2 ? bios_read8(call, from++) : (uint8_t)r->ebx;
 
-        teletype(bios, page, character, attribute);
+        teletype(call, page, character, attribute);
     }
     if (!(mode & 1))
-        bios_video_set_cursor(bios, page, before & 0xff, before >> 8);
+        bios_video_set_cursor(call, page, before & 0xff, before >> 8);
 }
 
 /* AH=09h, 0Ah: the same character CX times from the cursor on, which stays. */
-static void repeat_character(struct bios *bios, struct bios_registers *r, int attribute)
+static void repeat_character(struct bios_call *call, struct bios_registers *r, int attribute)
 {
     struct video_screen screen;
     unsigned page = bios_high(r->ebx), count = (uint16_t)r->ecx;
-    unsigned column = bios_video_cursor(bios, page) & 0xff, row = bios_video_cursor(bios, page) >> 8;
+    unsigned column = bios_video_cursor(call, page) & 0xff, row = bios_video_cursor(call, page) >> 8;
 
-    bios_video_screen(bios, &screen);
+    bios_video_screen(call, &screen);
     if (count > screen.columns * screen.rows)
         count = screen.columns * screen.rows;
     for (unsigned i = 0; i < count; i++) {
-        bios_write8(bios, bios_video_cell(&screen, page, column + i, row), (uint8_t)r->eax);
+        bios_write8(call, bios_video_cell(&screen, page, column + i, row), (uint8_t)r->eax);
         if (attribute != KEEP_ATTRIBUTE)
-            bios_write8(bios, bios_video_cell(&screen, page, column + i, row) + 1, (uint8_t)attribute);
+            bios_write8(call, bios_video_cell(&screen, page, column + i, row) + 1, (uint8_t)attribute);
     }
 }
 
-static void read_character(struct bios *bios, struct bios_registers *r)
+static void read_character(struct bios_call *call, struct bios_registers *r)
 {
     struct video_screen screen;
     unsigned page = bios_high(r->ebx);
 
-    bios_video_screen(bios, &screen);
-    bios_set16(&r->eax, bios_read16(bios, bios_video_cell(&screen, page, bios_video_cursor(bios, page) & 0xff,
-                                                          bios_video_cursor(bios, page) >> 8)));
+    bios_video_screen(call, &screen);
+    bios_set16(&r->eax, bios_read16(call, bios_video_cell(&screen, page, bios_video_cursor(call, page) & 0xff,
+                                                          bios_video_cursor(call, page) >> 8)));
 }
 
-bool bios_video_text(struct bios *bios, struct bios_registers *r)
+bool bios_video_text(struct bios_call *call, struct bios_registers *r)
 {
     struct video_window window = {(uint8_t)r->ecx, bios_high(r->ecx), (uint8_t)r->edx, bios_high(r->edx)};
 
     switch (bios_high(r->eax)) {
     case 0x06:
     case 0x07:
-        bios_video_scroll(bios, &window, r->eax & 0xff, bios_high(r->eax) == 7, bios_high(r->ebx));
+        bios_video_scroll(call, &window, r->eax & 0xff, bios_high(r->eax) == 7, bios_high(r->ebx));
         return true;
     case 0x08:
-        read_character(bios, r);
+        read_character(call, r);
         return true;
     case 0x09:
-        repeat_character(bios, r, (uint8_t)r->ebx);
+        repeat_character(call, r, (uint8_t)r->ebx);
         return true;
     case 0x0a:
-        repeat_character(bios, r, KEEP_ATTRIBUTE);
+        repeat_character(call, r, KEEP_ATTRIBUTE);
         return true;
     case 0x0e:
-        bios_video_teletype(bios, (uint8_t)r->eax);
+        bios_video_teletype(call, (uint8_t)r->eax);
         return true;
     case 0x13:
         if ((r->eax & 0xff) > 3)
             return false;
-        write_string(bios, r);
+        write_string(call, r);
         return true;
     default:
         return false;

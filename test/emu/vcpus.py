@@ -139,6 +139,9 @@ def tests(context):
     # vCPUs that are never started cost nothing and end with the guest.
     yield emulator_test(context, "vcpus-not-started", GUEST="hello vcpus=4", CPUS=4, CMDLINE="trace=all", expect=[
         r"^#1 cpu=0 vm=hello vcpu=0 ", r"^adept: isolation: ok vm=hello", r"^adept: guest hello: pass"], forbid=[r"vcpu=[1-3]"])
+    for model in MODELS:
+        yield made_guest(context, f"vcpus-in-the-bios-{model}", "bios_vcpus", options="vcpus=2 timeout=60", CPUS=2, MODEL=model,
+                         CMDLINE="trace=none", expect=[r"^\[bios_vcpus\] bios_vcpus: each call goes through its own page tables$"])
     yield made_guest(context, "vcpus-second-crashes", "second-crash", status=1, options="vcpus=2", CPUS=2, expect=[
         r"^adept: report: vm=second-crash cpu=1 vcpu=1 ended: triple fault$", r"^adept:   #\d+ cpu=1 vm=second-crash vcpu=1 .* TRIPLE_FAULT\(2\)",
         r"rsi=0x000000005ec04d00", r"^adept: isolation: ok vm=second-crash "])

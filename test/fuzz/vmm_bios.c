@@ -44,7 +44,7 @@ static void call(const uint8_t *step)
 
     r.flags = (uint16_t)get32(step + 33);
     r.ip = (uint16_t)(r.flags ^ 0x55);
-    machine.bios.time_us += step[37] * 10000u;
+    machine.call.time_us += step[37] * 10000u;
     outcome = simulated_interrupt(&machine, vectors[step[0] & 15], &r);
     require((unsigned)outcome <= BIOS_BREAK);
     require(((r.flags ^ get32(step + 33)) & 0xffff & ~(FLAGS_CF | FLAGS_ZF)) == 0);

@@ -12,6 +12,7 @@
 
 struct simulated_bios {
     struct bios bios;
+    struct bios_call call; /* the last one: its time is the next one's, its results stay */
     uint8_t memory[SIMULATED_MEMORY];
     uint8_t drive[SIMULATED_DRIVE * DISK_SECTOR_SIZE];
     uint8_t ports[0x10000]; /* each keeps what it is given */
@@ -90,21 +91,22 @@ static inline void simulated_end(void *context, const char *why, unsigned vector
     machine->ended_vector = vector;
 }
 
+static const struct bios_access simulated_access = {.read = simulated_read,
+                                                    .write = simulated_write,
+                                                    .read_physical = simulated_read_physical,
+                                                    .write_physical = simulated_write_physical,
+                                                    .port_read = simulated_port_read,
+                                                    .port_write = simulated_port_write,
+                                                    .put = simulated_put,
+                                                    .end = simulated_end};
+
 /* As after POST, with a hard disk. */
 static inline void simulated_bios_start(struct simulated_bios *machine)
 {
     struct bios *bios = &machine->bios;
 
     memset(machine, 0, sizeof(*machine));
-    bios->access = (struct bios_access){.read = simulated_read,
-                                        .write = simulated_write,
-                                        .read_physical = simulated_read_physical,
-                                        .write_physical = simulated_write_physical,
-                                        .port_read = simulated_port_read,
-                                        .port_write = simulated_port_write,
-                                        .put = simulated_put,
-                                        .end = simulated_end,
-                                        .context = machine};
+    machine->call = (struct bios_call){.bios = bios, .access = &simulated_access, .context = machine};
     bios->code_segment = 0xf000;
     for (unsigned i = 0; i < 256; i++)
         bios->rom.vectors[i] = (uint16_t)(0x1000 + i);
@@ -127,14 +129,15 @@ static inline void simulated_bios_start(struct simulated_bios *machine)
     machine->cmos[2] = 0x34;
     machine->cmos[0] = 0x56;
     machine->cmos[0x0d] = 0x80;
-    bios_start(bios);
+    bios_start(&machine->call);
 }
 
 /* Calls an interrupt with these registers; DS and ES are 0. */
 static inline enum bios_outcome simulated_interrupt(struct simulated_bios *machine, unsigned vector,
                                                     struct bios_registers *registers)
 {
-    return bios_interrupt(&machine->bios, vector, registers);
+    machine->call.missing = machine->call.missing_first = false;
+    return bios_interrupt(&machine->call, vector, registers);
 }
 
 #endif

@@ -72,7 +72,7 @@ static void a_diskette_is_equipment(void **state)
     memset(machine.memory, 0, sizeof(machine.memory));
     assert_true(guest_disk_floppy(&machine.bios.disk, image, sizeof(image)));
     machine.bios.disk.bytes = image;
-    bios_start(&machine.bios);
+    bios_start(&machine.call);
     assert_int_equal(word(BDA_EQUIPMENT), 0x0623);
     assert_int_equal(machine.memory[BDA_DISK_COUNT], 0);
 }
@@ -145,18 +145,18 @@ static void missing_functions_are_new_once(void **state)
     (void)state;
     simulated_bios_start(&machine);
     (void)simulated_interrupt(&machine, 0x15, &r);
-    assert_true(machine.bios.missing && machine.bios.missing_first);
+    assert_true(machine.call.missing && machine.call.missing_first);
     assert_int_equal(r.eax, 0x8600);
     assert_true(r.flags & FLAGS_CF);
     r.eax = 0x4301;
     (void)simulated_interrupt(&machine, 0x15, &r);
-    assert_true(machine.bios.missing && !machine.bios.missing_first);
+    assert_true(machine.call.missing && !machine.call.missing_first);
     r.eax = 0x4300;
     (void)simulated_interrupt(&machine, 0x16, &r); /* another family */
-    assert_true(machine.bios.missing_first);
+    assert_true(machine.call.missing_first);
     r.eax = 0;
     (void)simulated_interrupt(&machine, 0x11, &r);
-    assert_false(machine.bios.missing);
+    assert_false(machine.call.missing);
 }
 
 int main(void)

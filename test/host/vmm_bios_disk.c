@@ -72,7 +72,7 @@ static void refuses(void **state)
     assert_int_equal(call(0x0201, 0x0001, 0x0000), DISK_TIMEOUT);
     assert_int_equal(machine.memory[BDA_FLOPPY_STATUS], DISK_TIMEOUT);
     assert_int_equal(call(0x7700, 0x0001, 0x0080), DISK_BAD_COMMAND);
-    assert_true(machine.bios.missing);
+    assert_true(machine.call.missing);
     /* A buffer that is no memory. */
     r = (struct bios_registers){.eax = 0x0201, .ecx = 1, .edx = 0x80, .es_base = SIMULATED_MEMORY};
     (void)simulated_interrupt(&machine, 0x13, &r);

@@ -126,17 +126,17 @@ static void waiting(void **state)
 {
     (void)state;
     simulated_bios_start(&machine);
-    machine.bios.time_us = 1000;
+    machine.call.time_us = 1000;
     r = (struct bios_registers){.eax = 0x8600, .ecx = 1, .edx = 5};
     assert_int_equal(simulated_interrupt(&machine, 0x15, &r), BIOS_AGAIN);
-    machine.bios.time_us = 1000 + 65536 + 5;
+    machine.call.time_us = 1000 + 65536 + 5;
     assert_int_equal(simulated_interrupt(&machine, 0x15, &r), BIOS_AGAIN);
-    machine.bios.time_us++;
+    machine.call.time_us++;
     assert_int_equal(simulated_interrupt(&machine, 0x15, &r), BIOS_RETURN);
     assert_int_equal(r.eax, 0);
     r.eax = 0x8600; /* a new one, that is given up */
     assert_int_equal(simulated_interrupt(&machine, 0x15, &r), BIOS_AGAIN);
-    machine.bios.time_us += 1000000;
+    machine.call.time_us += 1000000;
     r.ip = 0x1234;
     assert_int_equal(simulated_interrupt(&machine, 0x15, &r), BIOS_AGAIN);
 }

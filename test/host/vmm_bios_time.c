@@ -33,15 +33,15 @@ static void counts_guest_time(void **state)
     (void)state;
     start();
     assert_int_equal(ticks(), 0);
-    machine.bios.time_us = 54924;
+    machine.call.time_us = 54924;
     assert_int_equal(ticks(), 0);
-    machine.bios.time_us = 54926;
+    machine.call.time_us = 54926;
     assert_int_equal(ticks(), 1);
-    machine.bios.time_us = UINT64_C(3600) * 1000000;
+    machine.call.time_us = UINT64_C(3600) * 1000000;
     assert_int_equal(ticks(), 65543);
     (void)simulated_interrupt(&machine, 0x08, &r); /* an interrupt request counts what has passed, no more */
     assert_int_equal(ticks(), 65543);
-    machine.bios.time_us -= 1000000; /* never back */
+    machine.call.time_us -= 1000000; /* never back */
     assert_int_equal(ticks(), 65543);
 }
 
@@ -49,11 +49,11 @@ static void sets(void **state)
 {
     (void)state;
     start();
-    machine.bios.time_us = 10000000;
+    machine.call.time_us = 10000000;
     r = (struct bios_registers){.eax = 0x0100, .ecx = 0x0003, .edx = 0x4567};
     (void)simulated_interrupt(&machine, 0x1a, &r);
     assert_int_equal(ticks(), 0x34567);
-    machine.bios.time_us += 1000000;
+    machine.call.time_us += 1000000;
     assert_int_equal(ticks(), 0x34567 + 18);
     memcpy(machine.memory + BDA_TICKS, "\x10\x00\x00\x00", 4); /* as programs do, too */
     assert_int_equal(ticks(), 0x10);
@@ -65,12 +65,12 @@ static void midnight(void **state)
     start();
     r = (struct bios_registers){.eax = 0x0100, .ecx = 0x0018, .edx = 0x00af};
     (void)simulated_interrupt(&machine, 0x1a, &r);
-    machine.bios.time_us = 60000;
+    machine.call.time_us = 60000;
     assert_int_equal(ticks(), 0);
     assert_int_equal(r.eax, 1);
     (void)ticks();
     assert_int_equal(r.eax, 0);
-    machine.bios.time_us += UINT64_C(86400) * 3 * 1000000; /* three days, and nobody has asked */
+    machine.call.time_us += UINT64_C(86400) * 3 * 1000000; /* three days, and nobody has asked */
     assert_true(ticks() < TICKS_A_DAY);
     assert_int_equal(r.eax, 1);
 }

@@ -135,7 +135,7 @@ static void modes(void **state)
     assert_int_equal(r.eax, 0x2801);
     assert_int_equal(at(0, 0), 0x0720);
     call(0x0013, 0, 0, 0); /* graphics are not there: the mode stays */
-    assert_true(machine.bios.missing);
+    assert_true(machine.call.missing);
     call(0x0f00, 0, 0, 0);
     assert_int_equal(r.eax, 0x2801);
     call(0x0003, 0, 0, 0);
@@ -280,7 +280,7 @@ static void adapter(void **state)
     call(0x1130, 0x0300, 0, 0);
     assert_int_equal(r.ebp, 0xe000);
     call(0x1130, 0x0200, 0, 0);
-    assert_true(machine.bios.missing);
+    assert_true(machine.call.missing);
     call(0x1a00, 0, 0, 0);
     assert_int_equal(r.eax, 0x1a1a);
     assert_int_equal(r.ebx, 8);
@@ -307,16 +307,11 @@ static void spoilt_data(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(teletype),
-        cmocka_unit_test(the_last_row_scrolls),
-        cmocka_unit_test(windows_scroll),
-        cmocka_unit_test(strings),
-        cmocka_unit_test(characters),
-        cmocka_unit_test(modes),
-        cmocka_unit_test(forty_columns),
-        cmocka_unit_test(registers_of_the_adapter),
-        cmocka_unit_test(adapter),
-        cmocka_unit_test(spoilt_data),
+        cmocka_unit_test(teletype),       cmocka_unit_test(the_last_row_scrolls),
+        cmocka_unit_test(windows_scroll), cmocka_unit_test(strings),
+        cmocka_unit_test(characters),     cmocka_unit_test(modes),
+        cmocka_unit_test(forty_columns),  cmocka_unit_test(registers_of_the_adapter),
+        cmocka_unit_test(adapter),        cmocka_unit_test(spoilt_data),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
