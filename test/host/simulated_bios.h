@@ -12,7 +12,8 @@
 
 struct simulated_bios {
     struct bios bios;
-    struct bios_call call; /* the last one: its time is the next one's, its results stay */
+    struct bios_access access; /* a test may put its own in */
+    struct bios_call call;     /* the last one: its time is the next one's, its results stay */
     uint8_t memory[SIMULATED_MEMORY];
     uint8_t drive[SIMULATED_DRIVE * DISK_SECTOR_SIZE];
     uint8_t ports[0x10000]; /* each keeps what it is given */
@@ -91,22 +92,21 @@ static inline void simulated_end(void *context, const char *why, unsigned vector
     machine->ended_vector = vector;
 }
 
-static const struct bios_access simulated_access = {.read = simulated_read,
-                                                    .write = simulated_write,
-                                                    .read_physical = simulated_read_physical,
-                                                    .write_physical = simulated_write_physical,
-                                                    .port_read = simulated_port_read,
-                                                    .port_write = simulated_port_write,
-                                                    .put = simulated_put,
-                                                    .end = simulated_end};
-
 /* As after POST, with a hard disk. */
 static inline void simulated_bios_start(struct simulated_bios *machine)
 {
     struct bios *bios = &machine->bios;
 
     memset(machine, 0, sizeof(*machine));
-    machine->call = (struct bios_call){.bios = bios, .access = &simulated_access, .context = machine};
+    machine->access = (struct bios_access){.read = simulated_read,
+                                           .write = simulated_write,
+                                           .read_physical = simulated_read_physical,
+                                           .write_physical = simulated_write_physical,
+                                           .port_read = simulated_port_read,
+                                           .port_write = simulated_port_write,
+                                           .put = simulated_put,
+                                           .end = simulated_end};
+    machine->call = (struct bios_call){.bios = bios, .access = &machine->access, .context = machine};
     bios->code_segment = 0xf000;
     for (unsigned i = 0; i < 256; i++)
         bios->rom.vectors[i] = (uint16_t)(0x1000 + i);

@@ -172,8 +172,8 @@ static void start_with_adapter(void)
     bus_init(&bus);
     vga_text_reset(&vga);
     assert_true(vga_text_attach(&vga, &bus));
-    machine.bios.access.port_read = vga_in;
-    machine.bios.access.port_write = vga_out;
+    machine.access.port_read = vga_in;
+    machine.access.port_write = vga_out;
 }
 
 static void expect_row(unsigned row, const char *expected)
