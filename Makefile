@@ -232,7 +232,7 @@ PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/pag
 	vmm/hypercall_name.c vmm/monitor_complete.c vmm/monitor_edit.c vmm/monitor_line.c vmm/monitor_parse.c vmm/opcode.c vmm/operation.c vmm/option_text.c \
 	vmm/step_plan.c vmm/step_test_judge.c vmm/trace_filter.c vmm/trace_frame.c vmm/trace_record.c vmm/trace_ring.c vmm/trace_terms.c vmm/trace_text.c \
 	vmm/vcpu_words.c vmm/vpid_pool.c vmm/devices/*.c \
-	vmm/guest_disk.c vmm/guest_memory_map.c vmm/guest_multiboot.c vmm/guest_multiboot_information.c \
+	vmm/guest_disk.c vmm/guest_memory_map.c vmm/guest_multiboot.c vmm/guest_multiboot_elf.c vmm/guest_multiboot_information.c \
 	$(filter-out vmm/bios_call.c vmm/bios_rom.c,$(wildcard vmm/bios*.c)) $(TRACE_TOOL_PARTS)))
 
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all

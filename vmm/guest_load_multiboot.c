@@ -2,6 +2,7 @@
 /* boot=multiboot: a kernel, its modules, and what it is told. */
 #include "vmm/guest_load_multiboot.h"
 #include "arch/x86/memory.h"
+#include "drivers/console.h"
 #include "vmm/bios_rom.h"
 #include "vmm/frame.h"
 #include "vmm/guest_memory.h"
@@ -51,12 +52,12 @@ static bool load_image(struct vm *vm, const struct multiboot_image *image, const
 /* Every module that says for=NAME of this guest, in the boot loader's order, page-aligned behind the kernel.
  */
 static bool load_modules(struct vm *vm, const struct multiboot_image *image, struct multiboot_module *modules,
-                         unsigned *count)
+                         unsigned *count, uint64_t *end)
 {
     const struct boot_info *info = machine_boot_info();
-    uint64_t from = 0;
 
     *count = 0;
+    *end = 0;
     for (unsigned i = 0; i < info->module_count; i++) {
         const struct boot_module *module = &info->modules[i];
         char owner[GUEST_NAME_MAX];
@@ -64,16 +65,46 @@ static bool load_modules(struct vm *vm, const struct multiboot_image *image, str
 
         if (!guest_config_owner(module->string, owner) || strcmp(owner, vm->config.name) != 0)
             continue;
-        at = guest_multiboot_high_place(image, &vm->bios.map, from, module->length);
+        at = guest_multiboot_high_place(image, &vm->bios.map, *end, module->length);
         if (at == 0 || !put(vm, at, phys_to_virt(module->base), module->length)) {
             vm_end_by_guest(vm, false, "boot=multiboot: its RAM has no room for module '%.48s' (mem=)",
                             module->string);
             return false;
         }
         modules[(*count)++] = (struct multiboot_module){at, (uint32_t)(at + module->length), module->string};
-        from = at + module->length;
+        *end = at + module->length;
     }
     return true;
+}
+
+static bool put_section(void *context, uint64_t gpa, const void *bytes, uint64_t length)
+{
+    return put(context, gpa, bytes, length);
+}
+
+/* An ELF kernel's section headers, and the sections that are in none of its segments, behind its modules.
+ * Without room for them it is not told of any. */
+static void load_sections(struct vm *vm, const struct multiboot_image *image,
+                          const struct boot_module *source, uint64_t from,
+                          struct multiboot_section_headers *told)
+{
+    const uint8_t *bytes = phys_to_virt(source->base);
+    uint64_t size = guest_multiboot_sections(bytes, source->length, image, 0, NULL, NULL);
+    uint32_t at = size == 0 ? 0 : guest_multiboot_high_place(image, &vm->bios.map, from, size);
+
+    if (size == 0)
+        return;
+    if (at == 0 || guest_multiboot_sections(bytes, source->length, image, at, put_section, vm) == 0) {
+        console_printf(
+            "adept: %s: boot=multiboot: its RAM has no room for its ELF sections, %llu bytes: it is "
+            "not told of them (mem=)\n",
+            vm->config.name, (unsigned long long)size);
+        return;
+    }
+    *told = (struct multiboot_section_headers){.count = image->sections.count,
+                                               .entry_size = image->sections.entry_size,
+                                               .gpa = at,
+                                               .names = image->sections.names};
 }
 
 static bool put_information(struct vm *vm, const struct multiboot_image *image,
@@ -108,6 +139,7 @@ must_check bool guest_load_multiboot(struct vm *vm, unsigned module)
         .map = &vm->bios.map,
     };
     struct multiboot_image image;
+    uint64_t end;
     const char *wrong = guest_multiboot_parse(phys_to_virt(source->base), source->length, &image);
 
     _Static_assert(MULTIBOOT_MODULES_MAX >= BOOT_MODULE_MAX, "every module has room");
@@ -117,9 +149,9 @@ must_check bool guest_load_multiboot(struct vm *vm, unsigned module)
     }
     bios_rom_install(vm);
     if (!load_image(vm, &image, phys_to_virt(source->base)) ||
-        !load_modules(vm, &image, modules, &boot.module_count))
+        !load_modules(vm, &image, modules, &boot.module_count, &end))
         return false;
-    boot.text_screen = image.wants_video;
+    load_sections(vm, &image, source, end, &boot.sections);
     vm->start = (struct guest_start){.flat32 = true, .ip = image.entry, .eax = MULTIBOOT_BOOTED};
     return put_information(vm, &image, &boot);
 }

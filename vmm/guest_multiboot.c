@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A multiboot kernel: where its parts go and where it is entered. */
 #include "vmm/guest_multiboot.h"
+#include "vmm/guest_multiboot_file.h"
 
 #include <stddef.h>
 
@@ -14,15 +15,6 @@
 #define FLAGS_REQUIRED   0xffffu /* of these a loader must know what is set */
 #define FLAG_ADDRESSES   (1u << 16)
 
-#define ELF_MAGIC          0x464c457fu
-#define ELF_CLASS_32       1
-#define ELF_CLASS_64       2
-#define ELF_LITTLE         1
-#define ELF_EXECUTABLE     2
-#define ELF_MACHINE_386    3
-#define ELF_MACHINE_X86_64 62
-#define ELF_PT_LOAD        1
-
 #define GIB_4 UINT64_C(0x100000000)
 #define MIB   UINT64_C(0x100000)
 #define PAGE  UINT64_C(0x1000)
@@ -30,67 +22,50 @@
 /* Below it are vectors and BIOS data; up to it, programs keep stacks. */
 #define LOW_PLACE 0x10000u
 
-/* The file; reads behind its end give zero, and callers have looked at the length before. */
-struct file {
-    const uint8_t *bytes;
-    uint64_t length;
-};
-
-static bool within(const struct file *file, uint64_t offset, uint64_t size)
-{
-    return offset <= file->length && size <= file->length - offset;
-}
-
-static uint64_t get(const struct file *file, uint64_t offset, unsigned size)
-{
-    uint64_t value = 0;
-
-    if (within(file, offset, size))
-        for (unsigned i = 0; i < size; i++)
-            value |= (uint64_t)file->bytes[offset + i] << (8 * i);
-    return value;
-}
-
-static bool find_header(const struct file *file, uint64_t *at)
+static bool find_header(const struct multiboot_file *file, uint64_t *at)
 {
     uint64_t end = file->length < HEADER_SEARCH ? file->length : HEADER_SEARCH;
 
     for (*at = 0; *at + HEADER_SIZE <= end; *at += 4) {
-        uint32_t magic = (uint32_t)get(file, *at, 4), flags = (uint32_t)get(file, *at + 4, 4);
+        uint32_t magic = (uint32_t)multiboot_get(file, *at, 4),
+                 flags = (uint32_t)multiboot_get(file, *at + 4, 4);
 
-        if (magic == HEADER_MAGIC && (uint32_t)(magic + flags + (uint32_t)get(file, *at + 8, 4)) == 0)
+        if (magic == HEADER_MAGIC &&
+            (uint32_t)(magic + flags + (uint32_t)multiboot_get(file, *at + 8, 4)) == 0)
             return true;
     }
     return false;
 }
 
-/* NULL, or what is wrong with the segment. An empty one is left out. */
-static const char *add_segment(const struct file *file, struct multiboot_image *image,
-                               const struct multiboot_segment *segment)
+must_check const char *multiboot_add_segment(const struct multiboot_file *file, struct multiboot_image *image,
+                                             const struct multiboot_segment *segment)
 {
     if (segment->memory_size == 0)
         return NULL;
     if (segment->size > segment->memory_size)
         return "a segment is larger in the file than in memory";
-    if (!within(file, segment->offset, segment->size))
+    if (!multiboot_within(file, segment->offset, segment->size))
         return "the file ends before one of its segments does";
     if (segment->gpa >= GIB_4 || segment->memory_size > GIB_4 - segment->gpa)
         return "a segment lies above 4 GiB";
     if (image->segment_count == MULTIBOOT_SEGMENTS_MAX)
-        return "it has more than 16 segments";
+        return "it has more than 64 segments";
     image->segments[image->segment_count++] = *segment;
     return NULL;
 }
 
 /* The address fields behind the header's first three: header_addr, load_addr, load_end_addr, bss_end_addr,
  * entry_addr. */
-static const char *parse_addresses(const struct file *file, uint64_t at, struct multiboot_image *image)
+static const char *parse_addresses(const struct multiboot_file *file, uint64_t at,
+                                   struct multiboot_image *image)
 {
-    uint32_t header = (uint32_t)get(file, at + 12, 4), load = (uint32_t)get(file, at + 16, 4);
-    uint32_t load_end = (uint32_t)get(file, at + 20, 4), bss_end = (uint32_t)get(file, at + 24, 4);
+    uint32_t header = (uint32_t)multiboot_get(file, at + 12, 4),
+             load = (uint32_t)multiboot_get(file, at + 16, 4);
+    uint32_t load_end = (uint32_t)multiboot_get(file, at + 20, 4),
+             bss_end = (uint32_t)multiboot_get(file, at + 24, 4);
     struct multiboot_segment segment = {.gpa = load};
 
-    if (!within(file, at, HEADER_ADDRESSES))
+    if (!multiboot_within(file, at, HEADER_ADDRESSES))
         return "the file ends within its address fields";
     if (load > header || header - load > at)
         return "its address fields want bytes from before the file's start";
@@ -108,75 +83,14 @@ static const char *parse_addresses(const struct file *file, uint64_t at, struct 
         segment.memory_size = bss_end - load;
     }
     image->format = "address fields";
-    image->entry = (uint32_t)get(file, at + 28, 4);
-    return add_segment(file, image, &segment);
-}
-
-/* Where the fields of an ELF file are, by its class. */
-struct elf_layout {
-    const char *name;
-    unsigned word; /* bytes of an address */
-    unsigned entry, headers, header_size, header_count;
-    unsigned offset, linear, physical, file_size, memory_size; /* in a program header */
-    unsigned smallest;                                         /* program header */
-    uint16_t machine;
-};
-
-static const struct elf_layout elf32 = {"ELF32", 4, 24, 28, 42, 44, 4, 8, 12, 16, 20, 32, ELF_MACHINE_386};
-static const struct elf_layout elf64 = {"ELF64",           8, 24, 32, 54, 56, 8, 16, 24, 32, 40, 56,
-                                        ELF_MACHINE_X86_64};
-
-/* One program header; the entry point moves with the segment that holds it, from linear to physical. */
-static const char *parse_program_header(const struct file *file, const struct elf_layout *elf, uint64_t at,
-                                        uint64_t entry, struct multiboot_image *image, bool *entered)
-{
-    uint64_t linear = get(file, at + elf->linear, elf->word);
-    struct multiboot_segment segment = {
-        .offset = get(file, at + elf->offset, elf->word),
-        .gpa = get(file, at + elf->physical, elf->word),
-        .size = get(file, at + elf->file_size, elf->word),
-        .memory_size = get(file, at + elf->memory_size, elf->word),
-    };
-    const char *wrong;
-
-    if (get(file, at, 4) != ELF_PT_LOAD)
-        return NULL;
-    wrong = add_segment(file, image, &segment);
-    if (wrong == NULL && entry >= linear && entry - linear < segment.memory_size) {
-        image->entry = (uint32_t)(segment.gpa + (entry - linear));
-        *entered = true;
-    }
-    return wrong;
-}
-
-static const char *parse_elf(const struct file *file, struct multiboot_image *image)
-{
-    const struct elf_layout *elf = get(file, 4, 1) == ELF_CLASS_64 ? &elf64 : &elf32;
-    uint64_t entry = get(file, elf->entry, elf->word), headers = get(file, elf->headers, elf->word);
-    uint64_t size = get(file, elf->header_size, 2), count = get(file, elf->header_count, 2);
-    bool entered = false;
-
-    if (get(file, 0, 4) != ELF_MAGIC)
-        return "it is no ELF file, and its header has no address fields";
-    if ((get(file, 4, 1) != ELF_CLASS_32 && elf == &elf32) || get(file, 5, 1) != ELF_LITTLE ||
-        get(file, 16, 2) != ELF_EXECUTABLE || get(file, 18, 2) != elf->machine)
-        return "it is no ELF program for x86";
-    if (size < elf->smallest || !within(file, headers, size * count))
-        return "its ELF program headers are not in the file";
-    image->format = elf->name;
-    for (uint64_t i = 0; i < count; i++) {
-        const char *wrong = parse_program_header(file, elf, headers + i * size, entry, image, &entered);
-
-        if (wrong != NULL)
-            return wrong;
-    }
-    return entered || image->segment_count == 0 ? NULL : "its entry point is in none of its segments";
+    image->entry = (uint32_t)multiboot_get(file, at + 28, 4);
+    return multiboot_add_segment(file, image, &segment);
 }
 
 must_check const char *guest_multiboot_parse(const uint8_t *bytes, uint64_t length,
                                              struct multiboot_image *image)
 {
-    const struct file file = {bytes, length};
+    const struct multiboot_file file = {bytes, length};
     const char *wrong;
     uint64_t at;
     uint32_t flags;
@@ -184,11 +98,10 @@ must_check const char *guest_multiboot_parse(const uint8_t *bytes, uint64_t leng
     *image = (struct multiboot_image){.format = "?"};
     if (!find_header(&file, &at))
         return "no multiboot header is in its first 8 KiB";
-    flags = (uint32_t)get(&file, at + 4, 4);
+    flags = (uint32_t)multiboot_get(&file, at + 4, 4);
     if (flags & FLAGS_REQUIRED & ~(FLAG_PAGE_ALIGN | FLAG_MEMORY | FLAG_VIDEO))
         return "its header requires a feature that is not known";
-    image->wants_video = flags & FLAG_VIDEO;
-    wrong = flags & FLAG_ADDRESSES ? parse_addresses(&file, at, image) : parse_elf(&file, image);
+    wrong = flags & FLAG_ADDRESSES ? parse_addresses(&file, at, image) : multiboot_parse_elf(&file, image);
     if (wrong == NULL && image->segment_count == 0)
         return "it has nothing to load";
     return wrong;

@@ -12,6 +12,7 @@
 #define FIELD_COMMAND_LINE 16u /* flag 2 */
 #define FIELD_MODULE_COUNT 20u /* flag 3 */
 #define FIELD_MODULES      24u
+#define FIELD_SECTIONS     28u /* flag 5: four words */
 #define FIELD_MAP_LENGTH   44u /* flag 6 */
 #define FIELD_MAP          48u
 #define FIELD_LOADER_NAME  64u /* flag 9 */
@@ -22,8 +23,8 @@
 #define FIELD_DEPTH        108u /* a byte, as the next */
 #define FIELD_KIND         109u
 
-#define FLAGS_ALWAYS     (1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 6 | 1u << 9)
-#define FLAG_FRAMEBUFFER (1u << 12)
+#define FLAGS_ALWAYS     (1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 6 | 1u << 9 | 1u << 12)
+#define FLAG_SECTIONS    (1u << 5)
 #define FRAMEBUFFER_TEXT 2
 
 /* Drive 80h in bits 31:24, then partitions: none is named. */
@@ -109,7 +110,18 @@ static void add_map(struct builder *builder, const struct guest_memory_map *map)
     }
 }
 
-/* There is a text screen and nothing else, whatever mode the kernel would have liked. */
+static void add_sections(struct builder *builder, const struct multiboot_section_headers *sections)
+{
+    put(builder, FIELD_SECTIONS, sections->count, 4);
+    put(builder, FIELD_SECTIONS + 4, sections->entry_size, 4);
+    put(builder, FIELD_SECTIONS + 8, sections->gpa, 4);
+    put(builder, FIELD_SECTIONS + 12, sections->names, 4);
+}
+
+/*
+ * There is a text screen and nothing else, whatever mode the kernel would have liked. The specification wants
+ * it told when header flag 2 asks; GRUB tells it always. There is no VBE, so flag 11 is clear.
+ */
 static void add_screen(struct builder *builder)
 {
     put(builder, FIELD_FRAMEBUFFER, 0xb8000, 8);
@@ -128,7 +140,7 @@ size_t guest_multiboot_information(uint8_t *buffer, size_t size, uint32_t gpa,
     (void)reserve(&builder, INFORMATION_SIZE);
     if (builder.full)
         return 0;
-    put(&builder, FIELD_FLAGS, FLAGS_ALWAYS | (boot->text_screen ? FLAG_FRAMEBUFFER : 0), 4);
+    put(&builder, FIELD_FLAGS, FLAGS_ALWAYS | (boot->sections.count != 0 ? FLAG_SECTIONS : 0), 4);
     put(&builder, FIELD_MEMORY_LOWER, guest_memory_map_lower(boot->map), 4);
     put(&builder, FIELD_MEMORY_UPPER, guest_memory_map_upper(boot->map), 4);
     put(&builder, FIELD_BOOT_DEVICE, BOOT_DEVICE, 4);
@@ -136,7 +148,8 @@ size_t guest_multiboot_information(uint8_t *buffer, size_t size, uint32_t gpa,
     put(&builder, FIELD_LOADER_NAME, string(&builder, boot->loader_name), 4);
     add_modules(&builder, boot);
     add_map(&builder, boot->map);
-    if (boot->text_screen)
-        add_screen(&builder);
+    if (boot->sections.count != 0)
+        add_sections(&builder, &boot->sections);
+    add_screen(&builder);
     return builder.full ? 0 : builder.used;
 }

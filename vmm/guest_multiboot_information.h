@@ -19,12 +19,18 @@ struct multiboot_module {
     const char *string;
 };
 
+/* Where an ELF kernel's section headers are. */
+struct multiboot_section_headers {
+    uint32_t count; /* 0: nowhere */
+    uint32_t entry_size, gpa, names;
+};
+
 struct multiboot_boot {
     const char *command_line, *loader_name;
     const struct multiboot_module *modules;
     unsigned module_count;
     const struct guest_memory_map *map;
-    bool text_screen; /* tell of the text screen: the kernel has asked for a video mode */
+    struct multiboot_section_headers sections;
 };
 
 /*

@@ -81,6 +81,21 @@ def multiboot(context, kind):
     return name, test
 
 
+def multiboot_odd(context):
+    """Kernels that are linked in unusual ways start as GRUB starts them, each a guest."""
+
+    def test():
+        kinds = ("DYNAMIC", "SEGMENTS", "OVERLAP", "PHYSICAL", "FIRST_LINEAR")
+        guests = []
+        for kind in kinds:
+            path = part(context, "multiboot_odd.asm", f"multiboot-odd-{kind}", "-f", "bin", f"-DKIND={kind}")
+            guests.append(f"{path} name={kind} boot=multiboot mem=8M timeout=20")
+        run = launch(context, "multiboot-odd", CMDLINE="trace=none guests=sequential", GUEST="; ".join(guests))
+        check(context, "multiboot-odd", run, 0, [line for kind in kinds for line in (
+            rf"^\[{kind}\] multiboot-odd-{kind}$", rf"^adept: guest {kind}: pass \(port 0xf4 value=0x0\)$")])
+    return "multiboot-odd", test
+
+
 # KiB, and the type that INT 13h AH=08h gives.
 FLOPPIES = {160: 1, 180: 1, 320: 1, 360: 1, 640: 3, 720: 3, 1200: 2, 1440: 4, 2880: 5}
 
@@ -117,7 +132,7 @@ def floppy_short(context, per_track):
     name = f"floppy-short-{per_track or 'usual'}"
 
     def test():
-        image = nasm(context, "floppy_short.asm", f"{name}.img", "-f", "bin", *([f"-DPER_TRACK={per_track}"] if per_track else []))
+        image = part(context, "floppy_short.asm", f"{name}.img", "-f", "bin", *([f"-DPER_TRACK={per_track}"] if per_track else []))
         run = launch(context, name, GUEST=f"{image} name=short boot=floppy timeout=20", CMDLINE="trace=none")
         check(context, name, run, 0, [r"^\[short\] floppy: short and whole$", r"^adept: guest short: pass"])
     return name, test
@@ -282,6 +297,7 @@ def tests(context):
     yield ends(context, "bios-reset", bytes([0xea, 0xf0, 0xff, 0x00, 0xf0]), "reset by the reset vector")
     for kind in ("elf32", "elf64", "address-fields"):
         yield multiboot(context, kind)
+    yield multiboot_odd(context)
     for kib in FLOPPIES:
         yield floppy(context, kib)
     for per_track in (None, 8, 15, 21):

@@ -29,6 +29,30 @@ static void check_place(const struct multiboot_image *image, uint64_t place, uin
     }
 }
 
+struct area {
+    uint64_t gpa, used;
+};
+
+/* Reads all that it is given, and takes nothing outside of the area that was counted before. */
+static bool put(void *context, uint64_t gpa, const void *bytes, uint64_t length)
+{
+    const struct area *area = context;
+    volatile uint8_t sum = 0;
+
+    require(gpa >= area->gpa && gpa - area->gpa <= area->used && length <= area->used - (gpa - area->gpa));
+    for (uint64_t i = 0; i < length; i++)
+        sum += ((const uint8_t *)bytes)[i];
+    return true;
+}
+
+static void check_sections(const uint8_t *file, size_t size, const struct multiboot_image *image)
+{
+    struct area area = {0x400000, guest_multiboot_sections(file, size, image, 0x400000, NULL, NULL)};
+
+    if (area.used != 0 && area.used < 0x1000000) /* more has no room in a guest */
+        require(guest_multiboot_sections(file, size, image, 0x400000, put, &area) == area.used);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -47,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             require(segment->offset <= size && segment->size <= size - segment->offset);
             require(segment->gpa + segment->memory_size <= UINT64_C(0x100000000));
         }
+        check_sections(file, size, &image);
         check_place(&image, guest_multiboot_low_place(&image, &map, 0x4000), 0x4000);
         check_place(&image, guest_multiboot_high_place(&image, &map, size, 12345), 12345);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/guest_multiboot.c: headers, ELF, places. */
+/* vmm/guest_multiboot.c and vmm/guest_multiboot_elf.c: headers, ELF, places. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -86,7 +86,172 @@ static void elf_files(void **state)
         assert_int_equal(image.segments[1].size, 0x800);
         assert_int_equal(image.segments[1].memory_size, 0x1800);
         assert_int_equal(image.entry, 0x200010);
-        assert_false(image.wants_video);
+        assert_int_equal(image.sections.count, 0);
+    }
+}
+
+/* `count` segments of 16 bytes: number i at linear[i] and physical[i]. */
+static void elf_of(unsigned count, const uint32_t *linear, const uint32_t *physical, uint32_t size,
+                   uint32_t entry)
+{
+    elf(false);
+    memset(file + 52, 0, 0x200 - 52);
+    header(0x1f00, 0);
+    put(24, entry, 4);
+    put(44, count, 2);
+    for (unsigned i = 0; i < count; i++) {
+        unsigned at = 52 + i * 32;
+        const uint32_t values[] = {1, 0x3000, linear[i], physical[i], 16, size};
+
+        for (unsigned f = 0; f < 6; f++)
+            put(at + f * 4, values[f], 4);
+    }
+}
+
+static void many_segments(void **state)
+{
+    uint32_t places[MULTIBOOT_SEGMENTS_MAX + 1];
+
+    (void)state;
+    for (unsigned i = 0; i <= MULTIBOOT_SEGMENTS_MAX; i++)
+        places[i] = 0x100000 + i * 0x1000;
+    elf_of(MULTIBOOT_SEGMENTS_MAX, places, places, 16, 0x100000);
+    assert_null(parse(sizeof(file)));
+    assert_int_equal(image.segment_count, 64);
+    assert_int_equal(image.segments[63].gpa, 0x13f000);
+    elf_of(MULTIBOOT_SEGMENTS_MAX + 1, places, places, 16, 0x100000);
+    assert_string_equal(parse(sizeof(file)), "it has more than 64 segments");
+}
+
+/* Linear addresses first, and of several segments the first; then physical ones. */
+static void entry_points(void **state)
+{
+    static const uint32_t linear[] = {0x100000, 0, 0xc0400000}, physical[] = {0x500000, 0x200000, 0x400000};
+
+    (void)state;
+    elf_of(3, linear, physical, 0x180000, 0x100008);
+    assert_null(parse(sizeof(file)));
+    assert_int_equal(image.entry, 0x500008);
+    elf_of(3, linear, physical, 0x180000, 0xff008); /* of the second alone */
+    assert_null(parse(sizeof(file)));
+    assert_int_equal(image.entry, 0x2ff008);
+    elf_of(3, linear, physical, 0x180000, 0xc0400008);
+    assert_null(parse(sizeof(file)));
+    assert_int_equal(image.entry, 0x400008);
+    elf_of(3, linear, physical, 0x180000, 0x400008); /* nobody's linear address */
+    assert_null(parse(sizeof(file)));
+    assert_int_equal(image.entry, 0x400008);
+    elf_of(3, linear, physical, 0x180000, 0x57ffff);
+    assert_null(parse(sizeof(file)));
+    assert_int_equal(image.entry, 0x57ffff);
+    elf_of(3, linear, physical, 0x180000, 0x680000);
+    assert_string_equal(parse(sizeof(file)), "its entry point is in none of its segments");
+    elf_of(3, linear, physical, 0x180000, 0);
+    put(52 + 20, 0, 4); /* an empty segment holds nothing */
+    put(52 + 16, 0, 4);
+    put(24, 0x100008, 4);
+    assert_null(parse(sizeof(file)));
+    assert_int_equal(image.entry, 0x300008);
+}
+
+static void elf_types(void **state)
+{
+    (void)state;
+    for (unsigned wide = 0; wide < 2; wide++)
+        for (unsigned type = 0; type < 6; type++) {
+            elf(wide);
+            put(16, type, 2);
+            if (type == 2 || type == 3) /* ET_EXEC, ET_DYN */
+                assert_null(parse(sizeof(file)));
+            else
+                assert_string_equal(parse(sizeof(file)), "it is no ELF program for x86");
+        }
+}
+
+static uint8_t placed[0x2000];
+static unsigned refuse_after;
+
+static bool place(void *context, uint64_t gpa, const void *bytes, uint64_t length)
+{
+    assert_ptr_equal(context, placed);
+    assert_true(gpa >= 0x300000 && gpa + length <= 0x300000 + sizeof(placed));
+    if (refuse_after-- == 0)
+        return false;
+    memcpy(placed + (gpa - 0x300000), bytes, length);
+    return true;
+}
+
+/* Section `index` of the table at 0x3000: type, address, offset, size. */
+static void section(bool wide, unsigned index, uint32_t type, uint64_t address, uint64_t offset,
+                    uint64_t size)
+{
+    unsigned at = 0x3000 + index * (wide ? 64 : 40), word = wide ? 8 : 4;
+
+    put(at + 4, type, 4);
+    put(at + (wide ? 16 : 12), address, word);
+    put(at + (wide ? 24 : 16), offset, word);
+    put(at + (wide ? 32 : 20), size, word);
+}
+
+static uint64_t placed_address(bool wide, unsigned index)
+{
+    uint64_t value = 0;
+
+    memcpy(&value, placed + index * (wide ? 64 : 40) + (wide ? 16 : 12), wide ? 8 : 4);
+    return value;
+}
+
+static void sections(void **state)
+{
+    (void)state;
+    for (unsigned wide = 0; wide < 2; wide++) {
+        unsigned entry = wide ? 64 : 40, table = 7 * entry;
+        uint64_t used;
+
+        elf(wide);
+        put(wide ? 40 : 32, 0x3000, wide ? 8 : 4);
+        put(wide ? 58 : 46, entry, 2);
+        put(wide ? 60 : 48, 7, 2);
+        put(wide ? 62 : 50, 4, 2);
+        section(wide, 1, 1, 0x100000, 0x1000, 0x800);        /* a part of a segment */
+        section(wide, 2, 2, 0, 0x3801, 33);                  /* symbols */
+        section(wide, 3, 3, 0, 0x3900, 5);                   /* their names */
+        section(wide, 4, 3, 0, sizeof(file) - 7, 8);         /* not in the file */
+        section(wide, 5, 8, 0, 0, 0x1000);                   /* no bytes */
+        section(wide, 6, 1, 0, UINT64_C(0xffffffff) - 7, 9); /* neither */
+        memset(file + 0x3801, 0x77, 33);
+        memset(file + 0x3900, 0x88, 5);
+        assert_null(parse(sizeof(file)));
+        assert_int_equal(image.sections.count, 7);
+        assert_int_equal(image.sections.entry_size, entry);
+        assert_int_equal(image.sections.names, 4);
+        used = ((table + 15) & ~15u) + 48 + 5;
+        assert_int_equal(guest_multiboot_sections(file, sizeof(file), &image, 0, NULL, NULL), used);
+        memset(placed, 0xee, sizeof(placed));
+        refuse_after = 100;
+        assert_int_equal(guest_multiboot_sections(file, sizeof(file), &image, 0x300000, place, placed), used);
+        assert_int_equal(placed_address(wide, 1), 0x100000);
+        assert_int_equal(placed_address(wide, 2), 0x300000 + ((table + 15) & ~15u));
+        assert_int_equal(placed_address(wide, 3), 0x300000 + ((table + 15) & ~15u) + 48);
+        assert_int_equal(placed_address(wide, 4), 0);
+        assert_int_equal(placed_address(wide, 5), 0);
+        assert_int_equal(placed_address(wide, 6), 0);
+        assert_memory_equal(placed + (placed_address(wide, 2) - 0x300000), file + 0x3801, 33);
+        assert_memory_equal(placed + (placed_address(wide, 3) - 0x300000), file + 0x3900, 5);
+        assert_int_equal(placed[used], 0xee);
+        for (unsigned calls = 0; calls < 5; calls++) {
+            refuse_after = calls;
+            assert_int_equal(guest_multiboot_sections(file, sizeof(file), &image, 0x300000, place, placed),
+                             0);
+        }
+        put(wide ? 60 : 48, 0xffff, 2); /* a table that is not all in the file is none */
+        assert_null(parse(sizeof(file)));
+        assert_int_equal(image.sections.count, 0);
+        assert_int_equal(guest_multiboot_sections(file, sizeof(file), &image, 0, NULL, NULL), 0);
+        put(wide ? 60 : 48, 7, 2);
+        put(wide ? 58 : 46, entry - 1, 2);
+        assert_null(parse(sizeof(file)));
+        assert_int_equal(image.sections.count, 0);
     }
 }
 
@@ -145,7 +310,6 @@ static void headers(void **state)
     assert_string_equal(parse(sizeof(file)), "its header requires a feature that is not known");
     header(0x200, 4);
     assert_null(parse(sizeof(file)));
-    assert_true(image.wants_video);
     put(0x208, 0, 4);
     assert_string_equal(parse(sizeof(file)), "no multiboot header is in its first 8 KiB");
 }
@@ -210,7 +374,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elf_files),      cmocka_unit_test(bad_elf_files), cmocka_unit_test(headers),
-        cmocka_unit_test(address_fields), cmocka_unit_test(places),
+        cmocka_unit_test(address_fields), cmocka_unit_test(places),        cmocka_unit_test(many_segments),
+        cmocka_unit_test(entry_points),   cmocka_unit_test(elf_types),     cmocka_unit_test(sections),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

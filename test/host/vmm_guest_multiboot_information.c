@@ -35,7 +35,7 @@ static const char *text(uint32_t gpa)
 
 static void everything(void **state)
 {
-    const struct multiboot_boot boot = {"kernel a=b", "Adept", modules, 2, &map, false};
+    const struct multiboot_boot boot = {"kernel a=b", "Adept", modules, 2, &map, {0}};
     size_t length;
     uint32_t list;
 
@@ -43,7 +43,7 @@ static void everything(void **state)
     memset(buffer, 0xa5, sizeof(buffer));
     length = guest_multiboot_information(buffer, sizeof(buffer), PLACE, &boot);
     assert_true(length > 116 && length < 400);
-    assert_int_equal(at(0), 0x24f);
+    assert_int_equal(at(0), 0x124f);
     assert_int_equal(at(4), 639);
     assert_int_equal(at(8), 31 << 10);
     assert_int_equal(at(12), 0x80ffffff);
@@ -66,20 +66,25 @@ static void everything(void **state)
         assert_int_equal(at(list + i * 24 + 20), map.ranges[i].type);
     }
     assert_string_equal(text(at(64)), "Adept");
-    for (unsigned offset = 68; offset < 116; offset += 4) /* what no flag stands for */
+    for (unsigned offset = 68; offset < 88; offset += 4) /* what no flag stands for */
         assert_int_equal(at(offset), 0);
     for (unsigned offset = 28; offset < 44; offset += 4)
         assert_int_equal(at(offset), 0);
 }
 
-static void no_modules_and_a_screen(void **state)
+static void sections_and_a_screen(void **state)
 {
-    const struct multiboot_boot boot = {"k", "Adept", NULL, 0, &map, true};
+    const struct multiboot_boot boot = {
+        "k", "Adept", NULL, 0, &map, {.count = 5, .entry_size = 40, .gpa = 0x345000, .names = 4}};
 
     (void)state;
     assert_true(guest_multiboot_information(buffer, sizeof(buffer), PLACE, &boot) > 0);
-    assert_int_equal(at(0), 0x124f);
+    assert_int_equal(at(0), 0x126f);
     assert_int_equal(at(20), 0);
+    assert_int_equal(at(28), 5);
+    assert_int_equal(at(32), 40);
+    assert_int_equal(at(36), 0x345000);
+    assert_int_equal(at(40), 4);
     assert_int_equal(at(88), 0xb8000);
     assert_int_equal(at(92), 0);
     assert_int_equal(at(96), 160);
@@ -91,7 +96,7 @@ static void no_modules_and_a_screen(void **state)
 /* However small the place: all of it, or nothing, and not a byte outside. */
 static void sizes(void **state)
 {
-    const struct multiboot_boot boot = {"kernel a=b", "Adept", modules, 2, &map, true};
+    const struct multiboot_boot boot = {"kernel a=b", "Adept", modules, 2, &map, {0}};
     size_t needed = guest_multiboot_information(buffer, sizeof(buffer), PLACE, &boot);
 
     (void)state;
@@ -109,7 +114,7 @@ static void the_most(void **state)
     static struct multiboot_module many[MULTIBOOT_MODULES_MAX];
     static char longest[256];
     struct guest_memory_map ranges = {.count = GUEST_MEMORY_MAP_MAX};
-    const struct multiboot_boot boot = {longest, "Adept", many, MULTIBOOT_MODULES_MAX, &ranges, true};
+    const struct multiboot_boot boot = {longest, "Adept", many, MULTIBOOT_MODULES_MAX, &ranges, {0}};
 
     (void)state;
     memset(longest, 'x', sizeof(longest) - 1);
@@ -122,7 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything),
-        cmocka_unit_test(no_modules_and_a_screen),
+        cmocka_unit_test(sections_and_a_screen),
         cmocka_unit_test(sizes),
         cmocka_unit_test(the_most),
     };

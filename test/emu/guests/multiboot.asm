@@ -10,12 +10,17 @@ MAGIC equ 0x1badb002
 BOOTED equ 0x2badb002
 %ifdef ADDRESS_FIELDS
 FLAGS equ 1 << 16 | 3
-EXPECTED_FLAGS equ 0x24f
+EXPECTED_FLAGS equ 0x124f
 %else
 FLAGS equ 7                     ; and a video mode
-EXPECTED_FLAGS equ 0x124f
+EXPECTED_FLAGS equ 0x126f
 %endif
 BSS_SIZE equ 0x3000
+%ifidn __OUTPUT_FORMAT__, elf64
+SECTION_ADDRESS equ 16
+%else
+SECTION_ADDRESS equ 12
+%endif
 
     bits 32
 %ifdef ADDRESS_FIELDS
@@ -81,10 +86,58 @@ start:
     check_equal dword [ebp + 104], 25, "information: framebuffer_height"
     check_equal word [ebp + 108], 0x0210, "information: framebuffer_bpp, type"
 %endif
+%ifndef ADDRESS_FIELDS
+    call sections
+%endif
     call modules
     call memory_map
     print "multiboot: state and information are right", 10
     pass
+
+%ifndef ADDRESS_FIELDS
+; The section headers lie behind the modules, and what their names and the symbols' names are at, too.
+sections:
+    mov ebx, [ebp + 36]
+    mov eax, [ebp + 24]
+    mov eax, [eax + 16 + 4]     ; the last module's end
+    cmp ebx, eax
+    check_condition ae, "sections: their headers lie over a module"
+    mov ecx, [ebp + 28]
+    mov esi, [ebp + 40]
+    cmp esi, ecx
+    check_condition b, "sections: no section of names"
+    imul esi, [ebp + 32]
+    add esi, ebx
+    mov edi, [esi + SECTION_ADDRESS]
+    cmp edi, ebx
+    check_condition a, "sections: the names have no address"
+    mov eax, [esi]              ; where in them is their own section's
+    add edi, eax
+    mov esi, expected_names
+    mov ecx, 10
+    repe cmpsb
+    check_condition e, "sections: the name of the names"
+    xor edx, edx                ; sections of type 2: symbols
+    mov ecx, [ebp + 28]
+    mov esi, ebx
+.next:
+    cmp dword [esi + 4], 2
+    jne .other
+    inc edx
+    cmp dword [esi + SECTION_ADDRESS], ebx
+    check_condition a, "sections: the symbols have no address"
+    mov edi, [esi + SECTION_ADDRESS]
+    check_equal dword [edi], 0, "sections: the first symbol"
+.other:
+    cmp dword [esi + SECTION_ADDRESS], header
+    jne .not_code
+    or edx, 0x100               ; the code's own address stays
+.not_code:
+    add esi, [ebp + 32]
+    loop .next
+    check_equal edx, 0x101, "sections: symbols and code"
+    ret
+%endif
 
 modules:
     check_equal dword [ebp + 20], 2, "information: mods_count"
@@ -166,6 +219,7 @@ expected_arguments: db EXPECTED_ARGUMENTS, 0
 expected_loader: db "Adept", 0
 expected_first: db EXPECTED_FIRST, 0
 expected_second: db EXPECTED_SECOND, 0
+expected_names: db ".shstrtab", 0
 found_eax: dd 0
 found_ebx: dd 0
 found_flags: dd 0
