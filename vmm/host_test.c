@@ -5,8 +5,10 @@
 #include <stdint.h>
 
 #include "arch/x86/apic.h"
+#include "arch/x86/ioapic.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
+#include "arch/x86/port.h"
 #include "arch/x86/sleep.h"
 #include "arch/x86/spinlock.h"
 #include "arch/x86/tsc.h"
@@ -19,8 +21,17 @@
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
-#define NMI_WAIT_US    100000
-#define PENDING_VECTOR 0x40
+#define NMI_WAIT_US 100000
+/* Of an interrupt that is taken, and of one that waits, because the task priority is above it. */
+#define PENDING_VECTOR  0xf8
+#define FIRMWARE_VECTOR 0x40
+/* The 8254's channel 0 in mode 2 at about 10 kHz, and where machines have its interrupt. */
+#define PIT_MODE     0x43
+#define PIT_COUNTER  0x40
+#define PIT_MODE_2   0x34
+#define PIT_COUNT    119
+#define PIT_PINS     3
+#define PIN_EDGE_LOW 0u /* fixed delivery to APIC ID 0, edge-triggered, not masked */
 /* Page 0 is unmapped; an offset into it is what a null pointer to a structure makes. */
 #define NULL_MEMBER 0x18
 /* Far more than a stack holds. */
@@ -125,11 +136,24 @@ static void absent_msr(void)
 }
 
 /* An interrupt of the machine's that waits, the host never taking any, until the first guest with RFLAGS.IF
- * set runs. */
-static void interrupt_to_self(void)
+ * set runs, or for ever. */
+static void interrupt_to_self(uint8_t vector)
 {
-    if (!apic_send_fixed(percpu()->apic_id, PENDING_VECTOR))
+    if (!apic_send_fixed(percpu()->apic_id, vector))
         console_printf("adept: interrupt: could not be sent\n");
+}
+
+/* As firmware may leave a machine: a device that interrupts all the time, by a vector that nothing but a mask
+ * holds back. */
+void host_test_before_masks(void)
+{
+    if (!cmdline_has_test(machine_options(), "firmware-pins") || machine_acpi()->ioapic_count == 0)
+        return;
+    out8(PIT_MODE, PIT_MODE_2);
+    out8(PIT_COUNTER, PIT_COUNT);
+    out8(PIT_COUNTER, 0);
+    for (unsigned pin = 0; pin < PIT_PINS; pin++)
+        ioapic_pin_write(machine_acpi()->ioapics[0], pin, PIN_EDGE_LOW | PENDING_VECTOR);
 }
 
 /* Asleep for so long, by the TSC: with the alarm of the local APIC, in steps when it is more than one may be.
@@ -223,7 +247,9 @@ void host_test_run(void)
     if (cmdline_has_test(options, "host-nmi"))
         nmi_to_self();
     if (cmdline_has_test(options, "guest-interrupt"))
-        interrupt_to_self();
+        interrupt_to_self(PENDING_VECTOR);
+    if (cmdline_has_test(options, "firmware-interrupt"))
+        interrupt_to_self(FIRMWARE_VECTOR);
     if (cmdline_has_test(options, "host-sleep"))
         sleep_a_while();
     if (cmdline_has_test(options, "invalidate"))

@@ -3,7 +3,8 @@
  * What test= on the command line makes the host do to itself, so that its own safety nets are seen to hold.
  * Words that are looked at elsewhere: ap-mute and x2apic (vmm/start_cpus.c), vmx-off (vmm/cpu.c),
  * ept-wrong-root and ept-bad-root (vmm/vm.c),
- * monitor-trap-absent and monitor-trap-works (vmm/step_test.c), vpid-few and vpid-none (vmm/vpid.c), forced-exits, undefined-exit and unhandled-exit (vmm/vmcs.c), bus-lock (vmm/vcpu.c), conformance-wrong,
+ * monitor-trap-absent and monitor-trap-works (vmm/step_test.c), vpid-few and vpid-none (vmm/vpid.c),
+ * forced-exits, undefined-exit and unhandled-exit (vmm/vmcs.c), bus-lock (vmm/vcpu.c), conformance-wrong,
  * -flag, -stray and -processor (vmm/conformance.c).
  */
 #ifndef VMM_HOST_TEST_H
@@ -12,12 +13,17 @@
 struct vcpu;
 struct vm;
 
+/* Boot CPU, before the machine's interrupts are masked: firmware-pins opens pins of an I/O APIC and starts a
+ * timer behind them. */
+void host_test_before_masks(void);
+
 /*
  * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi, guest-interrupt,
- * host-sleep, invalidate and host-absent-msr return; host-exception (#PF), host-exception-ap (the same on cpu=1 while
- * this CPU prints), host-write-text, host-execute-data, host-undefined (#UD), host-stack-overflow and
- * host-panic and host-assert end the machine. With panic-report-fault or panic-report-panic before them a part of
- * that report faults, or panics, itself.
+ * firmware-interrupt (one below the task priority), host-sleep, invalidate and host-absent-msr return;
+ * host-exception (#PF), host-exception-ap (the same on cpu=1 while this CPU prints), host-write-text,
+ * host-execute-data, host-undefined (#UD), host-stack-overflow and host-panic and host-assert end the
+ * machine. With panic-report-fault or panic-report-panic before them a part of that report faults, or panics,
+ * itself.
  */
 void host_test_run(void);
 
@@ -27,7 +33,8 @@ void host_test_other_cpu(void);
 /* Boot CPU, when the last guest has ended: panic-after-guest. */
 void host_test_after_guests(void);
 
-/* The CPU of a guest, before its crash report: report-no-vmcs takes its VMCS away, so that no field can be read. */
+/* The CPU of a guest, before its crash report: report-no-vmcs takes its VMCS away, so that no field can be
+ * read. */
 void host_test_before_report(struct vcpu *vcpu);
 
 /* A part of every crash report: report-fault (#PF) and report-assert come to grief in it. */

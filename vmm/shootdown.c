@@ -2,12 +2,15 @@
 /* Cross-CPU invalidation. */
 #include "vmm/shootdown.h"
 #include "arch/x86/apic.h"
+#include "arch/x86/apic_quiet.h"
 #include "arch/x86/invept.h"
 #include "arch/x86/spinlock.h"
 #include "arch/x86/tsc.h"
 #include "vmm/cpu.h"
 #include "vmm/dirty_log.h"
 #include "vmm/vm.h"
+
+_Static_assert(SHOOTDOWN_VECTOR >= OWN_VECTOR_FIRST, "the task priority holds back what is below");
 
 /*
  * From the interrupt to the first NMI, and from one NMI to the next. The interrupt alone is enough by the

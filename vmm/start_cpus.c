@@ -4,6 +4,7 @@
 
 #include "arch/x86/apic.h"
 #include "arch/x86/exception.h"
+#include "arch/x86/ioapic.h"
 #include "arch/x86/memory.h"
 #include "arch/x86/microcode.h"
 #include "arch/x86/paging.h"
@@ -80,6 +81,27 @@ static noreturn_fn void other_cpu(void)
     cpu_halt_forever();
 }
 
+/* No device of the machine's sends an interrupt from here on but by a message of its own, which the task
+ * priority keeps pending. */
+static void mask_machine_interrupts(const struct acpi_info *acpi)
+{
+    struct ioapic_pins all = {0, 0};
+
+    pic_mask();
+    for (unsigned i = 0; i < acpi->ioapic_count; i++) {
+        struct ioapic_pins pins = ioapic_mask(acpi->ioapics[i]);
+
+        all.all += pins.all;
+        all.open += pins.open;
+    }
+    if (all.open != 0)
+        console_printf("adept: interrupts: firmware left open=%u of=%u pins of I/O APICs: masked\n", all.open,
+                       all.all);
+    if (acpi->ioapics_dropped != 0)
+        console_printf("adept: acpi: %u I/O APICs more than %u are not masked\n", acpi->ioapics_dropped,
+                       ACPI_IOAPIC_MAX);
+}
+
 void start_cpus_prepare(void)
 {
     const struct acpi_info *acpi = machine_acpi();
@@ -89,7 +111,8 @@ void start_cpus_prepare(void)
     for (unsigned i = 0; i < acpi->cpu_count; i++)
         want_x2apic = want_x2apic || acpi->cpus[i].apic_id > XAPIC_ID_MAX;
     want_x2apic = want_x2apic || cmdline_has_test(machine_options(), "x2apic");
-    pic_mask();
+    host_test_before_masks();
+    mask_machine_interrupts(acpi);
     boot_mode = apic_init_cpu(want_x2apic);
     want_x2apic = boot_mode == APIC_X2APIC;
     self->apic_id = apic_id();

@@ -14,6 +14,7 @@
 #define BIOS_AREA_END   0x100000
 
 #define MADT_LOCAL_APIC         0
+#define MADT_IO_APIC            1
 #define MADT_LOCAL_APIC_ADDRESS 5
 #define MADT_LOCAL_X2APIC       9
 #define MADT_ENABLED            1u
@@ -47,6 +48,14 @@ static bool read_madt_entry(struct acpi_info *out, const uint8_t *entry, unsigne
         if (length < 8)
             return false;
         add_cpu(out, entry[3], acpi_read32(entry + 4), false);
+        return true;
+    case MADT_IO_APIC:
+        if (length < 12)
+            return false;
+        if (out->ioapic_count < ACPI_IOAPIC_MAX)
+            out->ioapics[out->ioapic_count++] = acpi_read32(entry + 4);
+        else
+            out->ioapics_dropped++;
         return true;
     case MADT_LOCAL_APIC_ADDRESS:
         if (length < 12)

@@ -17,7 +17,8 @@
 
 #include "arch/x86/compiler.h"
 
-#define ACPI_CPU_MAX 256
+#define ACPI_CPU_MAX    256
+#define ACPI_IOAPIC_MAX 32
 
 /* Address spaces of a Generic Address Structure. */
 #define ACPI_SPACE_MEMORY 0
@@ -44,9 +45,12 @@ struct acpi_info {
     uint64_t local_apic_address; /* physical; 0 if there was no MADT */
     struct acpi_cpu cpus[ACPI_CPU_MAX];
     unsigned cpu_count;
-    unsigned disabled_count; /* entries not enabled, those that could be hot-plugged among them */
-    unsigned cpus_dropped;   /* enabled, but beyond ACPI_CPU_MAX */
-    bool pcat_compatible;    /* two 8259s are there and must be masked */
+    unsigned disabled_count;           /* entries not enabled, those that could be hot-plugged among them */
+    unsigned cpus_dropped;             /* enabled, but beyond ACPI_CPU_MAX */
+    bool pcat_compatible;              /* two 8259s are there and must be masked */
+    uint32_t ioapics[ACPI_IOAPIC_MAX]; /* physical addresses of the I/O APICs' registers */
+    unsigned ioapic_count;
+    unsigned ioapics_dropped; /* beyond ACPI_IOAPIC_MAX */
 
     /* \_S5 from the DSDT or an SSDT, and the FADT's registers. A port of 0 is absent. */
     bool s5_found;

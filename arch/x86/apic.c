@@ -5,10 +5,13 @@
 
 #include <stddef.h>
 
+#include "arch/x86/apic_quiet.h"
 #include "arch/x86/cpuid.h"
+#include "arch/x86/exception.h"
 #include "arch/x86/memory.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/paging.h"
+#include "arch/x86/percpu.h"
 #include "arch/x86/port.h"
 #include "arch/x86/spinlock.h"
 #include "arch/x86/tsc.h"
@@ -19,6 +22,7 @@
 #define APIC_TPR       0x08
 #define APIC_EOI       0x0b
 #define APIC_SPURIOUS  0x0f
+#define APIC_ISR       0x10 /* eight registers of 32 vectors */
 #define APIC_ESR       0x28
 #define APIC_LVT_CMCI  0x2f
 #define APIC_ICR       0x30
@@ -26,10 +30,6 @@
 #define APIC_LVT_TIMER 0x32 /* then thermal, performance, LINT0, LINT1, error */
 
 #define APIC_SOFTWARE_ENABLE (1u << 8)
-#define SPURIOUS_VECTOR      0xff
-#define LVT_MASKED           (1u << 16)
-#define LVT_DELIVERY_MODE    (7u << 8)
-#define LVT_DELIVERY_NMI     (4u << 8)
 #define LVT_STANDARD_COUNT   6
 
 #define APIC_TIMER_INITIAL 0x38
@@ -46,6 +46,9 @@
 #define ICR_POLL_BOUND      1000000
 
 #define MSR_X2APIC_FIRST 0x800
+#define VECTOR_COUNT     256
+
+_Static_assert(VECTOR_WAKE >= OWN_VECTOR_FIRST, "the task priority holds back what is below");
 
 #define PIC1_DATA 0x21
 #define PIC2_DATA 0xa1
@@ -53,7 +56,7 @@
 /* The same page on every CPU: firmware may move it, but not differently for each. */
 static volatile uint32_t *registers;
 
-enum apic_mode apic_mode(void)
+static enum apic_mode read_mode(void)
 {
     uint64_t base;
 
@@ -61,6 +64,11 @@ enum apic_mode apic_mode(void)
         !(base & APIC_BASE_ENABLE))
         return APIC_ABSENT;
     return base & APIC_BASE_EXTD ? APIC_X2APIC : APIC_XAPIC;
+}
+
+enum apic_mode apic_mode(void)
+{
+    return (enum apic_mode)percpu()->apic_mode;
 }
 
 const char *apic_mode_text(enum apic_mode mode)
@@ -91,18 +99,29 @@ static void apic_write(enum apic_mode mode, unsigned number, uint32_t value)
         registers[number * 4] = value;
 }
 
-/* Local interrupts have no handler in the host, except NMI (LINT1 as the firmware wired it). */
+/* Local interrupts have no handler in the host, except NMI. */
 static void mask_local_interrupts(enum apic_mode mode)
 {
     unsigned last = apic_read(mode, APIC_VERSION) >> 16 & 0xff;
 
-    for (unsigned i = 0; i < LVT_STANDARD_COUNT && i <= last; i++) {
-        uint32_t entry = apic_read(mode, APIC_LVT_TIMER + i);
-        if ((entry & LVT_DELIVERY_MODE) != LVT_DELIVERY_NMI)
-            apic_write(mode, APIC_LVT_TIMER + i, entry | LVT_MASKED);
-    }
+    for (unsigned i = 0; i < LVT_STANDARD_COUNT && i <= last; i++)
+        apic_write(mode, APIC_LVT_TIMER + i, apic_lvt_quiet(apic_read(mode, APIC_LVT_TIMER + i)));
     if (last >= LVT_STANDARD_COUNT)
-        apic_write(mode, APIC_LVT_CMCI, apic_read(mode, APIC_LVT_CMCI) | LVT_MASKED);
+        apic_write(mode, APIC_LVT_CMCI, apic_lvt_quiet(apic_read(mode, APIC_LVT_CMCI)));
+}
+
+/* What was in service when the firmware was left would hold our own vectors back, if it ranks as high. */
+static void end_interrupts_in_service(enum apic_mode mode)
+{
+    for (unsigned i = 0; i < VECTOR_COUNT; i++) {
+        uint32_t in_service = 0;
+
+        for (unsigned word = 0; word < VECTOR_COUNT / 32; word++)
+            in_service |= apic_read(mode, APIC_ISR + word);
+        if (in_service == 0)
+            break;
+        apic_write(mode, APIC_EOI, 0);
+    }
 }
 
 must_check enum apic_mode apic_init_cpu(bool want_x2apic)
@@ -119,7 +138,7 @@ must_check enum apic_mode apic_init_cpu(bool want_x2apic)
         (cpuid(1, 0).ecx & CPUID_1_ECX_X2APIC) && !msr_write_safe(MSR_IA32_APIC_BASE, base | APIC_BASE_EXTD))
         return APIC_ABSENT;
 
-    mode = apic_mode();
+    mode = read_mode();
     if (mode == APIC_XAPIC && registers == NULL) {
         uint64_t width_mask = (UINT64_C(1) << cpuid_physical_width()) - 1;
         registers = paging_map_mmio(base & width_mask & ~(PAGE_SIZE - 1), PAGE_SIZE, PAT_UC);
@@ -128,10 +147,12 @@ must_check enum apic_mode apic_init_cpu(bool want_x2apic)
     }
     if (mode == APIC_ABSENT)
         return mode;
-    apic_write(mode, APIC_TPR, 0);
-    apic_write(mode, APIC_SPURIOUS, APIC_SOFTWARE_ENABLE | SPURIOUS_VECTOR);
+    apic_write(mode, APIC_TPR, APIC_TPR_OWN);
+    apic_write(mode, APIC_SPURIOUS, APIC_SOFTWARE_ENABLE | VECTOR_SPURIOUS);
     mask_local_interrupts(mode);
+    end_interrupts_in_service(mode);
     apic_write(mode, APIC_ESR, 0);
+    percpu()->apic_mode = (uint8_t)mode;
     return mode;
 }
 
@@ -205,7 +226,7 @@ void apic_timer_start(uint32_t ticks, uint8_t vector)
         return;
     apic_write(mode, APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
     /* Bits 18:17 0: one-shot. SDM vol. 3, "Local Vector Table". */
-    apic_write(mode, APIC_LVT_TIMER, ticks == 0 ? LVT_MASKED | vector : vector);
+    apic_write(mode, APIC_LVT_TIMER, ticks == 0 ? APIC_ENTRY_MASKED | vector : vector);
     apic_write(mode, APIC_TIMER_INITIAL, ticks);
 }
 
@@ -217,7 +238,7 @@ static uint64_t measure_timer(void)
     if (mode == APIC_ABSENT || (mode == APIC_XAPIC && registers == NULL))
         return 0;
     apic_write(mode, APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
-    apic_write(mode, APIC_LVT_TIMER, LVT_MASKED | SPURIOUS_VECTOR);
+    apic_write(mode, APIC_LVT_TIMER, APIC_ENTRY_MASKED | VECTOR_SPURIOUS);
     apic_write(mode, APIC_TIMER_INITIAL, UINT32_MAX);
     delay_us(TIMER_MEASURE_US);
     left = apic_read(mode, APIC_TIMER_CURRENT);

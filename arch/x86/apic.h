@@ -16,13 +16,15 @@
 enum apic_mode { APIC_ABSENT, APIC_XAPIC, APIC_X2APIC };
 
 /*
- * Prepares the calling CPU's local APIC: enabled, the spurious vector set, every local interrupt but NMI
- * masked. With want_x2apic, x2APIC mode is switched on where the CPU has it; a CPU that firmware left in
+ * Prepares the calling CPU's local APIC: enabled, the spurious vector set, every local interrupt masked but
+ * NMI and SMI, the task priority above all vectors but ours (arch/x86/apic_quiet.h), nothing in service. With
+ * want_x2apic, x2APIC mode is switched on where the CPU has it; a CPU that firmware left in
  * x2APIC mode stays in it. Returns the mode; APIC_ABSENT where CPUID shows none, it is switched off, or its
  * registers cannot be mapped.
  */
 must_check enum apic_mode apic_init_cpu(bool want_x2apic);
-/* Mode of the calling CPU, read from IA32_APIC_BASE. */
+/* Mode of the calling CPU as apic_init_cpu() found it, which reads and executes nothing; APIC_ABSENT before.
+ */
 enum apic_mode apic_mode(void);
 const char *apic_mode_text(enum apic_mode mode);
 /* The calling CPU's APIC ID: 8 bits in xAPIC, 32 in x2APIC mode. Without a local APIC: what CPUID says. */

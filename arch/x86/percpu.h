@@ -34,6 +34,7 @@ struct percpu {
     uint32_t index; /* 0 is the boot CPU; no gaps among CPUs that came up */
     uint32_t apic_id;
     bool bootstrap;
+    uint8_t apic_mode;             /* enum apic_mode, by apic_init_cpu() */
     uint32_t state;                /* enum cpu_state, atomic */
     uint32_t nmi_count;            /* NMIs taken and survived in the host on this CPU, atomic */
     uint32_t exception_depth;      /* > 0 while an exception or panic is being reported on this CPU */

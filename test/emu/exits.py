@@ -127,7 +127,11 @@ def tests(context):
 
     # The machine's interrupt, pending when a guest starts, exits and goes nowhere.
     yield made_guest(context, "external-interrupt", "interrupt", CMDLINE="test=guest-interrupt",
-                     expect=[r"^#\d+ .* EXTERNAL_INTERRUPT\(1\) .*\(64\) -> resume"])
+                     expect=[r"^#\d+ .* EXTERNAL_INTERRUPT\(1\) .*\(248\) -> resume"])
+    # What firmware left on: a message of a device waits below the task priority, and a timer's pins are masked.
+    yield made_guest(context, "firmware-interrupt", "interrupt", CMDLINE="test=firmware-interrupt", forbid=[r"EXTERNAL_INTERRUPT\(1\)"])
+    yield made_guest(context, "firmware-pins", "interrupt", CMDLINE="test=firmware-pins", forbid=[r"EXTERNAL_INTERRUPT\(1\)"],
+                     expect=[r"^adept: interrupts: firmware left open=[1-9]\d* of=24 pins of I/O APICs: masked$"])
     # An EPT that does not become better by what the engine does: the guest ends, told why, after 16 exits.
     yield emulator_test(context, "ept-no-progress", status=1, GUEST="hello;modes", CMDLINE="test=ept-wrong-root",
                         expect=[r"^adept: guest hello: fail \(no progress: 16 EPT faults in a row at gpa=0x7c00 rip=0x7c00\)",

@@ -12,6 +12,9 @@ static void everything(void **state)
     assert_int_equal(info.revision, 2);
     assert_int_equal(info.local_apic_address, 0x1fee00000);
     assert_true(info.pcat_compatible);
+    assert_int_equal(info.ioapic_count, 1);
+    assert_int_equal(info.ioapics[0], 0xfec00000);
+    assert_int_equal(info.ioapics_dropped, 0);
     assert_int_equal(info.cpu_count, 3);
     assert_int_equal(info.cpus[0].apic_id, 0);
     assert_int_equal(info.cpus[1].apic_id, 2);
@@ -260,6 +263,26 @@ static void texts(void **state)
         assert_string_not_equal(acpi_status_text((enum acpi_status)status), "unknown status");
 }
 
+static void io_apics(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ACPI_IOAPIC_MAX + 3; i++) {
+        memcpy(memory + MADT + 44 + 8 + i * 12, (uint8_t[]){1, 12, (uint8_t)i, 0}, 4);
+        put32(MADT + 44 + 8 + i * 12 + 4, 0xfec00000 + i * 0x1000);
+    }
+    header(MADT, "APIC", 44 + 8 + (ACPI_IOAPIC_MAX + 3) * 12);
+    assert_int_equal(parse(), ACPI_OK);
+    assert_int_equal(info.ioapic_count, ACPI_IOAPIC_MAX);
+    assert_int_equal(info.ioapics[ACPI_IOAPIC_MAX - 1], 0xfec00000 + (ACPI_IOAPIC_MAX - 1) * 0x1000);
+    assert_int_equal(info.ioapics_dropped, 3);
+    /* One that is too short for an address. */
+    memcpy(memory + MADT + 44 + 8, (uint8_t[]){1, 8}, 2);
+    header(MADT, "APIC", 44 + 8 + 8);
+    assert_int_equal(parse(), ACPI_OK);
+    assert_int_equal(info.ioapic_count, 0);
+    assert_int_equal(info.problem_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +293,7 @@ int main(void)
         with_tables(listed_addresses_that_cannot_be_read),
         with_tables(broken_madt),
         with_tables(broken_madt_entries),
+        with_tables(io_apics),
         with_tables(more_processors_than_fit),
         with_tables(more_tables_than_are_read),
         with_tables(memory_that_ends_anywhere),

@@ -1,14 +1,16 @@
 ; SPDX-License-Identifier: MIT
 ;
-; An interrupt of the machine's is pending when this guest starts (test=guest-interrupt): it must neither see it nor be stopped by it.
+; An interrupt of the machine's is pending when this guest starts (test=guest-interrupt, firmware-interrupt, firmware-pins): it must neither see it nor be stopped by it.
 
 %include "guest.inc"
 
     guest_start
     mov word [0x40 * 4], on_interrupt
     mov word [0x40 * 4 + 2], 0
+    mov word [0xf8 * 4], on_interrupt
+    mov word [0xf8 * 4 + 2], 0
     sti
-    mov ecx, 1000
+    mov ecx, 100000
 .wait:
     nop
     dec ecx
