@@ -9,10 +9,10 @@
 #include "arch/x86/memory.h"
 #include "arch/x86/tsc.h"
 #include "vmm/bios.h"
-#include "vmm/guest_memory.h"
 #include "vmm/guest_output.h"
 #include "vmm/hypercall_abi.h"
 #include "vmm/interrupts.h"
+#include "vmm/linear.h"
 #include "vmm/trace.h"
 #include "vmm/vm_devices.h"
 #include "vmm/vmcs.h"
@@ -33,34 +33,30 @@ struct stack_frame {
 /* Whose call it is: memory is reached through this vCPU's segments and page tables. */
 struct caller {
     struct vcpu *vcpu;
-    struct guest_paging paging;
+    struct linear linear;
 };
 
 static bool read_linear(void *context, uint32_t linear, void *buffer, size_t length)
 {
-    struct caller *caller = context;
-    uint64_t fault_address;
-    uint32_t error_code;
+    struct emulate_exception exception;
 
-    return guest_linear_read(caller->vcpu, &caller->paging, linear, buffer, length, &fault_address,
-                             &error_code) == GUEST_PAGING_OK;
+    return linear_read(&((struct caller *)context)->linear, linear, buffer, length, &exception) ==
+           EMULATE_DONE;
 }
 
 static bool write_linear(void *context, uint32_t linear, const void *buffer, size_t length)
 {
-    struct caller *caller = context;
-    uint64_t fault_address;
-    uint32_t error_code;
+    struct emulate_exception exception;
 
-    return guest_linear_write(caller->vcpu, &caller->paging, linear, buffer, length, &fault_address,
-                              &error_code) == GUEST_PAGING_OK;
+    return linear_write(&((struct caller *)context)->linear, linear, buffer, length, &exception) ==
+           EMULATE_DONE;
 }
 
 /* Only a program that has all memory anyhow moves blocks by physical address: no task of a guest's own system
  * that runs under paging. */
 static bool owns_memory(void *context)
 {
-    return !(((struct caller *)context)->paging.cr0 & CR0_PG);
+    return !(((struct caller *)context)->linear.paging.cr0 & CR0_PG);
 }
 
 static bool read_physical(void *context, uint64_t address, void *buffer, size_t length)
@@ -196,7 +192,7 @@ must_check enum exit_action bios_call(struct vcpu *vcpu, unsigned vector)
     uint32_t at = stack_pointer();
     enum bios_outcome outcome;
 
-    guest_paging_state(vcpu, &caller.paging);
+    linear_begin(&caller.linear, vcpu);
     vcpu->registers.gpr[GPR_RAX] = HYPERCALL_UNSUPPORTED;
     vcpu->result.code = RESULT_REFUSED_CALL;
     vcpu->bios_function = 0;
@@ -206,8 +202,10 @@ must_check enum exit_action bios_call(struct vcpu *vcpu, unsigned vector)
     vcpu->bios_function = (uint16_t)frame.eax;
     load(&registers, vcpu, &frame);
     vm_lock_devices(vcpu->vm);
+    caller.linear.devices_held = true;
     call.time_us = guest_time_now(&vcpu->vm->time, tsc_read()) / 1000;
     outcome = bios_interrupt(&call, vector, &registers);
+    caller.linear.devices_held = false;
     vm_unlock_devices(vcpu->vm);
     store(&registers, vcpu, &frame);
     interrupts_look(vcpu); /* what it did to the interrupt controllers */

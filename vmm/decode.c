@@ -150,6 +150,8 @@ static enum decode_status without_modrm(struct decoder *d, struct instruction *i
     instruction->operation = opcode.operation;
     if (opcode.byte)
         instruction->operand_size = 1;
+    else if (instruction->operand_size == 8 && operation_is_port_string(opcode.operation))
+        instruction->operand_size = 4; /* a port has at most 32 bits: REX.W counts not */
     instruction->memory_size = instruction->operand_size;
     if (opcode.form == FORM_STRING) {
         instruction->repeat = (uint8_t)(d->repeat == 0      ? REPEAT_NONE

@@ -3,9 +3,10 @@
  * The decoder of instructions that access memory, for devices whose registers are memory: bytes in, one
  * instruction out, in 16-, 32- and 64-bit code. SDM vol. 2, "Instruction Format". Pure; it knows no guest.
  *
- * It knows what programs do to device registers: moves, string moves, arithmetic and logic, shifts, bit
- * tests, exchanges, PUSH, POP, near CALL and JMP with a memory operand. An instruction without an explicit
- * memory operand, a far pointer, DIV, a load of a segment register, x87, SSE and AVX are DECODE_UNKNOWN.
+ * It knows what programs do to device registers: moves, string moves, INS, OUTS, arithmetic and logic,
+ * shifts, bit tests, exchanges, PUSH, POP, near CALL and JMP with a memory operand. An instruction without an
+ * explicit memory operand, a far pointer, DIV, a load of a segment register, x87, SSE and AVX are
+ * DECODE_UNKNOWN.
  */
 #ifndef VMM_DECODE_H
 #define VMM_DECODE_H
@@ -68,6 +69,8 @@ enum operation {
     OPERATION_STOS,
     OPERATION_LODS,
     OPERATION_SCAS,
+    OPERATION_INS,
+    OPERATION_OUTS,
     OPERATION_COUNT,
 };
 
@@ -159,10 +162,16 @@ static inline bool operation_uses_stack(unsigned operation)
     return operation >= OPERATION_PUSH && operation <= OPERATION_JMP;
 }
 
+/* INS, OUTS: a string instruction between memory and the port in DX. */
+static inline bool operation_is_port_string(unsigned operation)
+{
+    return operation == OPERATION_INS || operation == OPERATION_OUTS;
+}
+
 /* String instructions: memory at RSI or RDI or both, and `repeat`. */
 static inline bool operation_is_string(unsigned operation)
 {
-    return operation >= OPERATION_MOVS && operation <= OPERATION_SCAS;
+    return operation >= OPERATION_MOVS && operation <= OPERATION_OUTS;
 }
 
 #endif

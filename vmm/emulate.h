@@ -31,6 +31,7 @@ struct emulate_segment {
 enum emulate_status {
     EMULATE_DONE,
     EMULATE_AGAIN,     /* REP: elements are left; RIP stays, the registers say how far it has come */
+    EMULATE_RESTART,   /* nothing is done, for others change what it needs: it is to begin again */
     EMULATE_EXCEPTION, /* *exception is to be raised at this instruction */
     EMULATE_REFUSED,   /* a callback wants no more */
 };
@@ -48,7 +49,7 @@ struct emulate_exception {
  */
 struct emulate_place {
     uint64_t linear[2];
-    uint8_t size[2]; /* size[1] is 0 without a second page */
+    uint16_t size[2]; /* size[1] is 0 without a second page */
     uint64_t guest_physical[2];
 };
 
@@ -72,6 +73,13 @@ struct emulate_processor {
     /* Both give and take the place's bytes in the low part of a value. DONE or REFUSED. */
     enum emulate_status (*read)(void *context, const struct emulate_place *place, uint64_t *value);
     enum emulate_status (*write)(void *context, const struct emulate_place *place, uint64_t value);
+    /*
+     * INS and OUTS: moves up to `count` elements, as large as the place, between the port and memory from the
+     * place on, upwards; with a count above 1 all are in the place's page. DONE, and *moved says how many, at
+     * least one; REFUSED.
+     */
+    enum emulate_status (*transfer)(void *context, uint16_t port, bool in, const struct emulate_place *place,
+                                    unsigned count, unsigned *moved);
 };
 
 /* Executes an instruction that decode_instruction() has given; its code size must be that of the processor.

@@ -100,6 +100,14 @@ static bool linear_address(struct emulate_processor *processor, const struct ins
            (!processor->protected_mode || type_allows(&segment, write));
 }
 
+bool operand_reaches(struct emulate_processor *processor, const struct instruction *instruction,
+                     enum segment_register segment, uint64_t offset, unsigned length, bool write)
+{
+    uint64_t linear;
+
+    return linear_address(processor, instruction, segment, offset, length, write, &linear);
+}
+
 enum emulate_status operand_locate(struct emulate_processor *processor, const struct instruction *instruction,
                                    enum segment_register segment, uint64_t offset, unsigned size, bool write,
                                    struct emulate_place *place, struct emulate_exception *exception)
@@ -115,8 +123,8 @@ enum emulate_status operand_locate(struct emulate_processor *processor, const st
     if (first > size)
         first = size;
     place->linear[0] = linear;
-    place->size[0] = (uint8_t)first;
-    place->size[1] = (uint8_t)(size - first);
+    place->size[0] = (uint16_t)first;
+    place->size[1] = (uint16_t)(size - first);
     place->linear[1] = instruction->code_size == 8 ? linear + first : (uint32_t)(linear + first);
     return processor->translate(processor->context, place, write, exception);
 }

@@ -24,6 +24,13 @@ enum emulate_status operand_locate(struct emulate_processor *processor, const st
                                    enum segment_register segment, uint64_t offset, unsigned size, bool write,
                                    struct emulate_place *place, struct emulate_exception *exception);
 
+/*
+ * Whether all of [offset, offset + length) is allowed by the segment and by canonical addresses: what
+ * operand_locate() checks, but for alignment, without a translation.
+ */
+bool operand_reaches(struct emulate_processor *processor, const struct instruction *instruction,
+                     enum segment_register segment, uint64_t offset, unsigned length, bool write);
+
 /* Where the next instruction is. */
 static inline uint64_t operand_next_rip(const struct emulate_processor *processor,
                                         const struct instruction *instruction)
@@ -45,7 +52,7 @@ enum emulate_status operand_raise(struct emulate_exception *exception, unsigned 
 enum emulate_status emulate_stack(struct emulate_processor *processor, const struct instruction *instruction,
                                   struct emulate_exception *exception);
 
-/* vmm/emulate_string.c: MOVS, CMPS, STOS, LODS, SCAS. */
+/* vmm/emulate_string.c: MOVS, CMPS, STOS, LODS, SCAS, INS, OUTS. */
 enum emulate_status emulate_string(struct emulate_processor *processor, const struct instruction *instruction,
                                    struct emulate_exception *exception);
 

@@ -8,6 +8,7 @@
 #define VMM_EXIT_H
 
 #include "arch/x86/compiler.h"
+#include "vmm/emulate.h"
 #include "vmm/inject.h"
 #include "vmm/vcpu.h"
 #include <stdbool.h>
@@ -79,8 +80,11 @@ must_check bool exit_is_outside_event(struct vcpu *vcpu, uint32_t reason);
 /* exit_instruction.c: instructions with little to them */
 exit_handler exit_hlt, exit_cache_instruction, exit_rdpmc, exit_xsetbv;
 exit_handler exit_rdtsc, exit_pause, exit_invlpg, exit_invpcid;
-exit_handler exit_cpuid;                             /* exit_cpuid.c */
-exit_handler exit_io;                                /* exit_io.c */
+exit_handler exit_cpuid; /* exit_cpuid.c */
+exit_handler exit_io;    /* exit_io.c */
+/* exit_io.c: struct emulate_processor's callback of INS and OUTS, with a struct linear as context. */
+enum emulate_status exit_io_transfer(void *context, uint16_t port, bool in, const struct emulate_place *place,
+                                     unsigned count, unsigned *moved);
 exit_handler exit_cr_access;                         /* exit_cr.c */
 exit_handler exit_rdmsr, exit_wrmsr, exit_wrmsrns;   /* exit_msr.c */
 exit_handler exit_vmcall;                            /* exit_hypercall.c */

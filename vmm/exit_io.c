@@ -4,13 +4,13 @@
  * affair.
  * SDM vol. 3, "Exit Qualification for I/O Instructions".
  */
-#include "arch/x86/control_registers.h"
+#include "arch/x86/memory.h"
 #include "arch/x86/tsc.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
-#include "vmm/guest_memory.h"
 #include "vmm/interrupts.h"
 #include "vmm/vcpu_code.h"
+#include "vmm/vcpu_emulate.h"
 #include "vmm/vm_devices.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
@@ -19,13 +19,13 @@
 #define QUALIFICATION_STRING (1u << 4)
 #define QUALIFICATION_REP    (1u << 5)
 
-/* Elements of a REP string instruction done in one exit; the rest follows in further exits, so that no exit
- * is long. */
-#define STRING_ELEMENTS_MAX 256
+/* Bytes that go between a port and RAM at once. */
+#define TRANSFER_BYTES 512u
 
 /* SDM vol. 3, "Format of the VM-Exit Instruction-Information Field as Used for INS and OUTS": 9:7 address
- * size. */
+ * size, 17:15 segment register of OUTS. */
 #define INFORMATION_ADDRESS_SIZE(information) (((information) >> 7) & 7)
+#define INFORMATION_SEGMENT(information)      (((information) >> 15) & 7)
 
 /* What the trace says of an access. */
 static void set_result(struct vcpu *vcpu, const char *device)
@@ -73,102 +73,117 @@ static void set_low(uint64_t *reg, unsigned size, uint64_t value)
         *reg = value;
 }
 
-/* A string instruction, as far as it goes in one exit. */
-struct string_io {
-    uint16_t port;
-    unsigned size;         /* of an element, in bytes */
-    unsigned address_size; /* in bytes: which part of RCX and of RSI or RDI counts */
-    bool in, repeat;
-    uint64_t rflags;
-    uint64_t linear_address; /* of the next element */
-    int64_t step;
-};
-
-/* Moves one element. false: an event is pending instead, or the VM has ended. */
-static bool string_element(struct vcpu *vcpu, const struct guest_paging *paging, const struct string_io *io)
+static void port_read_run(struct vcpu *vcpu, uint16_t port, unsigned size, uint8_t *bytes, unsigned count)
 {
-    enum guest_paging_status status;
-    uint64_t fault_address = 0;
-    uint32_t error_code = 0, value = 0;
+    struct vm *vm = vcpu->vm;
+    const char *device;
 
-    if (io->in) {
-        /* The device's answer, written where ES:(E)DI points; a device that is read and then faults has lost
-         * a byte, as on a real bus. */
-        value = port_read(vcpu, io->port, io->size);
-        status = guest_linear_write(vcpu, paging, io->linear_address, &value, io->size, &fault_address,
-                                    &error_code);
+    vm_lock_devices(vm);
+    bus_port_read_run(&vm->pc.bus, port, size, bytes, count, guest_time_now(&vm->time, tsc_read()), &device);
+    vm_unlock_devices(vm);
+    set_result(vcpu, device);
+}
+
+static void port_write_run(struct vcpu *vcpu, uint16_t port, unsigned size, const uint8_t *bytes,
+                           unsigned count)
+{
+    struct vm *vm = vcpu->vm;
+    const char *device;
+
+    vm_lock_devices(vm);
+    bus_port_write_run(&vm->pc.bus, port, size, bytes, count, guest_time_now(&vm->time, tsc_read()), &device);
+    vm_unlock_devices(vm);
+    set_result(vcpu, device);
+}
+
+/* Between a port and memory that is no RAM: an element. */
+static enum emulate_status transfer_one(struct linear *linear, uint16_t port, bool in,
+                                        const struct emulate_place *place)
+{
+    unsigned size = place->size[0] + place->size[1];
+    enum emulate_status status;
+    uint64_t value;
+
+    if (in)
+        return linear_write_place(linear, place, port_read(linear->vcpu, port, size));
+    status = linear_read_place(linear, place, &value);
+    if (status == EMULATE_DONE)
+        port_write(linear->vcpu, port, size, (uint32_t)value);
+    return status;
+}
+
+enum emulate_status exit_io_transfer(void *context, uint16_t port, bool in, const struct emulate_place *place,
+                                     unsigned count, unsigned *moved)
+{
+    struct linear *linear = context;
+    struct vm *vm = linear->vcpu->vm;
+    uint64_t at = place->guest_physical[0];
+    unsigned size = place->size[0], bytes;
+    uint8_t buffer[TRANSFER_BYTES];
+    enum emulate_status status = EMULATE_DONE;
+
+    if (count > TRANSFER_BYTES / size)
+        count = TRANSFER_BYTES / size;
+    bytes = count * size;
+    *moved = count;
+    if (place->size[1] == 0 && in && guest_memory_writable(vm, at, bytes)) {
+        port_read_run(linear->vcpu, port, size, buffer, count);
+        (void)guest_memory_write(vm, at, buffer, bytes);
+    } else if (place->size[1] == 0 && !in && guest_memory_read(vm, at, buffer, bytes) == bytes) {
+        port_write_run(linear->vcpu, port, size, buffer, count);
     } else {
-        status = guest_linear_read(vcpu, paging, io->linear_address, &value, io->size, &fault_address,
-                                   &error_code);
-        if (status == GUEST_PAGING_NO_TABLE)
-            value = 0xffffffff; /* an empty bus */
-        if (status != GUEST_PAGING_FAULT)
-            port_write(vcpu, io->port, io->size, value);
+        *moved = 1;
+        status = transfer_one(linear, port, in, place);
     }
-    if (status == GUEST_PAGING_FAULT) {
-        inject_page_fault(vcpu, fault_address, error_code);
-        return false;
-    }
-    return !vm_has_ended(vcpu->vm);
+    return vm_has_ended(vm) ? EMULATE_REFUSED : status;
 }
 
-static enum exit_action string_io(struct vcpu *vcpu, struct string_io *io)
-{
-    uint64_t *index = &vcpu->registers.gpr[io->in ? GPR_RDI : GPR_RSI];
-    uint64_t *counter = &vcpu->registers.gpr[GPR_RCX];
-    uint64_t mask = io->address_size == 8 ? ~UINT64_C(0) : (UINT64_C(1) << (8 * io->address_size)) - 1;
-    bool single_steps = io->rflags & RFLAGS_TF;
-    struct guest_paging paging;
-
-    guest_paging_state(vcpu, &paging);
-    for (unsigned done = 0; done < STRING_ELEMENTS_MAX; done++) {
-        if (io->repeat && (*counter & mask) == 0)
-            return EXIT_ACTION_ADVANCE;
-        if (!string_element(vcpu, &paging, io))
-            return vm_has_ended(vcpu->vm) ? EXIT_ACTION_STOP : EXIT_ACTION_RESUME;
-        set_low(index, io->address_size, *index + (uint64_t)io->step);
-        io->linear_address += (uint64_t)io->step;
-        if (!io->repeat)
-            return EXIT_ACTION_ADVANCE;
-        set_low(counter, io->address_size, *counter - 1);
-        if (single_steps)
-            break; /* a trap after each element */
-        if ((*index & mask) < io->size || (*index & mask) > mask - io->size)
-            break; /* the index may wrap: the next exit has the linear address right */
-    }
-    if ((*counter & mask) == 0)
-        return EXIT_ACTION_ADVANCE;
-    /* The exit has saved RF as 0; in the middle of it the instruction does not break again. */
-    vmcs_write(VMCS_GUEST_RFLAGS, io->rflags | RFLAGS_RF);
-    if (single_steps)
-        exit_advance_to(vcpu, vmcs_read(VMCS_GUEST_RIP), io->rflags);
-    return EXIT_ACTION_RESUME;
-}
-
-/* The address size, from the instruction-information field where the processor reports it, else from the code
- * segment alone. */
-static unsigned string_address_size(void)
-{
-    if (vmx_shared_capabilities()->basic & VMX_BASIC_INS_OUTS_INFORMATION)
-        return 2u << INFORMATION_ADDRESS_SIZE(vmcs_read(VMCS_EXIT_INSTRUCTION_INFORMATION));
-    return vcpu_code_size();
-}
-
-/* Out of line, so that the plain forms save no registers for it. */
-static __attribute__((noinline)) enum exit_action string_instruction(struct vcpu *vcpu,
-                                                                     uint64_t qualification)
+/*
+ * What the instruction at RIP is beyond the exit qualification: from the instruction-information field where
+ * the processor reports it, else from the instruction itself. false: it is there no more, for another vCPU
+ * has written there.
+ */
+static bool string_instruction(struct vcpu *vcpu, uint64_t qualification, struct instruction *instruction)
 {
     unsigned size = (qualification & 7) + 1;
-    struct string_io io = {.port = (uint16_t)(qualification >> 16),
-                           .size = size,
-                           .address_size = string_address_size(),
-                           .in = qualification & QUALIFICATION_IN,
-                           .repeat = qualification & QUALIFICATION_REP};
+    struct vcpu_code code;
+    uint64_t information;
 
-    io.linear_address = vmcs_read(VMCS_GUEST_LINEAR_ADDRESS);
-    io.rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-    io.step = io.rflags & RFLAGS_DF ? -(int64_t)size : (int64_t)size;
-    return string_io(vcpu, &io);
+    if (!(vmx_shared_capabilities()->basic & VMX_BASIC_INS_OUTS_INFORMATION)) {
+        vcpu_code_read(vcpu, &code);
+        return decode_instruction(code.bytes, code.count, code.code_size, instruction) == DECODE_OK &&
+               operation_is_port_string(instruction->operation) && instruction->memory_size == size;
+    }
+    information = vmcs_read(VMCS_EXIT_INSTRUCTION_INFORMATION);
+    *instruction =
+        (struct instruction){.operation = qualification & QUALIFICATION_IN ? OPERATION_INS : OPERATION_OUTS,
+                             .length = (uint8_t)vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH),
+                             .code_size = (uint8_t)vcpu_code_size(),
+                             .operand_size = (uint8_t)size,
+                             .memory_size = (uint8_t)size,
+                             .address_size = (uint8_t)(2u << INFORMATION_ADDRESS_SIZE(information)),
+                             .repeat = qualification & QUALIFICATION_REP ? REPEAT_EQUAL : REPEAT_NONE,
+                             .memory = {.segment = (uint8_t)INFORMATION_SEGMENT(information),
+                                        .base = REGISTER_NONE,
+                                        .index = REGISTER_NONE,
+                                        .scale = 1}};
+    return true;
+}
+
+/*
+ * The processor has checked the port's permissions: these faults come before the exit. All others come after
+ * it and are for Adept to raise. SDM vol. 3, "Relative Priority of Faults and VM Exits". Out of line, so that
+ * the plain forms save no registers for it.
+ */
+static __attribute__((noinline)) enum exit_action string_io(struct vcpu *vcpu, uint64_t qualification)
+{
+    struct instruction instruction;
+    struct linear linear;
+
+    if (!string_instruction(vcpu, qualification, &instruction))
+        return EXIT_ACTION_RESUME;
+    linear_begin(&linear, vcpu);
+    return vcpu_emulate(&linear, &instruction, vmcs_read(VMCS_GUEST_RIP), vmcs_read(VMCS_GUEST_RFLAGS));
 }
 
 enum exit_action exit_io(struct vcpu *vcpu)
@@ -180,7 +195,7 @@ enum exit_action exit_io(struct vcpu *vcpu)
 
     exit_count_subject(vcpu, SUBJECT_PORT, port);
     if (qualification & QUALIFICATION_STRING)
-        return string_instruction(vcpu, qualification);
+        return string_io(vcpu, qualification);
     if (qualification & QUALIFICATION_IN)
         set_low(rax, size, port_read(vcpu, port, size));
     else

@@ -2,14 +2,42 @@
 /* Access to a guest's memory in its stead. */
 #include "vmm/guest_memory.h"
 #include "arch/x86/control_registers.h"
-#include "arch/x86/cpuid.h"
 #include "arch/x86/memory.h"
 #include "ept/dirty.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
 #define ACCESS_RIGHTS_DPL(rights) (((rights) >> 5) & 3)
-#define RFLAGS_AC                 (UINT64_C(1) << 18)
+
+/* Numbers anywhere in memory. */
+struct unaligned16 {
+    uint16_t value;
+} __attribute__((packed, may_alias));
+struct unaligned32 {
+    uint32_t value;
+} __attribute__((packed, may_alias));
+struct unaligned64 {
+    uint64_t value;
+} __attribute__((packed, may_alias));
+
+/* Copies bytes that other vCPUs may access at the same time: 2, 4 or 8 of them in one access, as their
+ * processors do it. SDM vol. 3, "Guaranteed Atomic Operations". */
+static void copy(void *to, const void *from, size_t length)
+{
+    switch (length) {
+    case 2:
+        ((volatile struct unaligned16 *)to)->value = ((const volatile struct unaligned16 *)from)->value;
+        break;
+    case 4:
+        ((volatile struct unaligned32 *)to)->value = ((const volatile struct unaligned32 *)from)->value;
+        break;
+    case 8:
+        ((volatile struct unaligned64 *)to)->value = ((const volatile struct unaligned64 *)from)->value;
+        break;
+    default:
+        memcpy(to, from, length);
+    }
+}
 
 static bool is_ram(const struct ept_region *region)
 {
@@ -58,7 +86,7 @@ size_t guest_memory_read(struct vm *vm, uint64_t guest_physical_address, void *b
 
         if (from == NULL)
             break;
-        memcpy((char *)buffer + done, from, piece);
+        copy((char *)buffer + done, from, piece);
         done += piece;
     }
     return done;
@@ -74,7 +102,7 @@ size_t guest_memory_write(struct vm *vm, uint64_t guest_physical_address, const 
 
         if (to == NULL)
             break;
-        memcpy(to, (const char *)buffer + done, piece);
+        copy(to, (const char *)buffer + done, piece);
         ept_dirty_mark(&vm->ept, guest_physical_address + done, piece);
         done += piece;
     }
@@ -93,6 +121,41 @@ bool guest_memory_writable(struct vm *vm, uint64_t guest_physical_address, size_
         done += piece;
     }
     return true;
+}
+
+enum guest_exchange guest_memory_exchange(struct vm *vm, uint64_t guest_physical_address, unsigned size,
+                                          uint64_t expected, uint64_t value)
+{
+    size_t there = size;
+    void *at = host_view(vm, guest_physical_address, &there, true);
+    uint64_t found = expected;
+
+    if (at == NULL || there != size)
+        return GUEST_EXCHANGE_NO_RAM;
+    switch (size) { /* the processor locks at any address, so no alignment is asked for */
+    case 1:
+        __asm__ volatile("lock cmpxchgb %b2, %1" : "+a"(found), "+m"(*(uint8_t *)at) : "q"(value) : "memory");
+        break;
+    case 2:
+        __asm__ volatile("lock cmpxchgw %w2, %1"
+                         : "+a"(found), "+m"(*(uint16_t *)at)
+                         : "r"(value)
+                         : "memory");
+        break;
+    case 4:
+        __asm__ volatile("lock cmpxchgl %k2, %1"
+                         : "+a"(found), "+m"(*(uint32_t *)at)
+                         : "r"(value)
+                         : "memory");
+        break;
+    default:
+        __asm__ volatile("lock cmpxchgq %2, %1" : "+a"(found), "+m"(*(uint64_t *)at) : "r"(value) : "memory");
+        break;
+    }
+    if (((found ^ expected) & UINT64_MAX >> (64 - 8 * size)) != 0)
+        return GUEST_EXCHANGE_LOST;
+    ept_dirty_mark(&vm->ept, guest_physical_address, size);
+    return GUEST_EXCHANGED;
 }
 
 static bool read_entry(void *context, uint64_t guest_physical_address, unsigned size, uint64_t *value)

@@ -30,11 +30,26 @@ const void *guest_memory_view(struct vm *vm, uint64_t guest_physical_address, si
 /* True if guest_memory_write() would write all of it. */
 bool guest_memory_writable(struct vm *vm, uint64_t guest_physical_address, size_t length);
 
+enum guest_exchange {
+    GUEST_EXCHANGED,
+    GUEST_EXCHANGE_LOST,   /* something else was there, and still is */
+    GUEST_EXCHANGE_NO_RAM, /* nothing that could be written is there, or not in one row */
+};
+
+/*
+ * One locked compare-and-exchange of 1, 2, 4 or 8 bytes of RAM within a page: what other vCPUs write at the
+ * same time is neither lost nor taken back. A dirty log notes it.
+ */
+must_check enum guest_exchange guest_memory_exchange(struct vm *vm, uint64_t guest_physical_address,
+                                                     unsigned size, uint64_t expected, uint64_t value);
+
 /* The paging state of the vCPU, from the current VMCS, with its CPL. pdpte: only if PAE paging uses them. */
 void guest_paging_state(struct vcpu *vcpu, struct guest_paging *paging);
 
 /*
- * The same by linear address (segment bases added by the caller). On a fault *fault_address and *error_code
+ * A look at memory by linear address (segment bases added by the caller), for the monitor and for reports:
+ * the guest's tables keep their accessed and dirty flags. What a guest's instruction accesses goes by
+ * vmm/linear.h. On a fault *fault_address and *error_code
  * describe the #PF. GUEST_PAGING_NO_TABLE also when the memory behind the address is no RAM; then nothing was
  * copied from that byte on.
  */

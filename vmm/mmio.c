@@ -5,12 +5,12 @@
 #include "arch/x86/memory.h"
 #include "drivers/format.h"
 #include "ept/qualification.h"
-#include "vmm/emulate.h"
 #include "vmm/emulate_operand.h"
+#include "vmm/mmio_code.h"
 #include "vmm/mmio_memory.h"
+#include "vmm/vcpu_emulate.h"
 #include "vmm/vmcs.h"
 
-#define RFLAGS_AC (UINT64_C(1) << 18)
 /* Three characters a byte. */
 #define BYTES_TEXT_SIZE (3 * INSTRUCTION_LENGTH_MAX + 1)
 
@@ -21,7 +21,7 @@ static enum exit_action ended(struct vcpu *vcpu)
 }
 
 /* Ends the guest with the line that shows the instruction. */
-static enum exit_action not_emulated(struct mmio *mmio, const struct mmio_bytes *code)
+static enum exit_action not_emulated(struct linear *linear, const struct mmio_bytes *code)
 {
     char text[BYTES_TEXT_SIZE];
     size_t length = 0;
@@ -29,18 +29,9 @@ static enum exit_action not_emulated(struct mmio *mmio, const struct mmio_bytes 
     for (unsigned i = 0; i < code->count; i++)
         length += format(text + length, sizeof(text) - length, " %02x", code->bytes[i]);
     text[length < sizeof(text) ? length : sizeof(text) - 1] = '\0';
-    vm_end(mmio->vcpu->vm, VM_FAILED, "cannot decode bits=%u bytes=%s at a device gpa=%#llx",
-           code->code_size * 8, text + 1, (unsigned long long)mmio->guest_physical_address);
-    return ended(mmio->vcpu);
-}
-
-static enum exit_action raise(struct vcpu *vcpu, const struct emulate_exception *exception)
-{
-    if (exception->vector == VECTOR_PF)
-        inject_page_fault(vcpu, exception->address, exception->error_code);
-    else
-        inject_exception(vcpu, exception->vector, exception->error_code);
-    return EXIT_ACTION_RESUME;
+    vm_end(linear->vcpu->vm, VM_FAILED, "cannot decode bits=%u bytes=%s at a device gpa=%#llx",
+           code->code_size * 8, text + 1, (unsigned long long)linear->guest_physical_address);
+    return ended(linear->vcpu);
 }
 
 /*
@@ -95,63 +86,6 @@ plain_move(struct vcpu *vcpu, const struct instruction *instruction, uint64_t gu
     return EXIT_ACTION_SETTLED;
 }
 
-/* Puts the registers back that no exit handler has in its hands, and goes on. */
-static enum exit_action finish(struct mmio *mmio, const struct emulate_processor *processor,
-                               const struct instruction *instruction, enum emulate_status status,
-                               uint64_t old_rflags)
-{
-    struct vcpu *vcpu = mmio->vcpu;
-    uint64_t rflags = processor->rflags;
-
-    if (status == EMULATE_REFUSED)
-        return ended(vcpu);
-    if (status == EMULATE_DONE)
-        rflags &= ~RFLAGS_RF;
-    if (rflags != old_rflags)
-        vmcs_write(VMCS_GUEST_RFLAGS, rflags);
-    if (instruction_uses_rsp(instruction))
-        vmcs_write(VMCS_GUEST_RSP, processor->gpr[REGISTER_RSP]);
-    vcpu->result.code = RESULT_DEVICE;
-    if (vm_has_ended(vcpu->vm))
-        return EXIT_ACTION_STOP;
-    /* Between two elements of a string a guest that single-steps has its trap, too. */
-    if (status == EMULATE_DONE || (status == EMULATE_AGAIN && (rflags & RFLAGS_TF)))
-        exit_advance_to(vcpu, processor->rip, rflags);
-    return EXIT_ACTION_SETTLED;
-}
-
-static enum exit_action emulate(struct mmio *mmio, const struct instruction *instruction, uint64_t rip,
-                                uint64_t rflags)
-{
-    struct vcpu *vcpu = mmio->vcpu;
-    const struct guest_paging *paging = &mmio->paging;
-    struct emulate_exception exception;
-    struct emulate_processor processor = {
-        .gpr = vcpu->registers.gpr,
-        .rip = rip,
-        .rflags = rflags,
-        .protected_mode = (paging->cr0 & CR0_PE) && !(rflags & RFLAGS_VM),
-        .check_alignment = paging->user && (paging->cr0 & CR0_AM) && (rflags & RFLAGS_AC),
-        .linear_width = paging->cr4 & CR4_LA57 ? 57 : 48,
-        .elements_max = rflags & RFLAGS_TF ? 1 : EMULATE_ELEMENTS_MAX,
-        .context = mmio,
-        .segment = mmio_segment,
-        .translate = mmio_translate,
-        .read = mmio_read,
-        .write = mmio_write,
-    };
-    enum emulate_status status;
-    enum exit_action action;
-
-    if (instruction_uses_rsp(instruction))
-        vcpu->registers.gpr[GPR_RSP] = vmcs_read(VMCS_GUEST_RSP);
-    status = emulate_instruction(&processor, instruction, &exception);
-    action = finish(mmio, &processor, instruction, status, rflags);
-    if (status == EMULATE_EXCEPTION && action != EXIT_ACTION_STOP)
-        return raise(vcpu, &exception);
-    return action;
-}
-
 /* What is not remembered, or no plain MOV. */
 static __attribute__((noinline)) enum exit_action
 decode_and_emulate(struct vcpu *vcpu, const struct ept_violation *violation, const struct mmio_key *key,
@@ -160,33 +94,35 @@ decode_and_emulate(struct vcpu *vcpu, const struct ept_violation *violation, con
     struct emulate_exception exception;
     enum decode_status decoded = DECODE_OK;
     struct mmio_bytes bytes;
-    struct mmio mmio = {.vcpu = vcpu,
-                        .linear_address = vmcs_read(VMCS_GUEST_LINEAR_ADDRESS),
-                        .guest_physical_address = violation->guest_physical_address,
-                        .write = violation->qualification & EPT_QUALIFICATION_WRITE};
+    struct linear linear;
 
-    guest_paging_state(vcpu, &mmio.paging);
+    linear_begin(&linear, vcpu);
+    linear.translated = true;
+    linear.translated_write = violation->qualification & EPT_QUALIFICATION_WRITE;
+    linear.linear_address = vmcs_read(VMCS_GUEST_LINEAR_ADDRESS);
+    linear.guest_physical_address = violation->guest_physical_address;
     if (code == NULL) {
-        switch (mmio_decode(&mmio, key, &bytes, &code, &decoded, &exception)) {
+        switch (mmio_decode(&linear, key, &bytes, &code, &decoded, &exception)) {
         case EMULATE_DONE:
             break;
         case EMULATE_EXCEPTION:
-            return raise(vcpu, &exception);
+            return vcpu_emulate_raise(vcpu, &exception);
         default:
             return ended(vcpu);
         }
     }
     switch (decoded) {
     case DECODE_OK:
-        if (is_plain_move(code, mmio.guest_physical_address))
-            return plain_move(vcpu, &code->instruction, mmio.guest_physical_address, rip, rflags);
-        return emulate(&mmio, &code->instruction, rip, rflags);
+        if (is_plain_move(code, linear.guest_physical_address))
+            return plain_move(vcpu, &code->instruction, linear.guest_physical_address, rip, rflags);
+        vcpu->result.code = RESULT_DEVICE;
+        return vcpu_emulate(&linear, &code->instruction, rip, rflags);
     case DECODE_UNDEFINED:
         return exit_inject_ud(vcpu);
     case DECODE_TOO_LONG:
         return exit_inject_gp(vcpu);
     default:
-        return not_emulated(&mmio, &bytes);
+        return not_emulated(&linear, &bytes);
     }
 }
 

@@ -4,7 +4,7 @@
 #include "arch/x86/control_registers.h"
 #include "arch/x86/cpuid.h"
 #include "arch/x86/memory.h"
-#include "vmm/mmio_memory.h"
+#include "vmm/linear.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
@@ -93,10 +93,10 @@ const struct mmio_code *mmio_remembered(const struct vcpu *vcpu, uint64_t rip, u
 
 /* Fills a place if all that it stands on can be looked at again. Its key comes last: until then it is empty.
  */
-static void remember(struct mmio *mmio, struct mmio_code *code, const struct mmio_key *key,
+static void remember(struct linear *linear, struct mmio_code *code, const struct mmio_key *key,
                      const struct mmio_bytes *bytes, const struct guest_walk *walk)
 {
-    struct vm *vm = mmio->vcpu->vm;
+    struct vm *vm = linear->vcpu->vm;
 
     /* The PDPTE registers are not looked at again, and a second page would have entries of its own. */
     if (walk->mode == GUEST_MODE_PAE ||
@@ -118,22 +118,23 @@ static void remember(struct mmio *mmio, struct mmio_code *code, const struct mmi
 }
 
 /* Copies bytes from a linear address on, up to 15 in all, not beyond its page. */
-static enum emulate_status fetch(struct mmio *mmio, struct mmio_bytes *code, uint64_t linear_address,
+static enum emulate_status fetch(struct linear *linear, struct mmio_bytes *code, uint64_t linear_address,
                                  struct guest_walk *walk, struct emulate_exception *exception)
 {
     unsigned room = PAGE_SIZE - (unsigned)(linear_address & (PAGE_SIZE - 1));
     unsigned length = INSTRUCTION_LENGTH_MAX - code->count;
 
-    *walk = guest_walk(&mmio->paging, linear_address, GUEST_ACCESS_FETCH);
-    if (walk->status != GUEST_PAGING_OK)
-        return mmio_walk_failed(mmio, walk, linear_address, exception);
+    enum emulate_status status = linear_walk(linear, linear_address, GUEST_ACCESS_FETCH, walk, exception);
+
+    if (status != EMULATE_DONE)
+        return status;
     if (length > room)
         length = room;
-    if (guest_memory_read(mmio->vcpu->vm, walk->gpa, code->bytes + code->count, length) == length) {
+    if (guest_memory_read(linear->vcpu->vm, walk->gpa, code->bytes + code->count, length) == length) {
         code->count += length;
         return EMULATE_DONE;
     }
-    vm_end(mmio->vcpu->vm, VM_FAILED, "device access by code that is in no RAM: gpa=%#llx",
+    vm_end(linear->vcpu->vm, VM_FAILED, "device access by code that is in no RAM: gpa=%#llx",
            (unsigned long long)walk->gpa);
     return EMULATE_REFUSED;
 }
@@ -145,11 +146,11 @@ static bool is_plain(const struct instruction *instruction)
 }
 
 /* The second page is looked at only if the instruction goes on there. */
-enum emulate_status mmio_decode(struct mmio *mmio, const struct mmio_key *key, struct mmio_bytes *bytes,
+enum emulate_status mmio_decode(struct linear *linear, const struct mmio_key *key, struct mmio_bytes *bytes,
                                 const struct mmio_code **code, enum decode_status *decoded,
                                 struct emulate_exception *exception)
 {
-    struct mmio_code *place = place_of(mmio->vcpu, key);
+    struct mmio_code *place = place_of(linear->vcpu, key);
     struct instruction *instruction = &place->instruction;
     struct guest_walk walk, second;
     enum emulate_status status;
@@ -157,14 +158,14 @@ enum emulate_status mmio_decode(struct mmio *mmio, const struct mmio_key *key, s
     *code = place;
     place->key.code_size = 0;
     *bytes = (struct mmio_bytes){.linear_address = key->linear_address, .code_size = key->code_size};
-    status = fetch(mmio, bytes, bytes->linear_address, &walk, exception);
+    status = fetch(linear, bytes, bytes->linear_address, &walk, exception);
     if (status != EMULATE_DONE)
         return status;
     *decoded = decode_instruction(bytes->bytes, bytes->count, bytes->code_size, instruction);
     if (*decoded == DECODE_MORE && bytes->count < INSTRUCTION_LENGTH_MAX) {
         uint64_t next = bytes->linear_address + bytes->count;
 
-        status = fetch(mmio, bytes, bytes->code_size == 8 ? next : (uint32_t)next, &second, exception);
+        status = fetch(linear, bytes, bytes->code_size == 8 ? next : (uint32_t)next, &second, exception);
         if (status != EMULATE_DONE)
             return status;
         *decoded = decode_instruction(bytes->bytes, bytes->count, bytes->code_size, instruction);
@@ -176,6 +177,6 @@ enum emulate_status mmio_decode(struct mmio *mmio, const struct mmio_key *key, s
     if (*decoded != DECODE_OK)
         return EMULATE_DONE;
     place->plain = is_plain(instruction);
-    remember(mmio, place, key, bytes, &walk);
+    remember(linear, place, key, bytes, &walk);
     return EMULATE_DONE;
 }

@@ -53,7 +53,7 @@ struct mmio_bytes {
 };
 
 struct vcpu;
-struct mmio;
+struct linear;
 
 /*
  * What is remembered of the instruction at RIP, with these access rights of CS; NULL: nothing that counts.
@@ -66,7 +66,7 @@ const struct mmio_code *mmio_remembered(const struct vcpu *vcpu, uint64_t rip, u
  * Fetches and decodes it. DONE: *decoded says how, and *code has it if DECODE_OK, remembered if it can be.
  * EXCEPTION: the fetch faults. REFUSED: the bytes are in no RAM, and the VM has ended.
  */
-enum emulate_status mmio_decode(struct mmio *mmio, const struct mmio_key *key, struct mmio_bytes *bytes,
+enum emulate_status mmio_decode(struct linear *linear, const struct mmio_key *key, struct mmio_bytes *bytes,
                                 const struct mmio_code **code, enum decode_status *decoded,
                                 struct emulate_exception *exception);
 

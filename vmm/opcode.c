@@ -37,6 +37,7 @@ const struct opcode opcodes_one_byte[256] = {
     ARITHMETIC(0x20, AND), ARITHMETIC(0x28, SUB), ARITHMETIC(0x30, XOR), ARITHMETIC(0x38, CMP),
     [0x63] = O(MOVSX, G_ED),
     [0x69] = O(IMUL_TO, G_E_IZ), [0x6b] = O(IMUL_TO, G_E_IB),
+    STRING(0x6c, INS), STRING(0x6e, OUTS),
     [0x80] = GB(1, E_IB), [0x81] = G(1, E_IZ), [0x82] = GB(1, E_IB), [0x83] = G(1, E_IB),
     [0x84] = B(TEST, E_G), [0x85] = O(TEST, E_G), [0x86] = B(XCHG, E_G), [0x87] = O(XCHG, E_G),
     [0x88] = B(MOV, E_G), [0x89] = O(MOV, E_G), [0x8a] = B(MOV, G_E), [0x8b] = O(MOV, G_E),

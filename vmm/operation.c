@@ -5,11 +5,11 @@
 const char *operation_name(unsigned operation)
 {
     static const char *const names[] = {
-        "?",    "ADD",   "OR",    "ADC",   "SBB",  "AND",  "SUB",  "XOR",  "CMP",     "ROL",
-        "ROR",  "RCL",   "RCR",   "SHL",   "SHR",  "SAR",  "SHLD", "SHRD", "BT",      "BTS",
-        "BTR",  "BTC",   "INC",   "DEC",   "NOT",  "NEG",  "TEST", "MUL",  "IMUL",    "IMUL",
-        "MOV",  "MOVZX", "MOVSX", "MOVBE", "CMOV", "SET",  "XCHG", "XADD", "CMPXCHG", "CMPXCHG8B",
-        "PUSH", "POP",   "CALL",  "JMP",   "MOVS", "CMPS", "STOS", "LODS", "SCAS"};
+        "?",     "ADD",  "OR",   "ADC",  "SBB",  "AND",     "SUB",       "XOR",  "CMP", "ROL",   "ROR",
+        "RCL",   "RCR",  "SHL",  "SHR",  "SAR",  "SHLD",    "SHRD",      "BT",   "BTS", "BTR",   "BTC",
+        "INC",   "DEC",  "NOT",  "NEG",  "TEST", "MUL",     "IMUL",      "IMUL", "MOV", "MOVZX", "MOVSX",
+        "MOVBE", "CMOV", "SET",  "XCHG", "XADD", "CMPXCHG", "CMPXCHG8B", "PUSH", "POP", "CALL",  "JMP",
+        "MOVS",  "CMPS", "STOS", "LODS", "SCAS", "INS",     "OUTS"};
 
     _Static_assert(sizeof(names) / sizeof(names[0]) == OPERATION_COUNT, "one name an operation");
     return operation < OPERATION_COUNT ? names[operation] : "?";

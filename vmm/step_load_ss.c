@@ -4,14 +4,12 @@
 #include "arch/x86/control_registers.h"
 #include "arch/x86/memory.h"
 #include "vmm/emulate_operand.h"
-#include "vmm/guest_memory.h"
 #include "vmm/inject.h"
-#include "vmm/mmio_memory.h"
+#include "vmm/linear.h"
 #include "vmm/vcpu.h"
 #include "vmm/vmcs.h"
 
 #define OPCODE_MOV_LOAD 0x8b
-#define RFLAGS_AC       (UINT64_C(1) << 18)
 
 /* A selector. */
 #define SELECTOR_RPL   3u
@@ -30,62 +28,33 @@
 struct load {
     struct vcpu *vcpu;
     const struct vcpu_code *code;
-    struct guest_paging paging; /* with the guest's privilege */
-    bool real_mode;             /* or virtual-8086: a segment is its selector */
+    struct linear linear, system; /* the instruction's accesses; the processor's to descriptors */
+    bool real_mode;               /* or virtual-8086: a segment is its selector */
     uint16_t selector;
     uint64_t length, rsp; /* of the instruction; RSP behind it */
 };
 
-static enum emulate_status translate(void *context, struct emulate_place *place, bool write,
-                                     struct emulate_exception *exception)
-{
-    struct load *load = context;
-
-    (void)write;
-    (void)exception;
-    for (unsigned i = 0; i < array_count(place->linear) && place->size[i] != 0; i++) {
-        struct guest_walk walk = guest_walk(&load->paging, place->linear[i], GUEST_ACCESS_READ);
-
-        if (walk.status != GUEST_PAGING_OK)
-            return EMULATE_REFUSED;
-        place->guest_physical[i] = walk.gpa;
-    }
-    return EMULATE_DONE;
-}
-
+/* RAM and ROM alone: what a device gives is for the processor's own attempt. */
 static enum emulate_status read(void *context, const struct emulate_place *place, uint64_t *value)
 {
-    struct load *load = context;
-    uint8_t *to = (uint8_t *)value;
+    struct linear *linear = context;
 
-    *value = 0;
-    for (unsigned i = 0; i < array_count(place->linear) && place->size[i] != 0; i++) {
-        if (guest_memory_read(load->vcpu->vm, place->guest_physical[i], to, place->size[i]) != place->size[i])
+    for (unsigned i = 0; i < array_count(place->linear) && place->size[i] != 0; i++)
+        if (guest_memory_view(linear->vcpu->vm, place->guest_physical[i], place->size[i]) == NULL)
             return EMULATE_REFUSED;
-        to += place->size[i];
-    }
-    return EMULATE_DONE;
+    return linear_read_place(linear, place, value);
 }
 
 static struct emulate_processor processor_of(struct load *load, uint64_t *gpr)
 {
-    uint64_t rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+    struct emulate_processor processor;
 
     memcpy(gpr, load->vcpu->registers.gpr, sizeof(load->vcpu->registers.gpr));
     gpr[GPR_RSP] = load->rsp;
-    return (struct emulate_processor){
-        .gpr = gpr,
-        .rip = load->code->rip,
-        .rflags = rflags,
-        .protected_mode = !load->real_mode,
-        .check_alignment = load->paging.user && (load->paging.cr0 & CR0_AM) && (rflags & RFLAGS_AC),
-        .linear_width = load->paging.cr4 & CR4_LA57 ? 57 : 48,
-        .elements_max = 1,
-        .context = load,
-        .segment = mmio_segment,
-        .translate = translate,
-        .read = read,
-    };
+    linear_processor(&load->linear, load->code->rip, vmcs_read(VMCS_GUEST_RFLAGS), &processor);
+    processor.gpr = gpr;
+    processor.read = read;
+    return processor;
 }
 
 static bool pop(struct load *load, const struct step_plan *plan)
@@ -100,7 +69,7 @@ static bool pop(struct load *load, const struct step_plan *plan)
 
     if (operand_locate(&processor, &instruction, SEGMENT_SS, load->rsp & mask, plan->operand_size, false,
                        &place, &exception) != EMULATE_DONE ||
-        read(load, &place, &value) != EMULATE_DONE)
+        read(&load->linear, &place, &value) != EMULATE_DONE)
         return false;
     load->selector = (uint16_t)value;
     load->rsp = (load->rsp & ~mask) | ((load->rsp + plan->operand_size) & mask);
@@ -149,18 +118,20 @@ static bool read_descriptor(struct load *load, uint64_t *linear, uint64_t *descr
     uint64_t index = load->selector & SELECTOR_INDEX;
     uint64_t base = vmcs_read(local ? VMCS_GUEST_LDTR_BASE : VMCS_GUEST_GDTR_BASE);
     uint64_t limit = vmcs_read(local ? VMCS_GUEST_LDTR_LIMIT : VMCS_GUEST_GDTR_LIMIT);
+    struct emulate_exception exception;
 
     if ((local && (vmcs_read(VMCS_GUEST_LDTR_ACCESS_RIGHTS) & RIGHTS_UNUSABLE)) ||
         index + sizeof(*descriptor) - 1 > limit)
         return false;
     *linear = base + index;
-    return vcpu_linear_read(load->vcpu, *linear, descriptor, sizeof(*descriptor));
+    return linear_read(&load->system, *linear, descriptor, sizeof(*descriptor), &exception) == EMULATE_DONE;
 }
 
 /* In protected mode; false: #GP, #SS, or a page fault. */
 static bool load_segment(struct load *load)
 {
     unsigned cpl = RIGHTS_DPL((unsigned)vmcs_read(VMCS_GUEST_SS_ACCESS_RIGHTS));
+    struct emulate_exception exception;
     uint64_t linear, descriptor, limit;
     uint32_t rights;
 
@@ -177,11 +148,10 @@ static bool load_segment(struct load *load)
     rights = (uint32_t)(descriptor >> 40 & DESCRIPTOR_RIGHTS);
     if ((rights & RIGHTS_DATA_MASK) != RIGHTS_DATA || RIGHTS_DPL(rights) != cpl)
         return false;
-    if (!(descriptor & DESCRIPTOR_ACCESSED)) {
-        descriptor |= DESCRIPTOR_ACCESSED;
-        if (!vcpu_linear_write(load->vcpu, linear, &descriptor, sizeof(descriptor)))
-            return false;
-    }
+    if (!(descriptor & DESCRIPTOR_ACCESSED) &&
+        linear_compare_exchange(&load->system, linear, sizeof(descriptor), descriptor,
+                                descriptor | DESCRIPTOR_ACCESSED, &exception) != EMULATE_DONE)
+        return false;
     limit = (descriptor & 0xffff) | (descriptor >> 32 & 0xf0000);
     vmcs_write(VMCS_GUEST_SS_BASE, (descriptor >> 16 & 0xffffff) | (descriptor >> 32 & 0xff000000));
     vmcs_write(VMCS_GUEST_SS_LIMIT, rights & RIGHTS_GRANULARITY ? limit << 12 | 0xfff : limit);
@@ -206,7 +176,8 @@ must_check bool step_load_ss(struct vcpu *vcpu, const struct vcpu_code *code, co
 {
     struct load load = {.vcpu = vcpu, .code = code, .rsp = vmcs_read(VMCS_GUEST_RSP)};
 
-    guest_paging_state(vcpu, &load.paging);
+    linear_begin(&load.linear, vcpu);
+    linear_begin_system(&load.system, vcpu);
     load.real_mode = !(vmcs_read(VMCS_GUEST_CR0) & CR0_PE) || (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_VM);
     if (!operand(&load, plan))
         return false;

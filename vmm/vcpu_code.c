@@ -5,7 +5,7 @@
 #include "arch/x86/memory.h"
 #include "vmm/emulate_operand.h"
 #include "vmm/guest_memory.h"
-#include "vmm/mmio_memory.h"
+#include "vmm/linear.h"
 #include "vmm/vcpu.h"
 #include "vmm/vmcs.h"
 
@@ -92,7 +92,7 @@ must_check bool vcpu_operand_linear(struct vcpu *vcpu, const struct vcpu_code *c
         return false;
     memcpy(gpr, vcpu->registers.gpr, sizeof(gpr));
     gpr[GPR_RSP] = vmcs_read(VMCS_GUEST_RSP);
-    mmio_segment(NULL, (enum segment_register)instruction->memory.segment, &segment);
+    linear_segment(NULL, (enum segment_register)instruction->memory.segment, &segment);
     *linear = operand_offset(&processor, instruction);
     if (code->code_size != 8)
         *linear = (uint32_t)(*linear + segment.base);

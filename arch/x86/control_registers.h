@@ -58,6 +58,7 @@
 #define RFLAGS_DF        (UINT64_C(1) << 10)
 #define RFLAGS_RF        (UINT64_C(1) << 16)
 #define RFLAGS_VM        (UINT64_C(1) << 17)
+#define RFLAGS_AC        (UINT64_C(1) << 18)
 
 /* What every CPU of Adept runs with; control_registers_set() adds to CR4 what depends on the processor. */
 #define HOST_CR0 (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG)

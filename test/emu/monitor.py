@@ -127,12 +127,12 @@ LOADS_OF_SS = ("break 0x7e00; break 0x7e0e; break 0x7e17; continue; step; step; 
 
 
 def step_of_two(context):
-    """A load of SS that the hypervisor leaves to the processor runs with the instruction behind it, and the line says so: its descriptor may not be written."""
+    """A load of SS that the hypervisor leaves to the processor runs with the instruction behind it, and the line says so: its operand may not be read."""
     def test():
         name = "monitor-step-pair"
         run = launch(context, name, GUEST=f"{assemble(context, 'stepped_ss')} name=g boot=flat", CPUS=1,
-                     CMDLINE='trace=none cmd="break 0x8251; continue; ept protect 0x6000 rx; step; ept protect 0x6000 rwx; step; continue"')
-        check(context, name, run, 0, [r"^\[g\] stepped_ss: done$", r"^adept: step: vm=g vcpu=0 cs:ip=0008:8254 instructions=2 code=", r"^adept: step: vm=g vcpu=0 cs:ip=0008:8259 code="])
+                     CMDLINE='trace=none cmd="break 0x801a; continue; ept protect 0x3000 x; step; ept protect 0x3000 rwx; step; continue"')
+        check(context, name, run, 0, [r"^\[g\] stepped_ss: done$", r"^adept: step: vm=g vcpu=0 cs:ip=0008:802a instructions=2 code=", r"^adept: step: vm=g vcpu=0 cs:ip=0008:802c code="])
     return "monitor-step-pair", test
 
 

@@ -86,6 +86,20 @@ static enum emulate_status write(void *context, const struct emulate_place *plac
     return EMULATE_DONE;
 }
 
+static enum emulate_status transfer(void *context, uint16_t port, bool in, const struct emulate_place *place,
+                                    unsigned count, unsigned *moved)
+{
+    struct guest *guest = context;
+    unsigned size = place->size[0] + (unsigned)place->size[1];
+
+    (void)in;
+    require(count >= 1 && count <= 16 && (size == 1 || size == 2 || size == 4));
+    require(count == 1 || (place->size[1] == 0 && (place->linear[0] & 4095) + count * size <= 4096));
+    guest->accesses++;
+    *moved = 1 + port % count;
+    return EMULATE_DONE;
+}
+
 static bool power_of_two(unsigned value)
 {
     return value == 1 || value == 2 || value == 4 || value == 8;
@@ -123,7 +137,8 @@ static void run(const struct head *head, const struct instruction *instruction)
                                           .segment = segment,
                                           .translate = translate,
                                           .read = read,
-                                          .write = write};
+                                          .write = write,
+                                          .transfer = transfer};
     enum emulate_status status;
 
     for (unsigned i = 0; i < REGISTERS; i++)

@@ -200,6 +200,12 @@ static void string_text(char *to, const struct instruction *instruction)
     case OPERATION_LODS:
         sprintf(to, "lods %s,%s PTR %s:[%s]", a, size, segment, si);
         break;
+    case OPERATION_INS:
+        sprintf(to, "ins %s PTR es:[%s],dx", size, di);
+        break;
+    case OPERATION_OUTS:
+        sprintf(to, "outs dx,%s PTR %s:[%s]", size, segment, si);
+        break;
     default:
         sprintf(to, "scas %s,%s PTR es:[%s]", a, size, di);
     }

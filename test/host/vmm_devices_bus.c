@@ -315,6 +315,36 @@ static void a_device_that_is_always_due(void **state)
     assert_false(add_clock(&greedy));
 }
 
+static void runs(void **state)
+{
+    const uint8_t out[4] = {0x11, 0x22, 0x33, 0x44};
+    uint8_t in[4] = {0};
+
+    (void)state;
+    assert_true(add("a", &a, 0x100, 0x100, 1));
+    assert_true(add("b", &b, 0x101, 0x101, 1));
+    bus_port_read_run(&bus, 0x100, 1, in, 3, 0, &name);
+    assert_string_equal(journal, "ar100.1 ar100.1 ar100.1 ");
+    assert_string_equal(name, "a");
+    assert_memory_equal(in, "\xa4\xa4\xa4", 4);
+    *journal = '\0';
+    bus_port_read_run(&bus, 0x100, 2, in, 2, 0, &name);
+    assert_string_equal(journal, "ar100.1 br101.1 ar100.1 br101.1 ");
+    assert_memory_equal(in, "\xa4\xb4\xa4\xb4", 4);
+    *journal = '\0';
+    bus_port_write_run(&bus, 0x101, 1, out, 4, 0, &name);
+    assert_string_equal(journal, "bw101.1=11 bw101.1=22 bw101.1=33 bw101.1=44 ");
+    assert_string_equal(name, "b");
+    *journal = '\0';
+    bus_port_write_run(&bus, 0x100, 2, out, 2, 0, &name);
+    assert_string_equal(journal, "aw100.1=11 bw101.1=22 aw100.1=33 bw101.1=44 ");
+    bus_port_read_run(&bus, 0x200, 1, in, 4, 0, &name);
+    assert_null(name);
+    assert_memory_equal(in, "\xff\xff\xff\xff", 4);
+    bus_port_write_run(&bus, 0x200, 1, out, 4, 0, &name);
+    assert_null(name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup(memory, setup),
         cmocka_unit_test_setup(memory_overlap, setup),
         cmocka_unit_test_setup(timers, setup),
+        cmocka_unit_test_setup(runs, setup),
         cmocka_unit_test_setup(a_device_that_is_always_due, setup),
     };
 

@@ -216,6 +216,49 @@ void bus_port_write(struct bus *bus, uint16_t port, unsigned size, uint32_t valu
     }
 }
 
+/* Bytes, most of what is moved in runs, need neither be put together nor be looked up one by one. */
+void bus_port_read_run(struct bus *bus, uint16_t port, unsigned size, uint8_t *bytes, unsigned count,
+                       uint64_t now, const char **name)
+{
+    const struct device_ports *ports = ports_at(bus, port);
+
+    *name = ports->name;
+    if (size == 1) {
+        for (unsigned i = 0; i < count; i++)
+            bytes[i] =
+                ports->read != NULL ? (uint8_t)ports->read(ports->device, port, 1, now) : NO_DEVICE_BYTE;
+        accessed(bus, bus->timer_of_ports[ports - bus->ports]);
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t value = bus_port_read(bus, port, size, now, name);
+
+        for (unsigned byte = 0; byte < size; byte++)
+            *bytes++ = (uint8_t)(value >> (8 * byte));
+    }
+}
+
+void bus_port_write_run(struct bus *bus, uint16_t port, unsigned size, const uint8_t *bytes, unsigned count,
+                        uint64_t now, const char **name)
+{
+    const struct device_ports *ports = ports_at(bus, port);
+
+    *name = ports->name;
+    if (size == 1) {
+        for (unsigned i = 0; ports->write != NULL && i < count; i++)
+            ports->write(ports->device, port, 1, bytes[i], now);
+        accessed(bus, bus->timer_of_ports[ports - bus->ports]);
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t value = 0;
+
+        for (unsigned byte = 0; byte < size; byte++)
+            value |= (uint32_t)*bytes++ << (8 * byte);
+        bus_port_write(bus, port, size, value, now, name);
+    }
+}
+
 static inline bool holds(const struct device_memory *memory, uint64_t gpa, unsigned size)
 {
     uint64_t offset = gpa - memory->gpa;

@@ -60,6 +60,12 @@ uint32_t bus_port_read(struct bus *bus, uint16_t port, unsigned size, uint64_t n
 void bus_port_write(struct bus *bus, uint16_t port, unsigned size, uint32_t value, uint64_t now,
                     const char **name);
 
+/* `count` such accesses at one moment, the values in a row: little-endian, `size` bytes each. */
+void bus_port_read_run(struct bus *bus, uint16_t port, unsigned size, uint8_t *bytes, unsigned count,
+                       uint64_t now, const char **name);
+void bus_port_write_run(struct bus *bus, uint16_t port, unsigned size, const uint8_t *bytes, unsigned count,
+                        uint64_t now, const char **name);
+
 /* The same for guest-physical memory and 1, 2, 4 or 8 bytes; what crosses a range's end goes byte by byte. */
 uint64_t bus_memory_read(struct bus *bus, uint64_t gpa, unsigned size, uint64_t now, const char **name);
 void bus_memory_write(struct bus *bus, uint64_t gpa, unsigned size, uint64_t value, uint64_t now,
