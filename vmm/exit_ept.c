@@ -10,6 +10,7 @@
 #include "ept/page_type.h"
 #include "ept/qualification.h"
 #include "vmm/cpu.h"
+#include "vmm/denied_access.h"
 #include "vmm/exit.h"
 #include "vmm/mmio.h"
 #include "vmm/step.h"
@@ -128,15 +129,15 @@ static enum exit_action end_denied(struct vcpu *vcpu, const char *what, uint64_t
     return end_guest(vcpu);
 }
 
-/* The frame that stands for one page during one instruction: the page's own contents for ROM, all ones for a
- * hole. */
-static uint64_t bus_page(struct vcpu *vcpu, const struct ept_region *region, uint64_t guest_physical_address)
+/* The frame that stands for one page during one instruction. */
+static uint64_t bus_page(struct vcpu *vcpu, const struct ept_region *region, uint64_t guest_physical_address,
+                         enum denied_page contents)
 {
     uint64_t number = vcpu->index * STEP_PAGES_MAX + vcpu->step.page_count;
     uint64_t physical = vcpu->vm->bus_pages + number * PAGE_SIZE;
     void *page = phys_to_virt(physical);
 
-    if (region == NULL || region->kind == EPT_REGION_HOLE || region->rights == 0)
+    if (contents == DENIED_PAGE_ONES)
         memset(page, 0xff, PAGE_SIZE);
     else
         memcpy(page, phys_to_virt(region->hpa + ((guest_physical_address & ~PAGE_MASK) - region->gpa)),
@@ -181,82 +182,70 @@ static bool step_with_frames(struct vcpu *vcpu, uint64_t guest_physical_address,
     return drop_ept(vcpu) && step_over(vcpu, guest_physical_address, host_physical, rights, type, hidden);
 }
 
-/* As on a real bus: reads of a hole give all ones, writes to a hole or to ROM go nowhere, a bus knows nothing
- * of no-execute. */
-static enum exit_action ignore_denied(struct vcpu *vcpu, const struct ept_fault_result *fault,
-                                      uint64_t guest_physical_address, bool watched)
+/* The instruction runs alone, over a translation of this page that lasts as long. */
+static enum exit_action step_denied(struct vcpu *vcpu, uint64_t guest_physical_address,
+                                    uint64_t host_physical, unsigned rights, enum memory_type type,
+                                    bool watched)
 {
-    const struct ept_region *region = fault->region;
-    uint64_t host_physical;
-    unsigned rights = EPT_RIGHTS;
-    enum memory_type type = MEMORY_TYPE_WB;
+    if (step_with_frames(vcpu, guest_physical_address, host_physical, rights, type, watched))
+        return EXIT_ACTION_RESUME;
+    vm_end(vcpu->vm, VM_FAILED, "no table frame is left for gpa=%#llx",
+           (unsigned long long)guest_physical_address);
+    return end_guest(vcpu);
+}
 
-    if (vcpu->step.page_count == STEP_PAGES_MAX) {
-        vm_end(vcpu->vm, VM_FAILED, "one instruction reaches more than %u pages that are no RAM",
-               STEP_PAGES_MAX);
-        return end_guest(vcpu);
-    }
-    if (watched || fault->kind == EPT_FAULT_DENIED_NX) {
-        host_physical = region->hpa + (guest_physical_address - region->gpa);
-        rights = watched ? watch_rights(region) : region->rights | EPT_EXECUTE;
-        if (!ept_page_type(&vcpu->vm->ept, region, guest_physical_address & ~PAGE_MASK, PAGE_SIZE, &type))
-            type = MEMORY_TYPE_UC;
-        vcpu->result.code = watched ? RESULT_WATCHED : RESULT_NX_IGNORED;
-    } else {
-        host_physical = bus_page(vcpu, region, guest_physical_address);
-        vcpu->result.code =
-            fault->kind == EPT_FAULT_DENIED_HOLE ? RESULT_HOLE_IGNORED : RESULT_ROM_WRITE_IGNORED;
-    }
-    if (!step_with_frames(vcpu, guest_physical_address, host_physical, rights, type, watched)) {
-        vm_end(vcpu->vm, VM_FAILED, "no table frame is left for gpa=%#llx",
-               (unsigned long long)guest_physical_address);
-        return end_guest(vcpu);
-    }
-    return EXIT_ACTION_RESUME;
+/* Over the memory itself, with rights that the map does not grant or withholds. */
+static enum exit_action step_over_memory(struct vcpu *vcpu, const struct ept_region *region,
+                                         uint64_t guest_physical_address, unsigned rights, bool watched)
+{
+    enum memory_type type;
+
+    if (!ept_page_type(&vcpu->vm->ept, region, guest_physical_address & ~PAGE_MASK, PAGE_SIZE, &type))
+        type = MEMORY_TYPE_UC;
+    return step_denied(vcpu, guest_physical_address, region->hpa + (guest_physical_address - region->gpa),
+                       rights, type, watched);
+}
+
+static bool has_room(struct vcpu *vcpu)
+{
+    if (vcpu->step.page_count < STEP_PAGES_MAX)
+        return true;
+    vm_end(vcpu->vm, VM_FAILED, "one instruction reaches more than %u pages that are no RAM", STEP_PAGES_MAX);
+    return false;
 }
 
 static enum exit_action denied(struct vcpu *vcpu, const struct ept_fault_result *fault,
                                uint64_t guest_physical_address, uint64_t qualification)
 {
-    const struct guest_config *config = &vcpu->vm->config;
-    enum guest_policy policy;
-    const char *what;
+    const struct ept_region *region = fault->region;
+    unsigned rights = region != NULL ? watch_rights(region) : 0;
+    struct denied_access denied =
+        denied_access(&vcpu->vm->config, fault->kind, (unsigned)(qualification & EPT_RIGHTS), rights);
 
-    switch (fault->kind) {
-    case EPT_FAULT_DENIED_ROM_WRITE:
-        policy = config->policy_rom;
-        what = "write to ROM";
-        break;
-    case EPT_FAULT_DENIED_NX:
-        policy = config->policy_nx;
-        what = "fetch from no-execute memory";
-        break;
-    case EPT_FAULT_DENIED_RIGHTS: /* memory whose rights the guest has taken away itself */
-        policy = config->policy_rom;
-        what = "access without the right to it";
-        break;
-    case EPT_FAULT_DENIED_HOLE:
-        policy = config->policy_hole;
-        what = "access to a hole";
-        break;
-    default:
-        policy = GUEST_POLICY_END;
-        what =
-            fault->kind == EPT_FAULT_NO_FRAME ? "no table frame is left" : "guest-physical address too wide";
-    }
-    if (policy == GUEST_POLICY_END)
-        return end_denied(vcpu, what, guest_physical_address, qualification);
-    return ignore_denied(vcpu, fault, guest_physical_address, false);
+    if (!denied.may_be_ignored || denied.policy == GUEST_POLICY_END)
+        return end_denied(vcpu, denied.what, guest_physical_address, qualification);
+    if (!has_room(vcpu))
+        return end_guest(vcpu);
+    vcpu->result.code = denied.result;
+    if (denied.page == DENIED_PAGE_OWN)
+        return step_over_memory(vcpu, region, guest_physical_address, rights | EPT_EXECUTE, false);
+    return step_denied(vcpu, guest_physical_address,
+                       bus_page(vcpu, region, guest_physical_address, denied.page), EPT_RIGHTS,
+                       MEMORY_TYPE_WB, false);
 }
 
 /* Denied because the monitor watches: executed alone, or not at all at a breakpoint. */
 static enum exit_action watched(struct vcpu *vcpu, const struct ept_fault_result *fault,
                                 uint64_t guest_physical_address, uint64_t qualification)
 {
-    if (watch_access(vcpu, guest_physical_address, qualification) == WATCH_STEPS)
-        return ignore_denied(vcpu, fault, guest_physical_address, true);
+    bool steps = watch_access(vcpu, guest_physical_address, qualification) == WATCH_STEPS;
+
     vcpu->result.code = RESULT_WATCHED;
-    return EXIT_ACTION_RESUME;
+    if (!steps)
+        return EXIT_ACTION_RESUME;
+    if (!has_room(vcpu))
+        return end_guest(vcpu);
+    return step_over_memory(vcpu, fault->region, guest_physical_address, watch_rights(fault->region), true);
 }
 
 /* What the engine made of the fault is settled: the rest of the exit. */
@@ -421,12 +410,14 @@ enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
         return end_stuck(vcpu, guest_physical_address);
     if (!vm_flush(vcpu->vm, fault.flush))
         return flush_failed(vcpu);
-    if (!ept_fault_resolved(fault.kind)) {
-        vm_end(vcpu->vm, VM_FAILED,
-               "EPT misconfiguration at gpa=%#llx that the memory map does not explain: %s",
+    if (fault.kind == EPT_FAULT_NO_FRAME || fault.kind == EPT_FAULT_BEYOND_WIDTH) {
+        vm_end(vcpu->vm, VM_FAILED, "EPT misconfiguration at gpa=%#llx: %s",
                (unsigned long long)guest_physical_address, ept_fault_kind_name(fault.kind));
         return end_guest(vcpu);
     }
-    set_result(vcpu, &fault);
+    if (ept_fault_resolved(fault.kind))
+        set_result(vcpu, &fault);
+    else /* what the access was is not told; it comes again as a violation, and the policy has its say */
+        vcpu->result.code = RESULT_CLEARED;
     return exit_ept_resume(vcpu, 0);
 }

@@ -20,6 +20,17 @@ def made_guest(context, test_name, guest, status=0, expect=(), forbid=(), option
     return test_name, test
 
 
+def denied_end(context, number, policy, why):
+    """The guest `denied` makes one access alone, and its policy ends it there."""
+    name = f"denied-end-{number}"
+
+    def test():
+        guest = nasm(context, "test/emu/guests/denied.asm", f"{name}.bin", "-f", "bin", f"-DEND={number}")
+        run = launch(context, name, GUEST=f"{guest} name=denied policy={policy}", CMDLINE="trace=stats")
+        check(context, name, run, 1, [rf"^adept: guest denied: fail \({why} cs:ip="])
+    return name, test
+
+
 def nothing_lost_uncounted(context):
     """Every exit of a guest that floods the trace is printed, folded, or counted as lost: the sum is exact."""
 
@@ -151,6 +162,20 @@ def tests(context):
                               ("policy-nx", "policy=nx:end", "fetch from no-execute memory: gpa=0x50000 access=X")):
         yield emulator_test(context, name, status=1, GUEST=f"tour {policy}", CMDLINE="trace=stats",
                             expect=[rf"^adept: guest tour: fail \({re.escape(why)}", r"^adept: report: vm=tour "])
+
+    # RAM whose rights the guest has taken away: what it is called, and that a misconfigured entry makes no difference.
+    violation = r"^#\d+ .* EPT_VIOLATION\(48\) .* gpa=0x30000 .* access="
+    yield made_guest(context, "denied", "denied", CMDLINE="trace=EPT_VIOLATION,EPT_MISCONFIG", expect=[
+        violation + "R page=--- -> no right to it: as an empty bus", violation + "W page=--- -> no right to it: as an empty bus",
+        violation + "R?W page=--- -> no right to it: as an empty bus", violation + "W page=R-- -> read-only: write goes nowhere",
+        violation.replace("0x30000", "0x30008") + "X page=[R-][W-]- -> no-execute: goes ahead, as told",
+        r"^#\d+ .* EPT_MISCONFIG\(49\) .* gpa=0x30000 .* -> entry cleared", r"^\[denied\] denied: as a bus would$"],
+        forbid=[r"-> rom:", r"-> hole:"])
+    for number, policy, why in ((1, "end", "access without the right to it: gpa=0x30000 access=R"),
+                                (2, "rom:end", "access without the right to it: gpa=0x30000 access=R?W"),
+                                (3, "nx:end", "fetch from no-execute memory: gpa=0x30008 access=X"),
+                                (4, "end", "access without the right to it: gpa=0x30000 access=R")):
+        yield denied_end(context, number, policy, why)
 
     # What a report of a crash holds.
     yield emulator_test(context, "crash-report", status=1, GUEST="crash", expect=[

@@ -125,6 +125,38 @@ static void test_every_kind_and_level(void **state)
     }
 }
 
+/* Rights are taken away where a spoilt entry stands: no page is due there, and yet the bad entry goes, so
+ * that the next access is a violation and no misconfiguration again. */
+static void test_repair_of_denied(void **state)
+{
+    (void)state;
+    for (unsigned level = 1; level <= 4; level++) {
+        for (int kind = EPT_PLANT_WRITE_ONLY; kind < EPT_PLANT_KIND_COUNT; kind++) {
+            for (unsigned gone = 0; gone < 2; gone++) {
+                struct ept_fault_result result;
+                struct bed bed;
+
+                assert_true(bed_init(&bed, CAP_NO_X, 40, 64));
+                assert_true(bed_add(&bed, EPT_REGION_RAM, 0, 8 * GB, 16 * GB, RWX));
+                if (ept_plant(&bed.ept, GPA, level, (enum ept_plant_kind)kind).status != EPT_OK) {
+                    assert_true(bed_done(&bed));
+                    continue;
+                }
+                /* The list alone, as if the plant had come in between. */
+                assert_int_equal(gone ? ept_region_remove(bed.ept.regions, GPA, 4096)
+                                      : ept_region_set_rights(bed.ept.regions, GPA, 4096, 0),
+                                 EPT_OK);
+                result = ept_repair(&bed.ept, GPA, 0);
+                assert_int_equal(result.kind, gone ? EPT_FAULT_DENIED_HOLE : EPT_FAULT_DENIED_RIGHTS);
+                assert_int_not_equal(ept_walk(&bed.ept, GPA).end, EPT_WALK_MISCONFIG);
+                assert_int_equal(ept_misconfig_analyse(&bed.ept, GPA).count, 0);
+                assert_int_equal(bed.ept.planted_count, 0);
+                assert_true(bed_done(&bed));
+            }
+        }
+    }
+}
+
 static void test_leaf_level_zero(void **state)
 {
     struct bed bed;
@@ -318,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind_and_level),
         cmocka_unit_test(test_leaf_level_zero),
+        cmocka_unit_test(test_repair_of_denied),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_stacked),
         cmocka_unit_test(test_replant_and_accessed_flag),
