@@ -87,7 +87,7 @@ KERNEL_STRIPPED := $(BUILD)/adept
 
 GUESTS := $(patsubst guests/%.asm,$(BUILD)/guests/%.bin,$(sort $(wildcard guests/*.asm)))
 
-.PHONY: all kernel guests tools iso run conformance bench test fuzz check-host deps clean help FORCE
+.PHONY: all kernel guests tools iso run conformance bench test test-debian13 fuzz check-host deps clean help FORCE
 all: kernel guests tools
 kernel: $(KERNEL) $(KERNEL_STRIPPED) $(BUILD)/adept.dis
 guests: $(GUESTS)
@@ -318,6 +318,10 @@ test:
 	@tools/deps test
 	@BUILD='$(BUILD)' test/run-tests --only '$(ONLY)'
 
+# The same, and `make run`, on Debian 13, whose tools are newer. `test/debian RELEASE` takes any release.
+test-debian13:
+	@test/debian trixie
+
 FUZZ_SECONDS ?= 600
 FUZZ_GUESTS ?= 20000
 fuzz:
@@ -338,6 +342,7 @@ help:
 	    '                  (tools/run --help explains them)' \
 	    'make conformance  what the processor makes of EPT entries, against the manual; MODEL= CASES=$(CASES) SEED=$(SEED)' \
 	    'make test         runs every test; ONLY=pattern some of them' \
+	    'make test-debian13  make run and make test on Debian 13, in a tree by debootstrap; needs root or sudo' \
 	    'make bench        what exits, the EPT and the start cost: two tables, $(BUILD)/bench.json' \
 	    'make fuzz         fuzzes for FUZZ_SECONDS=$(FUZZ_SECONDS) each, and with FUZZ_GUESTS=$(FUZZ_GUESTS) random guests' \
 	    'make iso          $(BUILD)/adept.iso, for CD and USB, BIOS and UEFI' \

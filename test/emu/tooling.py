@@ -257,6 +257,34 @@ def chooses_emulator(context):
     return "check-host-choose", test
 
 
+def sums_of_ci(context):
+    """.ci/run ends with one sum of both releases, and fails when anything has; what sid does is told alone. By a make and a tree pretended."""
+
+    def test():
+        name = "ci-sum"
+        path = fresh(context, name)
+        os.makedirs(os.path.join(path, ".ci"))
+        os.makedirs(os.path.join(path, "test"))
+        shutil.copy2(os.path.join(context.root, ".ci", "run"), os.path.join(path, ".ci", "run"))
+        for script in ("make", "test/debian"):
+            with open(os.path.join(path, script), "w", encoding="utf-8") as file:
+                file.write('#!/bin/sh\n[ "$1" != test ] || eval "$HERE"\n[ "$1" != test-debian13 ] || eval "$THERE"\n[ "$1" != sid ] || eval "$SID"\n')
+            os.chmod(os.path.join(path, script), 0o755)
+        for here, there, sid, total in (("echo 5 passed, 0 failed", "echo 1 passed, 0 failed; echo 7 passed, 0 failed", "[ -z $WERROR ]", "12 passed, 0 failed"),
+                                        ("echo 5 passed, 0 failed", "echo 7 passed, 0 failed", "exit 1", "12 passed, 0 failed"),
+                                        ("echo 4 passed, 2 failed; exit 1", "echo 7 passed, 0 failed", "true", "11 passed, 2 failed"),
+                                        ("[ $WERROR = 1 ] && echo 5 passed, 0 failed", "echo 6 passed, 1 failed; exit 2", "true", "11 passed, 1 failed"),
+                                        ("echo 5 passed, 0 failed; exit 1", "echo 7 passed, 0 failed", "true", "12 passed, 1 failed"),
+                                        ("echo nothing", "echo 7 passed, 0 failed", "true", "7 passed, 1 failed"),
+                                        ("echo 5 passed, 0 failed", "exit 1", "true", "5 passed, 1 failed")):
+            said = captured(context, name, [os.path.join(path, ".ci", "run")], {**make_environment(), "PATH": f"{path}:{os.environ['PATH']}", "HERE": here,
+                            "THERE": there, "SID": sid}, status=0 if total.endswith(" 0 failed") else 1).splitlines()
+            verdict = f"Debian sid: make run {'FAILS' if sid == 'exit 1' else 'passes'} (not counted)"
+            if said[-2:] != [verdict, total] or sum(bool(re.fullmatch(r"\d+ passed, \d+ failed", line)) for line in said) != 1:
+                raise Failure(f"{here} / {there} / {sid}: it ends with {said[-2:]}")
+    return "ci-sum", test
+
+
 def menu_of_image(context):
     """grub.cfg as it is on build/adept.iso: an entry for each shipped guest, one for all, one for the conformance test, serial terminal on."""
 
@@ -333,6 +361,7 @@ def tests(context):
     yield warnings_stop_nobody(context)
     yield deps_without_apt(context)
     yield chooses_emulator(context)
+    yield sums_of_ci(context)
     yield menu_of_image(context)
     yield excerpt_is_true(context)
     yield options_are_listed(context)
