@@ -57,7 +57,7 @@ static inline const struct ept_region *region_at(struct ept *ept, uint64_t gpa)
     return region;
 }
 
-static enum ept_fault_kind denial(const struct ept_region *region, unsigned access)
+enum ept_fault_kind ept_fault_denial(const struct ept_region *region, unsigned access)
 {
     if (region == NULL || region->kind == EPT_REGION_HOLE)
         return EPT_FAULT_DENIED_HOLE;
@@ -230,7 +230,7 @@ fault_slow(struct ept *ept, uint64_t gpa, unsigned access, const struct ept_regi
     if (gpa >> ept->caps.guest_width != 0)
         return result;
     if (region == NULL || region->rights == 0 || (access & ~(unsigned)region->rights) != 0) {
-        result.kind = denial(region, access);
+        result.kind = ept_fault_denial(region, access);
         return result;
     }
     ept_target_choose(ept, region, gpa, access, &target);

@@ -125,6 +125,9 @@ struct ept_fault_result {
  */
 EPT_MUST_CHECK struct ept_fault_result ept_fault(struct ept *ept, uint64_t gpa, unsigned access);
 
+/* Which denial an access is that a region (NULL: none) does not grant: DENIED_... */
+enum ept_fault_kind ept_fault_denial(const struct ept_region *region, unsigned access);
+
 /* True for INSTALLED, SPURIOUS and REPAIRED: the access can go on. */
 static inline bool ept_fault_resolved(enum ept_fault_kind kind)
 {

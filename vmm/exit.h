@@ -44,6 +44,11 @@ void exit_advance_to(struct vcpu *vcpu, uint64_t rip, uint64_t rflags);
  */
 enum exit_action exit_ept_resume(struct vcpu *vcpu, uint64_t qualification);
 
+/* exit_ept.c: ends the guest for an access (EPT_READ...) that the memory map denies, with a line that says
+ * where it was. The vCPU's CPU, its VMCS current. */
+void exit_ept_end_denied(struct vcpu *vcpu, const char *what, uint64_t guest_physical_address,
+                         uint64_t access);
+
 /* What this exit is about, for the statistics: `subject` of the kind. The handler, once. */
 static inline void exit_count_subject(struct vcpu *vcpu, enum exit_subject_kind kind, uint64_t subject)
 {

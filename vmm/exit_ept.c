@@ -116,9 +116,8 @@ static void set_result(struct vcpu *vcpu, const struct ept_fault_result *fault)
     vcpu->result.type = fault->memory_type;
 }
 
-/* Where a denied access was, for the line that ends the guest. */
-static enum exit_action end_denied(struct vcpu *vcpu, const char *what, uint64_t guest_physical_address,
-                                   uint64_t qualification)
+void exit_ept_end_denied(struct vcpu *vcpu, const char *what, uint64_t guest_physical_address,
+                         uint64_t qualification)
 {
     char access[EPT_QUALIFICATION_WORD_SIZE];
 
@@ -126,7 +125,6 @@ static enum exit_action end_denied(struct vcpu *vcpu, const char *what, uint64_t
     vm_end(vcpu->vm, VM_FAILED, "%s: gpa=%#llx access=%s cs:ip=%04x:%04llx", what,
            (unsigned long long)guest_physical_address, access, (unsigned)vmcs_read(VMCS_GUEST_CS_SELECTOR),
            (unsigned long long)vmcs_read(VMCS_GUEST_RIP));
-    return end_guest(vcpu);
 }
 
 /* The frame that stands for one page during one instruction. */
@@ -222,8 +220,10 @@ static enum exit_action denied(struct vcpu *vcpu, const struct ept_fault_result 
     struct denied_access denied =
         denied_access(&vcpu->vm->config, fault->kind, (unsigned)(qualification & EPT_RIGHTS), rights);
 
-    if (!denied.may_be_ignored || denied.policy == GUEST_POLICY_END)
-        return end_denied(vcpu, denied.what, guest_physical_address, qualification);
+    if (!denied.may_be_ignored || denied.policy == GUEST_POLICY_END) {
+        exit_ept_end_denied(vcpu, denied.what, guest_physical_address, qualification);
+        return end_guest(vcpu);
+    }
     if (!has_room(vcpu))
         return end_guest(vcpu);
     vcpu->result.code = denied.result;

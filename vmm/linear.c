@@ -26,7 +26,7 @@ static bool read_entry(void *context, uint64_t guest_physical_address, unsigned 
     if (guest_memory_read(vm, guest_physical_address, value, size) == size)
         return true;
     *value = UINT64_MAX >> (64 - 8 * size);
-    return mmio_policy(vm, guest_physical_address) == GUEST_POLICY_IGNORE;
+    return mmio_ignores(vm, guest_physical_address, EPT_READ);
 }
 
 void linear_begin(struct linear *linear, struct vcpu *vcpu)

@@ -3,28 +3,34 @@
 #include "vmm/mmio_memory.h"
 #include "arch/x86/memory.h"
 #include "arch/x86/tsc.h"
+#include "vmm/denied_access.h"
+#include "vmm/exit.h"
 #include "vmm/interrupts.h"
 #include "vmm/vm_devices.h"
 
-enum guest_policy mmio_policy(struct vm *vm, uint64_t guest_physical)
+static struct denied_access denied_at(struct vm *vm, uint64_t guest_physical, unsigned access)
 {
     const struct ept_region *region = ept_region_find(&vm->regions, guest_physical);
 
-    return region == NULL || region->kind == EPT_REGION_HOLE ? vm->config.policy_hole : vm->config.policy_rom;
+    return denied_access(&vm->config, ept_fault_denial(region, access), access,
+                         region != NULL ? watch_rights(region) : 0);
+}
+
+bool mmio_ignores(struct vm *vm, uint64_t guest_physical, unsigned access)
+{
+    return denied_at(vm, guest_physical, access).policy == GUEST_POLICY_IGNORE;
 }
 
 /* What no device and no RAM answers follows the guest's policy, as an access that is not emulated does. */
 static __attribute__((noinline)) enum emulate_status nobody(struct vcpu *vcpu, uint64_t guest_physical,
                                                             bool write)
 {
-    const struct ept_region *region = ept_region_find(&vcpu->vm->regions, guest_physical);
+    unsigned access = write ? EPT_WRITE : EPT_READ;
+    struct denied_access denied = denied_at(vcpu->vm, guest_physical, access);
 
-    if (mmio_policy(vcpu->vm, guest_physical) == GUEST_POLICY_IGNORE)
+    if (denied.policy == GUEST_POLICY_IGNORE)
         return EMULATE_DONE;
-    vm_end(vcpu->vm, VM_FAILED, "%s by an emulated instruction: gpa=%#llx access=%s",
-           region == NULL || region->kind == EPT_REGION_HOLE ? "access to a hole"
-                                                             : "access without the right to it",
-           (unsigned long long)guest_physical, write ? "W" : "R");
+    exit_ept_end_denied(vcpu, denied.what, guest_physical, access);
     return EMULATE_REFUSED;
 }
 

@@ -22,7 +22,7 @@ enum emulate_status mmio_page_read(struct vcpu *vcpu, uint64_t guest_physical, v
 enum emulate_status mmio_page_write(struct vcpu *vcpu, uint64_t guest_physical, const void *buffer,
                                     unsigned size, bool held);
 
-/* What the guest's `policy=` says of an access that neither RAM nor a device answers at this address. */
-enum guest_policy mmio_policy(struct vm *vm, uint64_t guest_physical);
+/* Whether the guest's `policy=` lets an access (EPT_READ...) go on that neither RAM nor a device answers. */
+bool mmio_ignores(struct vm *vm, uint64_t guest_physical, unsigned access);
 
 #endif

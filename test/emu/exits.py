@@ -20,12 +20,12 @@ def made_guest(context, test_name, guest, status=0, expect=(), forbid=(), option
     return test_name, test
 
 
-def denied_end(context, number, policy, why):
-    """The guest `denied` makes one access alone, and its policy ends it there."""
-    name = f"denied-end-{number}"
+def denied_end(context, source, number, policy, why):
+    """The guest makes one access alone, and its policy ends it there."""
+    name = f"{source.replace('_', '-')}-end-{number}"
 
     def test():
-        guest = nasm(context, "test/emu/guests/denied.asm", f"{name}.bin", "-f", "bin", f"-DEND={number}")
+        guest = nasm(context, f"test/emu/guests/{source}.asm", f"{name}.bin", "-f", "bin", f"-DEND={number}")
         run = launch(context, name, GUEST=f"{guest} name=denied policy={policy}", CMDLINE="trace=stats")
         check(context, name, run, 1, [rf"^adept: guest denied: fail \({why} cs:ip="])
     return name, test
@@ -175,7 +175,12 @@ def tests(context):
                                 (2, "rom:end", "access without the right to it: gpa=0x30000 access=R?W"),
                                 (3, "nx:end", "fetch from no-execute memory: gpa=0x30008 access=X"),
                                 (4, "end", "access without the right to it: gpa=0x30000 access=R")):
-        yield denied_end(context, number, policy, why)
+        yield denied_end(context, "denied", number, policy, why)
+    yield made_guest(context, "denied-ports", "denied_ports", CMDLINE="trace=none", expect=[r"^\[denied_ports\] denied: ports$"])
+    for number, policy, why in ((1, "end", "access to a hole: gpa=0x50000000 access=R"), (2, "hole:end", "access to a hole: gpa=0xa0000 access=W"),
+                                (3, "end", "write to ROM: gpa=0xf0020 access=W"),
+                                (4, "rom:end", "access without the right to it: gpa=0x30000 access=W")):
+        yield denied_end(context, "denied_ports", number, policy, why)
 
     # What a report of a crash holds.
     yield emulator_test(context, "crash-report", status=1, GUEST="crash", expect=[
