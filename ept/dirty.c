@@ -165,26 +165,34 @@ static void prepare_run(struct ept *ept, const struct ept_run *run, void *contex
     }
 }
 
-struct ept_change ept_dirty_start(struct ept *ept, struct ept_dirty_log *log, enum ept_dirty_source source,
-                                  unsigned granularity, uint64_t size, uint64_t *words)
+enum ept_flush ept_dirty_prepare(struct ept *ept, uint64_t start, uint64_t end)
 {
-    struct ept_change change = {EPT_OK, EPT_FLUSH_NONE};
+    enum ept_flush flush = EPT_FLUSH_NONE;
+
+    ept_for_each_run(ept, start, end, prepare_run, &flush);
+    return flush;
+}
+
+enum ept_status ept_dirty_begin(struct ept *ept, struct ept_dirty_log *log, enum ept_dirty_source source,
+                                unsigned granularity, uint64_t size, uint64_t *words)
+{
+    enum ept_status status;
     uint64_t pages = size >> PAGE_SHIFT;
     size_t start[EPT_DIRTY_SUMMARIES + 1];
     enum ept_dirty_source picked;
 
     if (ept->dirty != NULL)
-        change.status = EPT_BUSY;
+        status = EPT_BUSY;
     else if (size == 0 || (size & (EPT_PAGE_SIZE_4K - 1)) != 0)
-        change.status = EPT_UNALIGNED;
+        status = EPT_UNALIGNED;
     else if (size > UINT64_C(1) << ept->caps.guest_width)
-        change.status = EPT_BEYOND_WIDTH;
+        status = EPT_BEYOND_WIDTH;
     else if (source == EPT_DIRTY_BEST || (granularity != EPT_LEVEL_PT && granularity != EPT_LEVEL_PD))
-        change.status = EPT_UNSUPPORTED;
+        status = EPT_UNSUPPORTED;
     else
-        change.status = ept_dirty_pick(&ept->caps, source, &picked);
-    if (change.status != EPT_OK)
-        return change;
+        status = ept_dirty_pick(&ept->caps, source, &picked);
+    if (status != EPT_OK)
+        return status;
     *log = (struct ept_dirty_log){.source = source,
                                   .granularity = granularity,
                                   .pages = pages,
@@ -196,7 +204,16 @@ struct ept_change ept_dirty_start(struct ept *ept, struct ept_dirty_log *log, en
         words[n] = 0;
     __atomic_store_n(&ept->dirty, log, __ATOMIC_RELEASE);
     ept_shape_changes(ept);
-    ept_for_each_run(ept, 0, size, prepare_run, &change.flush);
+    return EPT_OK;
+}
+
+struct ept_change ept_dirty_start(struct ept *ept, struct ept_dirty_log *log, enum ept_dirty_source source,
+                                  unsigned granularity, uint64_t size, uint64_t *words)
+{
+    struct ept_change change = {ept_dirty_begin(ept, log, source, granularity, size, words), EPT_FLUSH_NONE};
+
+    if (change.status == EPT_OK)
+        change.flush = ept_dirty_prepare(ept, 0, size);
     return change;
 }
 
@@ -223,27 +240,37 @@ static void restore_run(struct ept *ept, const struct ept_run *run, void *contex
     }
 }
 
+void ept_dirty_restore(struct ept *ept, uint64_t start, uint64_t end)
+{
+    const struct ept_region *last = ept->regions->regions + ept->regions->count;
+
+    for (const struct ept_region *region = ept_region_next(ept->regions, start);
+         region != NULL && region < last && region->gpa < end; region++) {
+        struct restore restore = {region};
+        uint64_t from = region->gpa > start ? region->gpa : start, to = region->gpa + region->size;
+
+        if ((region->rights & EPT_WRITE) != 0)
+            ept_for_each_run(ept, from, to < end ? to : end, restore_run, &restore);
+    }
+}
+
+enum ept_status ept_dirty_end(struct ept *ept)
+{
+    if (ept->dirty == NULL)
+        return EPT_BUSY;
+    __atomic_store_n(&ept->dirty, NULL, __ATOMIC_RELEASE);
+    return EPT_OK;
+}
+
 struct ept_change ept_dirty_stop(struct ept *ept)
 {
     const struct ept_dirty_log *log = ept->dirty;
-    const struct ept_region *end = ept->regions->regions + ept->regions->count;
-    uint64_t limit;
+    struct ept_change change = {ept_dirty_end(ept), EPT_FLUSH_NONE};
 
-    if (log == NULL)
-        return (struct ept_change){EPT_BUSY, EPT_FLUSH_NONE};
-    limit = log->pages << PAGE_SHIFT;
-    __atomic_store_n(&ept->dirty, NULL, __ATOMIC_RELEASE);
-    for (const struct ept_region *region = ept->regions->regions; region < end && region->gpa < limit;
-         region++) {
-        struct restore restore = {region};
-        uint64_t to = region->gpa + region->size;
-
-        if ((region->rights & EPT_WRITE) != 0)
-            ept_for_each_run(ept, region->gpa, to < limit ? to : limit, restore_run, &restore);
-    }
-    /* Rights that were added need no flush: an access that a cached translation denies faults and drops it.
-     */
-    return (struct ept_change){EPT_OK, EPT_FLUSH_NONE};
+    /* Rights that are added need no flush: an access that a cached translation denies faults and drops it. */
+    if (change.status == EPT_OK)
+        ept_dirty_restore(ept, 0, log->pages << PAGE_SHIFT);
+    return change;
 }
 
 const char *ept_dirty_source_name(enum ept_dirty_source source)

@@ -73,6 +73,16 @@ EPT_MUST_CHECK struct ept_change ept_dirty_start(struct ept *ept, struct ept_dir
                                                  enum ept_dirty_source source, unsigned granularity,
                                                  uint64_t size, uint64_t *words);
 
+/*
+ * The same in parts, for a VM whose guest is to run between them: begin, then prepare, which takes D or W
+ * from the leaves of [start, end), for all of [0, size). A write to a page is logged after the flush behind
+ * its part.
+ */
+EPT_MUST_CHECK enum ept_status ept_dirty_begin(struct ept *ept, struct ept_dirty_log *log,
+                                               enum ept_dirty_source source, unsigned granularity,
+                                               uint64_t size, uint64_t *words);
+EPT_MUST_CHECK enum ept_flush ept_dirty_prepare(struct ept *ept, uint64_t start, uint64_t end);
+
 /* Notes a write by other hands than the guest's: by the hypervisor in its stead. Nothing without a log. Any
  * CPU. */
 void ept_dirty_mark(struct ept *ept, uint64_t gpa, uint64_t size);
@@ -82,6 +92,7 @@ void ept_dirty_drain(struct ept *ept, const uint64_t *entries, unsigned count);
 
 struct ept_dirty_collected {
     enum ept_flush flush;
+    bool more;      /* ept_dirty_take() alone */
     uint64_t pages; /* how many bits were set */
 };
 
@@ -95,10 +106,22 @@ struct ept_dirty_collected {
 EPT_MUST_CHECK struct ept_dirty_collected ept_dirty_collect(struct ept *ept, uint64_t *bitmap);
 
 /*
+ * The same in parts: gather, for all of [0, pages * 4 KiB), notes the dirty flags of [start, end) in the log,
+ * of which a source of flags knows nothing else; take is the collection of what the log has noted, of at most
+ * `blocks` blocks of 512 pages. `more`: some are left. `pages`: bits that were not set in the bitmap before.
+ */
+void ept_dirty_gather(struct ept *ept, uint64_t start, uint64_t end);
+EPT_MUST_CHECK struct ept_dirty_collected ept_dirty_take(struct ept *ept, uint64_t *bitmap, uint64_t blocks);
+
+/*
  * Ends logging and gives back the W that was taken. The words are the caller's again. Order as
  * ept_dirty_start(). ept_merge() of merge.h then puts large pages together again. EPT_BUSY: no log runs.
  */
 EPT_MUST_CHECK struct ept_change ept_dirty_stop(struct ept *ept);
+
+/* The same in parts: end, then restore for all that was logged, [start, end) each time. */
+EPT_MUST_CHECK enum ept_status ept_dirty_end(struct ept *ept);
+void ept_dirty_restore(struct ept *ept, uint64_t start, uint64_t end);
 
 /* "PML", "dirty flags", "write protection", "best"; "?" for another number. */
 const char *ept_dirty_source_name(enum ept_dirty_source source);

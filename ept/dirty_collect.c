@@ -33,6 +33,8 @@ static void gather_run(struct ept *ept, const struct ept_run *run, void *context
 
 struct collection {
     struct ept_dirty_collected result;
+    uint64_t left;               /* blocks that may still be taken */
+    uint64_t once;               /* all ones: what the bitmap has already is not counted again */
     uint64_t taken[BLOCK_WORDS]; /* the bits of the block at hand */
 };
 
@@ -122,8 +124,22 @@ static void take_block(struct ept *ept, struct ept_dirty_log *log, uint64_t bloc
     if (log->source != EPT_DIRTY_FLAGS)
         rearm(ept, log, block, log->source == EPT_DIRTY_PML ? EPT_DIRTY : EPT_WRITE, collection);
     for (unsigned n = 0; n < BLOCK_WORDS; n++) {
-        bitmap[block * BLOCK_WORDS + n] |= collection->taken[n];
-        collection->result.pages += count_bits(collection->taken[n]);
+        uint64_t *word = &bitmap[block * BLOCK_WORDS + n];
+
+        collection->result.pages += count_bits(collection->taken[n] & ~(*word & collection->once));
+        *word |= collection->taken[n];
+    }
+    collection->result.flush = EPT_FLUSH_CONTEXT;
+    collection->left--;
+}
+
+/* The bits of a word are set again, and those above it that lead there: from below, as who marks a block. */
+static void put_back(struct ept_dirty_log *log, unsigned summary, uint64_t word, uint64_t bits)
+{
+    __atomic_fetch_or(&log->summary[summary][word], bits, __ATOMIC_SEQ_CST);
+    while (++summary < log->summaries) {
+        __atomic_fetch_or(&log->summary[summary][word / 64], UINT64_C(1) << word % 64, __ATOMIC_SEQ_CST);
+        word /= 64;
     }
 }
 
@@ -136,6 +152,11 @@ static void take_word(struct ept *ept, struct ept_dirty_log *log, unsigned summa
     for (; bits != 0; bits &= bits - 1) {
         uint64_t below = word * 64 + (unsigned)__builtin_ctzll(bits);
 
+        if (collection->left == 0) {
+            collection->result.more = true;
+            put_back(log, summary, word, bits);
+            return;
+        }
         if (summary > 0)
             take_word(ept, log, summary - 1, below, bitmap, collection);
         else
@@ -143,21 +164,41 @@ static void take_word(struct ept *ept, struct ept_dirty_log *log, unsigned summa
     }
 }
 
-struct ept_dirty_collected ept_dirty_collect(struct ept *ept, uint64_t *bitmap)
+void ept_dirty_gather(struct ept *ept, uint64_t start, uint64_t end)
+{
+    const struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
+
+    if (log != NULL && log->source == EPT_DIRTY_FLAGS)
+        ept_for_each_run(ept, start, end, gather_run, NULL);
+}
+
+/*
+ * The flush is due for a page also where no flag was cleared here: then another CPU has taken the leaf or
+ * cleared its flag, and may not have carried its own flush out yet. Until then a processor writes on by what
+ * it has cached.
+ */
+static struct ept_dirty_collected take(struct ept *ept, uint64_t *bitmap, struct collection *collection)
 {
     struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
-    struct collection collection = {.result = {EPT_FLUSH_NONE, 0}};
 
-    if (log == NULL)
-        return collection.result;
-    if (log->source == EPT_DIRTY_FLAGS)
-        ept_for_each_run(ept, 0, log->pages << PAGE_SHIFT, gather_run, NULL);
-    take_word(ept, log, log->summaries - 1, 0, bitmap, &collection);
-    /*
-     * Also where no flag was cleared here: then another CPU has taken the leaf or cleared its flag, and may
-     * not have carried its own flush out yet. Until then a processor writes on by what it has cached.
-     */
-    if (collection.result.pages != 0)
-        collection.result.flush = EPT_FLUSH_CONTEXT;
-    return collection.result;
+    if (log != NULL)
+        take_word(ept, log, log->summaries - 1, 0, bitmap, collection);
+    return collection->result;
+}
+
+struct ept_dirty_collected ept_dirty_take(struct ept *ept, uint64_t *bitmap, uint64_t blocks)
+{
+    struct collection collection = {.left = blocks, .once = UINT64_MAX};
+
+    return take(ept, bitmap, &collection);
+}
+
+struct ept_dirty_collected ept_dirty_collect(struct ept *ept, uint64_t *bitmap)
+{
+    const struct ept_dirty_log *log = __atomic_load_n(&ept->dirty, __ATOMIC_ACQUIRE);
+    struct collection collection = {.left = UINT64_MAX};
+
+    if (log != NULL)
+        ept_dirty_gather(ept, 0, log->pages << PAGE_SHIFT);
+    return take(ept, bitmap, &collection);
 }

@@ -99,14 +99,24 @@ static void not_idle(void *context, uint64_t gpa, uint64_t size, uint64_t flags)
     }
 }
 
+struct ept_harvest ept_harvest_idle_part(struct ept *ept, uint64_t base, uint64_t gpa, uint64_t size,
+                                         uint64_t *bitmap)
+{
+    struct idle idle = {base, bitmap};
+    uint64_t page = (gpa - base) >> PAGE_SHIFT, end = page + (size >> PAGE_SHIFT);
+
+    while (page < end) {
+        uint64_t next = (page | 63) + 1 < end ? (page | 63) + 1 : end;
+        uint64_t below = page % 64 != 0 ? bitmap[page / 64] & ((UINT64_C(1) << page % 64) - 1) : 0;
+
+        bitmap[page / 64] = below | UINT64_MAX >> (64 - (next - page)) << page % 64;
+        for (page = next; page % 64 == 0 && end - page >= 64; page += 64)
+            bitmap[page / 64] = UINT64_MAX;
+    }
+    return ept_harvest(ept, gpa, size, EPT_ACCESSED, not_idle, &idle);
+}
+
 struct ept_harvest ept_harvest_idle(struct ept *ept, uint64_t gpa, uint64_t size, uint64_t *bitmap)
 {
-    struct idle idle = {gpa, bitmap};
-    uint64_t pages = size >> PAGE_SHIFT;
-
-    for (uint64_t n = 0; n < pages / 64; n++)
-        bitmap[n] = UINT64_MAX;
-    if (pages % 64 != 0)
-        bitmap[pages / 64] = (UINT64_C(1) << pages % 64) - 1;
-    return ept_harvest(ept, gpa, size, EPT_ACCESSED, not_idle, &idle);
+    return ept_harvest_idle_part(ept, gpa, gpa, size, bitmap);
 }

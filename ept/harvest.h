@@ -35,4 +35,11 @@ EPT_MUST_CHECK struct ept_harvest ept_harvest(struct ept *ept, uint64_t gpa, uin
 EPT_MUST_CHECK struct ept_harvest ept_harvest_idle(struct ept *ept, uint64_t gpa, uint64_t size,
                                                    uint64_t *bitmap);
 
+/*
+ * A part of the same, [gpa, gpa + size), of a range from `base` on of which all below is done: writes its
+ * bits, and clears those that follow in its last word.
+ */
+EPT_MUST_CHECK struct ept_harvest ept_harvest_idle_part(struct ept *ept, uint64_t base, uint64_t gpa,
+                                                        uint64_t size, uint64_t *bitmap);
+
 #endif

@@ -3,6 +3,11 @@
 #include "ept/leaves.h"
 #include "ept/planted.h"
 
+/* A look at a slot costs as much as some work on 20 leaves. */
+#define PORTION_SLOTS 32
+/* Nor has a portion of more than this a further slot: who makes a bitmap of it has work by its size, too. */
+#define PORTION_SIZE (UINT64_C(1) << 28)
+
 struct visit {
     uint64_t start, end;
     ept_run_visitor *run;
@@ -79,4 +84,17 @@ bool ept_find_run(struct ept *ept, uint64_t gpa, struct ept_run *run)
     }
     *run = (struct ept_run){cursor.slot, gpa & ~(ept_level_size(cursor.level) - 1), cursor.level, 1};
     return ept_is_good_leaf(ept, cursor.level, cursor.entry);
+}
+
+uint64_t ept_portion(struct ept *ept, uint64_t start, uint64_t end)
+{
+    struct ept_run run = {.level = EPT_LEVEL_MAX};
+    uint64_t at = start;
+
+    for (unsigned n = 0;
+         n < PORTION_SLOTS && run.level > EPT_LEVEL_PT && at < end && at - start < PORTION_SIZE; n++) {
+        (void)!ept_find_run(ept, at, &run);
+        at = run.gpa + run.count * ept_level_size(run.level);
+    }
+    return at < end ? at : end;
 }

@@ -30,6 +30,13 @@ void ept_for_each_run(struct ept *ept, uint64_t start, uint64_t end, ept_run_vis
  * neither. */
 EPT_MUST_CHECK bool ept_find_run(struct ept *ept, uint64_t gpa, struct ept_run *run);
 
+/*
+ * Where a part of [start, end) ends that is little work: behind one level-1 table, or behind so many slots
+ * without one, or at `end`. It divides no leaf. start < end, and no address is beyond the guest-physical
+ * width.
+ */
+uint64_t ept_portion(struct ept *ept, uint64_t start, uint64_t end);
+
 /* True for an entry that a visitor may take for a page of the guest's: no temporary one, no frozen one. */
 static inline bool ept_is_guest_page(struct ept_entry entry)
 {

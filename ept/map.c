@@ -11,7 +11,7 @@ enum ept_status ept_init(struct ept *ept, const struct ept_memory *memory, const
 {
     if ((!caps->walk_4 && !caps->walk_5) || caps->levels < EPT_LEVEL_PML4 || caps->levels > EPT_LEVEL_MAX)
         return EPT_UNSUPPORTED;
-    *ept = (struct ept){.memory = *memory, .caps = *caps, .regions = regions};
+    *ept = (struct ept){.memory = *memory, .caps = *caps, .regions = regions, .old_types_from = UINT64_MAX};
     ept->root = ept_table_alloc(ept);
     if (ept->root == EPT_NO_FRAME)
         return EPT_NO_FRAME_LEFT;

@@ -79,6 +79,11 @@ struct ept {
     uint32_t planted_count; /* live records; while it is 0 nobody looks at the lock. Atomic. */
     uint32_t planted_lock;
     struct ept_planted planted[EPT_PLANTED_MAX];
+    /* While leaves follow a change of guest_mtrr: what it was, and where the first leaf is that may still
+     * have a type by it. */
+    struct mtrr_snapshot old_guest_mtrr;
+    uint64_t old_types_end;  /* guest_types_end as it was */
+    uint64_t old_types_from; /* UINT64_MAX: none */
 };
 
 /*

@@ -13,6 +13,8 @@
 /* A range that is cut into more pieces than this counts as not uniform: masks with gaps can make very many.
  */
 #define PIECES_MAX 4096
+/* Working a guest's registers out is part of its WRMSR. */
+#define WORKED_OUT_MAX 512
 
 /* Where the first fixed range of a register begins, and the size of each of its eight ranges. */
 static const struct {
@@ -172,7 +174,7 @@ void mtrr_work_out(struct mtrr_snapshot *mtrr)
     uint64_t at = 0;
 
     mtrr->stretch_count = 0;
-    for (unsigned pieces = 0; pieces < PIECES_MAX; pieces++) {
+    for (unsigned pieces = 0; pieces < WORKED_OUT_MAX; pieces++) {
         struct memory_type_range piece = mtrr_type_at(mtrr, at);
         unsigned n = mtrr->stretch_count;
 

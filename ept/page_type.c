@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The type of a leaf, from both sides' MTRRs. */
 #include "ept/page_type.h"
+#include "ept/leaves.h"
 #include "ept/table.h"
 #include "ept/zap.h"
 #include <stddef.h>
 
-/* Stretches of one type that a change of the guest's MTRRs is compared by before the rest goes as a whole. */
-#define STRETCHES_MAX 4096
+/* Stretches of one type that a part of a change of the guest's MTRRs is compared by before the part goes as a
+ * whole; and those that the end of the types is looked for in. */
+#define STRETCHES_MAX     16
+#define END_STRETCHES_MAX 64
 
 enum memory_type ept_combine_types(enum memory_type machine, enum memory_type guest)
 {
@@ -23,6 +26,9 @@ bool ept_page_type_mixed(const struct ept *ept, const struct ept_region *region,
     if (region->type_from_mtrr &&
         !mtrr_type_uniform(ept->mtrr, region->hpa + (gpa - region->gpa), size, &machine))
         return false;
+    /* Behind what was worked out a guest may have made very many pieces: one look, and small pages. */
+    if (size > EPT_PAGE_SIZE_4K && mtrr_stretch_of(&ept->guest_mtrr, gpa) == ept->guest_mtrr.stretch_count)
+        return false;
     if (!mtrr_type_uniform(&ept->guest_mtrr, gpa, size, &guest))
         return false;
     *type = ept_combine_types(machine, guest);
@@ -34,7 +40,7 @@ static uint64_t end_of_types(const struct mtrr_snapshot *mtrr)
 {
     uint64_t at = 0, end = 0;
 
-    for (unsigned n = 0; n < STRETCHES_MAX; n++) {
+    for (unsigned n = 0; n < END_STRETCHES_MAX; n++) {
         struct memory_type_range range = mtrr_type_at(mtrr, at);
 
         if (range.type != MEMORY_TYPE_WB)
@@ -57,36 +63,66 @@ static enum memory_type guest_type(const struct mtrr_snapshot *mtrr, bool known,
     return range.type;
 }
 
-enum ept_flush ept_set_guest_mtrr(struct ept *ept, const struct mtrr_snapshot *mtrr)
+/* Zaps what of [start, end), which lies in one region, was mapped with another type. */
+static enum ept_flush zap_other_types(struct ept *ept, uint64_t start, uint64_t end)
 {
-    const struct ept_region *region = ept_region_next(ept->regions, 0);
-    const struct ept_region *last = ept->regions->regions + ept->regions->count;
-    bool known = ept->guest_types_end != 0;
     enum ept_flush flush = EPT_FLUSH_NONE;
-    unsigned stretches = 0;
+    uint64_t at = start;
 
-    for (; region != NULL && region < last; region++) {
-        uint64_t at = region->gpa, region_end = region->gpa + region->size;
+    for (unsigned stretches = 0; at < end; stretches++) {
+        uint64_t next = end;
+        enum memory_type old = guest_type(&ept->old_guest_mtrr, ept->old_types_end != 0, at, &next);
+        bool differs = guest_type(&ept->guest_mtrr, ept->guest_types_end != 0, at, &next) != old;
 
-        while (at < region_end && region->rights != 0) {
-            uint64_t end = region_end;
-            enum memory_type old = guest_type(&ept->guest_mtrr, known, at, &end);
-            bool differs = guest_type(mtrr, mtrr != NULL, at, &end) != old;
-
-            if (++stretches > STRETCHES_MAX) {
-                differs = true;
-                end = region_end;
-            }
-            if (differs)
-                flush = ept_flush_both(flush, ept_zap(ept, at, end - at));
-            at = end;
-        }
+        if (stretches == STRETCHES_MAX) /* a whole table is less work than the pages in it */
+            return ept_flush_both(flush, ept_zap(ept, start, end - start));
+        if (differs)
+            flush = ept_flush_both(flush, ept_zap(ept, at, next - at));
+        at = next;
     }
+    return flush;
+}
+
+void ept_guest_mtrr_begin(struct ept *ept, const struct mtrr_snapshot *mtrr)
+{
+    ept->old_guest_mtrr = ept->guest_mtrr;
+    ept->old_types_end = ept->guest_types_end;
+    ept->old_types_from = 0;
     ept->guest_types_end = mtrr == NULL ? 0 : end_of_types(mtrr);
     if (mtrr != NULL) {
         ept->guest_mtrr = *mtrr;
         mtrr_work_out(&ept->guest_mtrr);
     }
     ept_shape_changes(ept);
+}
+
+bool ept_guest_mtrr_step(struct ept *ept, struct ept_retyped *part)
+{
+    uint64_t from = ept->old_types_from;
+    const struct ept_region *region = from != UINT64_MAX ? ept_region_next(ept->regions, from) : NULL;
+
+    if (region == NULL || region == ept->regions->regions + ept->regions->count) {
+        ept->old_types_from = UINT64_MAX;
+        return false;
+    }
+    part->start = region->gpa > from ? region->gpa : from;
+    part->end = region->gpa + region->size;
+    part->flush = EPT_FLUSH_NONE;
+    if (region->rights != 0) {
+        part->end = ept_portion(ept, part->start, part->end);
+        part->flush = zap_other_types(ept, part->start, part->end);
+    }
+    ept->old_types_from = part->end;
+    return true;
+}
+
+enum ept_flush ept_set_guest_mtrr(struct ept *ept, const struct mtrr_snapshot *mtrr)
+{
+    enum ept_flush flush = EPT_FLUSH_NONE;
+    struct ept_retyped part;
+
+    ept_guest_mtrr_begin(ept, mtrr);
+    while (ept_guest_mtrr_step(ept, &part))
+        flush = ept_flush_both(flush, part.flush);
     return flush;
 }

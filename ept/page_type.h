@@ -35,9 +35,26 @@ EPT_MUST_CHECK static inline bool ept_page_type(const struct ept *ept, const str
 /*
  * Gives the VM's guest-physical memory the types of these MTRRs, which are copied, and zaps exactly what was
  * mapped with another type. NULL: WB everywhere, as after ept_init(). No other CPU may be in a function of
- * this EPT meanwhile; guests may run: they use the old types until the flush. After very many pieces (masks
- * with gaps) the rest is zapped as a whole.
+ * this EPT meanwhile; guests may run: they use the old types until the flush. Where masks with gaps cut a
+ * 2 MiB page's addresses into many pieces they are zapped as a whole.
  */
 EPT_MUST_CHECK enum ept_flush ept_set_guest_mtrr(struct ept *ept, const struct mtrr_snapshot *mtrr);
+
+/*
+ * The same in parts, for a VM whose guest is to run between them: begin, then step until it returns false.
+ * From begin on faults map by the new types; a step zaps what was mapped before, in [start, end).
+ */
+struct ept_retyped {
+    uint64_t start, end;
+    enum ept_flush flush;
+};
+void ept_guest_mtrr_begin(struct ept *ept, const struct mtrr_snapshot *mtrr);
+EPT_MUST_CHECK bool ept_guest_mtrr_step(struct ept *ept, struct ept_retyped *part);
+
+/* Whether there are steps to be made. */
+static inline bool ept_guest_mtrr_pending(const struct ept *ept)
+{
+    return ept->old_types_from != UINT64_MAX;
+}
 
 #endif

@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
+struct hypercall;
 struct vcpu;
 
-/* Performs the call with this number; arguments in *ebx, *ecx, edx, results in *ebx and *ecx. Returns the
- * status for EAX. */
-uint32_t dirty_call(struct vcpu *vcpu, uint32_t number, uint32_t *ebx, uint32_t *ecx, uint32_t edx);
+/* Performs the call with this number, or goes on with it. Returns the status for EAX. */
+uint32_t dirty_call(struct vcpu *vcpu, uint32_t number, struct hypercall *call);
 
 #endif

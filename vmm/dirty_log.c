@@ -2,6 +2,8 @@
 /* A VM's dirty log: its memory, the page-modification log, and the flushes. */
 #include "vmm/dirty_log.h"
 #include "arch/x86/memory.h"
+#include "arch/x86/tsc.h"
+#include "ept/leaves.h"
 #include "vmm/frame.h"
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
@@ -10,6 +12,8 @@
 
 #define PML_INDEX_START (EPT_PML_ENTRIES - 1) /* the processor fills the page from its end downwards */
 #define WORD_BYTES      sizeof(uint64_t)
+/* Blocks of 512 pages that are collected between two looks at the clock. */
+#define TAKEN_AT_ONCE 4
 
 static void flush(struct vm *vm, enum ept_flush what)
 {
@@ -87,7 +91,6 @@ must_check enum ept_status vm_dirty_start(struct vcpu *vcpu, enum ept_dirty_sour
     struct vm *vm = vcpu->vm;
     struct vm_dirty_log *dirty = &vm->dirty;
     enum ept_status status = ept_dirty_pick(&vm->ept.caps, wanted, used);
-    struct ept_change change;
 
     if (dirty->pages != 0)
         return EPT_BUSY;
@@ -95,15 +98,33 @@ must_check enum ept_status vm_dirty_start(struct vcpu *vcpu, enum ept_dirty_sour
         return status;
     if (!take_memory(dirty, writable_end(vm) / FRAME_SIZE, *used == EPT_DIRTY_PML ? vm->vcpu_count : 0))
         return EPT_NO_FRAME_LEFT;
-    change = ept_dirty_start(&vm->ept, &dirty->log, *used, granularity, dirty->pages * FRAME_SIZE,
+    status = ept_dirty_begin(&vm->ept, &dirty->log, *used, granularity, dirty->pages * FRAME_SIZE,
                              phys_to_virt(dirty->memory));
-    if (change.status != EPT_OK) {
+    if (status != EPT_OK) {
         give_memory_back(dirty, vm->vcpu_count);
-        return change.status;
+        return status;
     }
+    dirty->complete = true;
     vm_dirty_join(vcpu);
-    flush(vm, change.flush);
     return EPT_OK;
+}
+
+must_check bool vm_dirty_prepare(struct vcpu *vcpu, uint64_t *at, uint64_t until)
+{
+    struct vm *vm = vcpu->vm;
+    uint64_t end = vm->dirty.pages * FRAME_SIZE;
+    enum ept_flush due = EPT_FLUSH_NONE;
+
+    while (*at < end) {
+        uint64_t next = ept_portion(&vm->ept, *at, end);
+
+        due = ept_flush_both(due, ept_dirty_prepare(&vm->ept, *at, next));
+        *at = next;
+        if (tsc_read() >= until)
+            break;
+    }
+    flush(vm, due);
+    return *at >= end;
 }
 
 void vm_dirty_drain(struct vcpu *vcpu)
@@ -118,35 +139,82 @@ void vm_dirty_drain(struct vcpu *vcpu)
     vmcs_write(VMCS_PML_INDEX, PML_INDEX_START);
 }
 
-must_check enum ept_status vm_dirty_collect(struct vcpu *vcpu, uint64_t *pages)
+/* The dirty flags of a log that is made from them; of the others there is nothing to gather. */
+static bool gather(struct vm *vm, uint64_t *at, uint64_t until)
+{
+    uint64_t end = vm->dirty.log.source == EPT_DIRTY_FLAGS ? vm->dirty.pages * FRAME_SIZE : 0;
+
+    while (*at < end) {
+        uint64_t next = ept_portion(&vm->ept, *at, end);
+
+        ept_dirty_gather(&vm->ept, *at, next);
+        *at = next;
+        if (tsc_read() >= until)
+            return *at >= end;
+    }
+    return true;
+}
+
+must_check enum ept_status vm_dirty_collect(struct vcpu *vcpu, uint64_t *at, uint64_t until, bool *done)
 {
     struct vm *vm = vcpu->vm;
-    struct ept_dirty_collected collected;
+    struct vm_dirty_log *dirty = &vm->dirty;
+    struct ept_dirty_collected taken = {.more = true};
+    enum ept_flush due = EPT_FLUSH_NONE;
 
-    if (vm->dirty.pages == 0)
+    *done = false;
+    if (dirty->pages == 0)
         return EPT_BUSY;
     vm_dirty_leave(vcpu); /* the others have, when they parked */
-    memset(vm->dirty.bitmap, 0, ept_dirty_bitmap_words(vm->dirty.pages) * WORD_BYTES);
-    collected = ept_dirty_collect(&vm->ept, vm->dirty.bitmap);
-    flush(vm, collected.flush);
-    *pages = collected.pages;
+    if (dirty->complete) {
+        memset(dirty->bitmap, 0, ept_dirty_bitmap_words(dirty->pages) * WORD_BYTES);
+        dirty->collected = 0;
+        dirty->complete = false;
+    }
+    if (gather(vm, at, until)) {
+        do {
+            taken = ept_dirty_take(&vm->ept, dirty->bitmap, TAKEN_AT_ONCE);
+            due = ept_flush_both(due, taken.flush);
+            dirty->collected += taken.pages;
+        } while (taken.more && tsc_read() < until);
+    } else {
+        due = EPT_FLUSH_CONTEXT; /* flags may have been cleared that a processor has cached */
+    }
+    flush(vm, due);
+    *done = dirty->complete = !taken.more;
     return EPT_OK;
 }
 
-must_check enum ept_status vm_dirty_stop(struct vcpu *vcpu, uint64_t *merged)
+must_check enum ept_status vm_dirty_stop(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
-    uint64_t end = vm->dirty.pages * FRAME_SIZE;
-    struct ept_change change = ept_dirty_stop(&vm->ept);
+    enum ept_status status = ept_dirty_end(&vm->ept);
 
-    if (change.status != EPT_OK)
-        return change.status;
-    flush(vm, change.flush);
+    if (status != EPT_OK)
+        return status;
     give_memory_back(&vm->dirty, vm->vcpu_count);
     vm_dirty_join(vcpu);
-    if (!vm_merge(vm, 0, end, merged))
-        vm_end(vm, VM_FAILED, "INVEPT fails after the dirty log");
     return EPT_OK;
+}
+
+must_check bool vm_dirty_restore(struct vcpu *vcpu, uint64_t *at, uint64_t until, uint64_t *merged)
+{
+    struct vm *vm = vcpu->vm;
+    uint64_t end = writable_end(vm);
+
+    *merged = 0;
+    while (*at < end) {
+        uint64_t next = ept_portion(&vm->ept, *at, end), count;
+
+        ept_dirty_restore(&vm->ept, *at, next);
+        if (!vm_merge(vm, *at, next - *at, &count))
+            vm_end(vm, VM_FAILED, "INVEPT fails after the dirty log");
+        *merged += count;
+        *at = next;
+        if (tsc_read() >= until)
+            break;
+    }
+    return *at >= end;
 }
 
 void vm_dirty_release(struct vm *vm)

@@ -22,25 +22,40 @@ struct vm_dirty_log {
                        written. 0: none runs */
     uint64_t memory,
         frames;         /* host-physical: the engine's words, and behind them the bitmap of a collection */
-    uint64_t *bitmap;   /* ept_dirty_bitmap_words(pages) */
+    uint64_t *bitmap;   /* ept_dirty_bitmap_words(pages): of the collection under way, or of the last one */
+    uint64_t collected; /* bits that are set in it */
+    bool complete;      /* no collection is under way */
     uint64_t pml_pages; /* host-physical, a page for each vCPU; 0: PML is not in use */
 };
 
 /*
- * Starts it, the VM being paused. wanted: EPT_DIRTY_BEST or a source; granularity: level 1 or 2. *used: the
- * source it is. EPT_UNSUPPORTED, EPT_BUSY (one runs already), EPT_NO_FRAME_LEFT.
+ * Starts it, the VM being paused; vm_dirty_prepare() follows. wanted: EPT_DIRTY_BEST or a source;
+ * granularity: level 1 or 2. *used: the source it is. EPT_UNSUPPORTED, EPT_BUSY (one runs already),
+ * EPT_NO_FRAME_LEFT.
  */
 must_check enum ept_status vm_dirty_start(struct vcpu *vcpu, enum ept_dirty_source wanted,
                                           unsigned granularity, enum ept_dirty_source *used);
 
-/* Collects into vm->dirty.bitmap, valid until the pause ends; *pages: how many bits are set. EPT_BUSY: none
- * runs.
+/*
+ * What follows goes on from the guest-physical address *at, which is 0 at first, until the TSC is `until`, or
+ * a little longer, and leaves where it stands in *at; the VM is paused, and its guest may run between two
+ * calls. vm_dirty_prepare(): what is written to from here on is logged. true: that holds of all memory.
  */
-must_check enum ept_status vm_dirty_collect(struct vcpu *vcpu, uint64_t *pages);
+must_check bool vm_dirty_prepare(struct vcpu *vcpu, uint64_t *at, uint64_t until);
 
-/* Stops it, the VM being paused, and merges what it has split; *merged: large pages that are whole again.
- * EPT_BUSY: none runs. */
-must_check enum ept_status vm_dirty_stop(struct vcpu *vcpu, uint64_t *merged);
+/*
+ * Collects into vm->dirty.bitmap; vm->dirty.collected bits are set. *done: it is all there, valid until the
+ * pause ends. Else the next call goes on with the same collection, whoever makes it: nothing that was
+ * collected is lost. EPT_BUSY: none runs.
+ */
+must_check enum ept_status vm_dirty_collect(struct vcpu *vcpu, uint64_t *at, uint64_t until, bool *done);
+
+/* Stops it, the VM being paused; vm_dirty_restore() follows. EPT_BUSY: none runs. */
+must_check enum ept_status vm_dirty_stop(struct vcpu *vcpu);
+
+/* Gives back the rights that the log took, and merges what it has split; *merged: large pages that this call
+ * has made whole again. true: that is all. */
+must_check bool vm_dirty_restore(struct vcpu *vcpu, uint64_t *at, uint64_t until, uint64_t *merged);
 
 /* Moves what the processor has put into its page-modification log into the engine's log. PML is in use. */
 void vm_dirty_drain(struct vcpu *vcpu);

@@ -131,6 +131,14 @@ void exit_advance_to(struct vcpu *vcpu, uint64_t rip, uint64_t rflags)
     go_on_at(vcpu, rip, rflags);
 }
 
+/* The exit has saved RF as 0; in the middle of it the instruction does not break again. */
+enum exit_action exit_again(struct vcpu *vcpu)
+{
+    vmcs_write(VMCS_GUEST_RFLAGS, vmcs_read(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
+    vcpu->result.code = RESULT_UNFINISHED;
+    return vm_has_ended(vcpu->vm) ? EXIT_ACTION_STOP : EXIT_ACTION_RESUME;
+}
+
 static enum exit_action entry_failure_exit(struct vcpu *vcpu, uint32_t reason)
 {
     if ((reason & EXIT_REASON_BASIC_MASK) == EXIT_ENTRY_MACHINE_CHECK)

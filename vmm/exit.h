@@ -32,6 +32,25 @@ exit_recorder *exit_recorder_of(unsigned reason, bool every);
 must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcome);
 
 /*
+ * What one exit may take, in TSC ticks. A handler whose work grows with what the guest asks for does it in
+ * parts that take EXIT_PIECE_TICKS or less each, at least one an exit, and looks at the clock between them:
+ * exit_piece_end() is when the next part is left for the next exit. exit_again() has the guest come back for
+ * it: RIP stays, so the instruction is begun again, and in between is all that is between an exit and an
+ * entry, interrupts for the guest included. How far it is stands where the guest cannot lose it: in a
+ * register or on a stack of the guest's that the call's definition gives to Adept, or with the VM's memory
+ * map.
+ */
+#define EXIT_BUDGET_TICKS 200000
+#define EXIT_PIECE_TICKS  (EXIT_BUDGET_TICKS / 2)
+
+static inline uint64_t exit_piece_end(const struct vcpu *vcpu)
+{
+    return vcpu->quick.start + EXIT_PIECE_TICKS;
+}
+
+enum exit_action exit_again(struct vcpu *vcpu);
+
+/*
  * exit.c: the end of an instruction that was done in the guest's stead: RIP becomes `rip`, and a guest that
  * single-steps, as its RFLAGS tell, gets its trap.
  */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The VMCALL exit: the hypercalls of vmm/hypercall_abi.h. */
 #include "arch/x86/cpuid.h"
+#include "arch/x86/memory.h"
+#include "arch/x86/tsc.h"
+#include "ept/leaves.h"
 #include "ept/map.h"
 #include "ept/plant.h"
 #include "ept/protect.h"
@@ -11,7 +14,7 @@
 #include "vmm/exit.h"
 #include "vmm/guest_memory.h"
 #include "vmm/guest_output.h"
-#include "vmm/hypercall_abi.h"
+#include "vmm/hypercall.h"
 #include "vmm/hypercall_status.h"
 #include "vmm/vm.h"
 #include "vmm/vm_flush.h"
@@ -19,6 +22,7 @@
 #include "vmm/vm_pause.h"
 
 #define PUT_STRING_MAX 4096
+#define PAGE_MASK      (PAGE_SIZE - 1)
 
 _Static_assert(PLANT_NOT_PRESENT == EPT_PLANT_NOT_PRESENT, "the ABI's numbers are the engine's");
 _Static_assert(PLANT_READ_ONLY == EPT_PLANT_READ_ONLY, "the ABI's numbers are the engine's");
@@ -36,13 +40,6 @@ _Static_assert(PLANT_RESERVED_ALIGNMENT == EPT_PLANT_RESERVED_ALIGNMENT,
 _Static_assert(PLANT_LARGE_PAGE == EPT_PLANT_LARGE_PAGE, "the ABI's numbers are the engine's");
 _Static_assert(PLANT_KIND_COUNT == EPT_PLANT_KIND_COUNT, "the ABI's numbers are the engine's");
 
-/* A call's registers: arguments going in, results coming out. Results replace whole 64-bit registers,
- * zero-extended. */
-struct call {
-    uint32_t ebx, ecx, edx;
-    bool set_ebx, set_ecx, set_edx;
-};
-
 static void put_characters(struct vcpu *vcpu, const char *characters, uint32_t count)
 {
     struct vm *vm = vcpu->vm;
@@ -54,10 +51,11 @@ static void put_characters(struct vcpu *vcpu, const char *characters, uint32_t c
     spinlock_unlock(&vm->device_lock);
 }
 
-static uint32_t put_string(struct vcpu *vcpu, const struct call *call)
+/* Progress: bytes. */
+static uint32_t put_string(struct vcpu *vcpu, struct hypercall *call)
 {
     char piece[128];
-    uint32_t done = 0;
+    uint32_t done = call->progress;
 
     if (call->ecx > PUT_STRING_MAX)
         return HYPERCALL_BAD_ARGUMENT;
@@ -68,11 +66,13 @@ static uint32_t put_string(struct vcpu *vcpu, const struct call *call)
             return HYPERCALL_BAD_ADDRESS;
         put_characters(vcpu, piece, size);
         done += size;
+        if (done < call->ecx && tsc_read() >= exit_piece_end(vcpu))
+            return hypercall_goes_on(call, done);
     }
     return HYPERCALL_OK;
 }
 
-static uint32_t put_character(struct vcpu *vcpu, const struct call *call)
+static uint32_t put_character(struct vcpu *vcpu, const struct hypercall *call)
 {
     char character = (char)call->ebx;
 
@@ -80,7 +80,7 @@ static uint32_t put_character(struct vcpu *vcpu, const struct call *call)
     return HYPERCALL_OK;
 }
 
-static uint32_t plant_fault(struct vcpu *vcpu, const struct call *call)
+static uint32_t plant_fault(struct vcpu *vcpu, const struct hypercall *call)
 {
     const struct ept_region *region = ept_region_find(&vcpu->vm->regions, call->ebx);
     unsigned kind = call->ecx & 0xff, level = (call->ecx >> 8) & 0xff;
@@ -100,7 +100,7 @@ static uint32_t plant_fault(struct vcpu *vcpu, const struct call *call)
     return hypercall_status(change.status);
 }
 
-static uint32_t last_fault(const struct vcpu *vcpu, struct call *call)
+static uint32_t last_fault(const struct vcpu *vcpu, struct hypercall *call)
 {
     call->ebx = vcpu->last_fault.reason;
     call->ecx = vcpu->last_fault.level;
@@ -109,7 +109,7 @@ static uint32_t last_fault(const struct vcpu *vcpu, struct call *call)
     return HYPERCALL_OK;
 }
 
-static uint32_t query_mapping(const struct vcpu *vcpu, struct call *call)
+static uint32_t query_mapping(const struct vcpu *vcpu, struct hypercall *call)
 {
     struct ept_walk walk = ept_walk(&vcpu->vm->ept, call->ebx);
     bool mapped = walk.end == EPT_WALK_MAPPED;
@@ -121,29 +121,54 @@ static uint32_t query_mapping(const struct vcpu *vcpu, struct call *call)
     return HYPERCALL_OK;
 }
 
-static uint32_t set_rights_alone(struct vcpu *vcpu, const struct call *call)
+/* Its own RAM alone. */
+static bool is_own_ram(const struct vm *vm, uint64_t at, uint64_t end)
 {
-    uint64_t at = call->ebx, end = at + call->ecx;
-    struct ept_change change;
-    uint64_t merged;
-
-    while (at < end) { /* its own RAM alone */
-        const struct ept_region *region = ept_region_find(&vcpu->vm->regions, at);
+    while (at < end) {
+        const struct ept_region *region = ept_region_find(&vm->regions, at);
 
         if (region == NULL || (region->kind != EPT_REGION_RAM && region->kind != EPT_REGION_IDENTITY))
-            return HYPERCALL_BAD_ADDRESS;
+            return false;
         at = region->gpa + region->size;
     }
-    change = ept_set_rights(&vcpu->vm->ept, call->ebx, call->ecx, call->edx);
-    if (change.status == EPT_OK)
-        watch_rights_changed(vcpu->vm, call->ebx, call->ecx, call->edx);
-    if (!vm_flush(vcpu->vm, change.flush) ||
-        (change.status == EPT_OK && !vm_merge(vcpu->vm, call->ebx, call->ecx, &merged)))
-        vm_end(vcpu->vm, VM_FAILED, "INVEPT fails after a change of rights");
-    return hypercall_status(change.status);
+    return true;
 }
 
-static uint32_t set_rights(struct vcpu *vcpu, const struct call *call)
+/* A part of it, the list and the EPT. */
+static enum ept_status set_rights_of(struct vm *vm, uint64_t gpa, uint64_t size, unsigned rights)
+{
+    struct ept_change change = ept_set_rights(&vm->ept, gpa, size, rights);
+    uint64_t merged;
+
+    if (change.status == EPT_OK)
+        watch_rights_changed(vm, gpa, size, rights);
+    if (!vm_flush(vm, change.flush) || (change.status == EPT_OK && !vm_merge(vm, gpa, size, &merged)))
+        vm_end(vm, VM_FAILED, "INVEPT fails after a change of rights");
+    return change.status;
+}
+
+/* Progress: pages. Each part is a change of rights of its own, so whatever the guest does in between finds
+ * the map and its EPT as they should be. */
+static uint32_t set_rights_alone(struct vcpu *vcpu, struct hypercall *call)
+{
+    struct vm *vm = vcpu->vm;
+    uint64_t at = call->ebx + (uint64_t)call->progress * PAGE_SIZE, end = (uint64_t)call->ebx + call->ecx,
+             next;
+    enum ept_status status;
+
+    if (((call->ebx | call->ecx) & PAGE_MASK) != 0 || !is_own_ram(vm, call->ebx, end))
+        return HYPERCALL_BAD_ADDRESS;
+    do {
+        next = at < end ? ept_portion(&vm->ept, at, end) : end;
+        status = set_rights_of(vm, at < end ? at : call->ebx, at < end ? next - at : 0, call->edx);
+        at = next;
+        if (status == EPT_OK && at < end && tsc_read() >= exit_piece_end(vcpu))
+            return hypercall_goes_on(call, (at - call->ebx) / PAGE_SIZE);
+    } while (status == EPT_OK && at < end);
+    return hypercall_status(status);
+}
+
+static uint32_t set_rights(struct vcpu *vcpu, struct hypercall *call)
 {
     uint32_t status;
 
@@ -155,7 +180,7 @@ static uint32_t set_rights(struct vcpu *vcpu, const struct call *call)
     return status;
 }
 
-static uint32_t start_vcpu(struct vcpu *vcpu, const struct call *call)
+static uint32_t start_vcpu(struct vcpu *vcpu, const struct hypercall *call)
 {
     if (!vcpu_start(vcpu->vm, call->ebx, (uint16_t)(call->ecx >> 16), (uint16_t)call->ecx))
         return HYPERCALL_BAD_ARGUMENT;
@@ -163,7 +188,7 @@ static uint32_t start_vcpu(struct vcpu *vcpu, const struct call *call)
 }
 
 /* What the processor uses is told from flags that all vCPUs set: one alone can be compared. */
-static uint32_t walk_prepare(struct vcpu *vcpu, const struct call *call)
+static uint32_t walk_prepare(struct vcpu *vcpu, const struct hypercall *call)
 {
     if (vcpu->vm->vcpu_count > 1)
         return HYPERCALL_UNSUPPORTED;
@@ -174,7 +199,7 @@ static uint32_t walk_prepare(struct vcpu *vcpu, const struct call *call)
     return HYPERCALL_OK;
 }
 
-static uint32_t walk_finish(struct vcpu *vcpu, struct call *call)
+static uint32_t walk_finish(struct vcpu *vcpu, struct hypercall *call)
 {
     struct walk_check_result result;
 
@@ -187,29 +212,21 @@ static uint32_t walk_finish(struct vcpu *vcpu, struct call *call)
     return HYPERCALL_OK;
 }
 
-static uint32_t log_call(struct vcpu *vcpu, uint32_t number, struct call *call)
-{
-    uint32_t status = dirty_call(vcpu, number, &call->ebx, &call->ecx, call->edx);
-
-    call->set_ebx = call->set_ecx = status == HYPERCALL_OK;
-    return status;
-}
-
-static uint32_t end_call(struct vcpu *vcpu, const struct call *call)
+static uint32_t end_call(struct vcpu *vcpu, const struct hypercall *call)
 {
     vcpu->result.code = RESULT_ENDED;
     vm_end_by_guest(vcpu->vm, call->ebx == 0, "hypercall END code=%#x", call->ecx);
     return HYPERCALL_OK;
 }
 
-static uint32_t answer(struct call *call, uint32_t ebx)
+static uint32_t answer(struct hypercall *call, uint32_t ebx)
 {
     call->ebx = ebx;
     call->set_ebx = true;
     return HYPERCALL_OK;
 }
 
-static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
+static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct hypercall *call)
 {
     switch (number) {
     case HYPERCALL_VERSION:
@@ -248,7 +265,7 @@ static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
     case HYPERCALL_DIRTY_COLLECT:
     case HYPERCALL_DIRTY_STOP:
     case HYPERCALL_HARVEST_ACCESSED:
-        return log_call(vcpu, number, call);
+        return dirty_call(vcpu, number, call);
 #ifdef BENCH
     case HYPERCALL_BENCH_COUNTS:
         call->ecx = (uint32_t)vmx_bench_writes;
@@ -268,10 +285,15 @@ static uint32_t perform(struct vcpu *vcpu, uint32_t number, struct call *call)
 enum exit_action exit_vmcall(struct vcpu *vcpu)
 {
     uint64_t *gpr = vcpu->registers.gpr;
-    struct call call = {
+    struct hypercall call = {
         .ebx = (uint32_t)gpr[GPR_RBX], .ecx = (uint32_t)gpr[GPR_RCX], .edx = (uint32_t)gpr[GPR_RDX]};
     uint32_t number = (uint32_t)gpr[GPR_RAX], status;
 
+    if (unlikely(number & HYPERCALL_UNDER_WAY) && number != hypercall_number(number)) {
+        call.begun = true;
+        call.progress = number & (HYPERCALL_PROGRESS_END - 1);
+        number = hypercall_number(number);
+    }
     exit_count_subject(vcpu, SUBJECT_HYPERCALL, number);
     if (number >= HYPERCALL_BIOS && number <= HYPERCALL_BIOS_LAST)
         return bios_call(vcpu, number - HYPERCALL_BIOS);
@@ -280,12 +302,14 @@ enum exit_action exit_vmcall(struct vcpu *vcpu)
         exit_quick_note_call(vcpu, number);
     if (status != HYPERCALL_OK && status != HYPERCALL_UNKNOWN)
         vcpu->result.code = RESULT_REFUSED_CALL;
-    gpr[GPR_RAX] = status;
+    gpr[GPR_RAX] = likely(!call.unfinished) ? status : hypercall_under_way(number, call.progress);
     if (call.set_ebx)
         gpr[GPR_RBX] = call.ebx;
     if (call.set_ecx)
         gpr[GPR_RCX] = call.ecx;
     if (call.set_edx)
         gpr[GPR_RDX] = call.edx;
+    if (unlikely(call.unfinished))
+        return exit_again(vcpu);
     return vm_has_ended(vcpu->vm) ? EXIT_ACTION_STOP : EXIT_ACTION_ADVANCE;
 }

@@ -112,35 +112,61 @@ static bool read_apic(struct vm *vm, uint32_t msr, uint64_t *value)
     return there;
 }
 
-/* Types that the guest's MTRRs give its memory become types of its EPT. */
-static bool write_mtrr_alone(struct vm *vm, uint32_t msr, uint64_t value)
+enum msr_write {
+    MSR_REFUSED, /* #GP */
+    MSR_WRITTEN,
+    MSR_UNFINISHED, /* the instruction is to be begun again */
+};
+
+/*
+ * What was mapped with a type that the guest's MTRRs no longer give goes, and what has one type again becomes
+ * large again. Part for part, at least one, as long as the exit may take. true: all of it is done.
+ */
+static bool follow_types(struct vcpu *vcpu)
 {
-    const struct ept_region *last = &vm->regions.regions[vm->regions.count - 1];
+    struct vm *vm = vcpu->vm;
+    struct ept_retyped part;
     uint64_t merged;
 
-    switch (guest_mtrr_write(&vm->guest_mtrr, msr, value)) {
-    case GUEST_MTRR_CHANGED:
-        /* What has one type again becomes large again. */
-        if (!vm_flush(vm, ept_set_guest_mtrr(&vm->ept, &vm->guest_mtrr)) ||
-            !vm_merge(vm, 0, last->gpa + last->size, &merged))
+    while (ept_guest_mtrr_step(&vm->ept, &part)) {
+        if (!vm_flush(vm, part.flush) || !vm_merge(vm, part.start, part.end - part.start, &merged))
             vm_end(vm, VM_FAILED, "INVEPT fails after a change of the MTRRs");
-        return true;
-    case GUEST_MTRR_SAME:
-        return true;
-    case GUEST_MTRR_NOT_ONE:
-    case GUEST_MTRR_INVALID:
-        break;
+        if (tsc_read() >= exit_piece_end(vcpu))
+            break;
     }
-    return false;
+    return !ept_guest_mtrr_pending(&vm->ept);
 }
 
-/* The other vCPUs are kept out of the engine: the types are a part of the memory map. */
-static bool write_mtrr(struct vm *vm, uint32_t msr, uint64_t value)
+/*
+ * The other vCPUs are kept out of the engine: the types are a part of the memory map. A register has its new
+ * value at once, and the memory that is touched from then on its new type; the instruction ends when all of
+ * it has. Who writes in between, another vCPU or an interrupt's handler, ends that first.
+ */
+static enum msr_write write_mtrr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
-    bool written;
+    struct vm *vm = vcpu->vm;
+    enum msr_write written = MSR_WRITTEN;
+    uint64_t old;
 
+    if (!guest_mtrr_read(&vm->guest_mtrr, msr, &old))
+        return MSR_REFUSED;
     vm_pause(vm);
-    written = write_mtrr_alone(vm, msr, value);
+    if (!follow_types(vcpu)) {
+        written = MSR_UNFINISHED;
+    } else {
+        switch (guest_mtrr_write(&vm->guest_mtrr, msr, value)) {
+        case GUEST_MTRR_CHANGED:
+            ept_guest_mtrr_begin(&vm->ept, &vm->guest_mtrr);
+            if (!follow_types(vcpu))
+                written = MSR_UNFINISHED;
+            break;
+        case GUEST_MTRR_SAME:
+            break;
+        case GUEST_MTRR_NOT_ONE:
+        case GUEST_MTRR_INVALID:
+            written = MSR_REFUSED;
+        }
+    }
     vm_unpause(vm);
     return written;
 }
@@ -187,25 +213,27 @@ static bool read_msr(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
     return guest_mtrr_read(&vcpu->vm->guest_mtrr, msr, value);
 }
 
-static bool write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+static enum msr_write write_msr(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
     switch (msr) {
     case MSR_IA32_TIME_STAMP_COUNTER:
-        return write_tsc(vcpu->vm, value);
+        return write_tsc(vcpu->vm, value) ? MSR_WRITTEN : MSR_REFUSED;
     case MSR_IA32_PAT:
         if (!pat_valid(value))
-            return false;
+            return MSR_REFUSED;
         vmcs_write(VMCS_GUEST_IA32_PAT, value);
-        return true;
+        return MSR_WRITTEN;
     case MSR_IA32_DEBUGCTL:     /* no branch records, no BTF */
     case MSR_IA32_BIOS_SIGN_ID: /* written with 0 before it is read */
     case MSR_IA32_P5_MC_ADDR:
     case MSR_IA32_P5_MC_TYPE:
-        return value == 0;
+        return value == 0 ? MSR_WRITTEN : MSR_REFUSED;
     case MSR_IA32_MISC_ENABLE:
-        return value == MISC_ENABLE_FAST_STRINGS;
+        return value == MISC_ENABLE_FAST_STRINGS ? MSR_WRITTEN : MSR_REFUSED;
     default:
-        return lapic_has_msr(msr) ? write_apic(vcpu, msr, value) : write_mtrr(vcpu->vm, msr, value);
+        if (!lapic_has_msr(msr))
+            return write_mtrr(vcpu, msr, value);
+        return write_apic(vcpu, msr, value) ? MSR_WRITTEN : MSR_REFUSED;
     }
 }
 
@@ -227,8 +255,14 @@ enum exit_action exit_wrmsr(struct vcpu *vcpu)
     const uint64_t *gpr = vcpu->registers.gpr;
 
     exit_count_subject(vcpu, SUBJECT_MSR, (uint32_t)gpr[GPR_RCX]);
-    if (!write_msr(vcpu, (uint32_t)gpr[GPR_RCX], (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX]))
+    switch (write_msr(vcpu, (uint32_t)gpr[GPR_RCX], (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX])) {
+    case MSR_REFUSED:
         return exit_inject_gp(vcpu);
+    case MSR_UNFINISHED:
+        return exit_again(vcpu);
+    case MSR_WRITTEN:
+        break;
+    }
     return !vm_has_ended(vcpu->vm) ? EXIT_ACTION_ADVANCE : EXIT_ACTION_STOP;
 }
 

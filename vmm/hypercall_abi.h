@@ -8,6 +8,11 @@
  * and on return
  *     EAX = HYPERCALL_OK or an error below, EBX, ECX, EDX = results where a call has some, else unchanged.
  * An unknown number returns HYPERCALL_UNKNOWN and changes nothing else. No call changes RFLAGS or any other register.
+ *
+ * A call that takes long (PUT_STRING, SET_RIGHTS, HARVEST_ACCESSED and those on the dirty log) is done in parts, as an instruction with REP
+ * is, and the guest takes its interrupts in between. Then the instruction pointer is at the VMCALL still, EAX is HYPERCALL_UNDER_WAY + how
+ * far it is, and EBX may be that of a result; VMCALL with these goes on. A handler that leaves registers as they were, as handlers do,
+ * need not know. Until the call returns, what it changes is changed in part, and another call of any vCPU finds it so.
  */
 #ifndef VMM_HYPERCALL_ABI_H
 #define VMM_HYPERCALL_ABI_H
@@ -19,6 +24,8 @@
 #define HYPERCALL_BAD_ARGUMENT 0xfffffffd
 #define HYPERCALL_UNSUPPORTED 0xfffffffc
 #define HYPERCALL_NO_MEMORY 0xfffffffb
+
+#define HYPERCALL_UNDER_WAY 0x80000000
 
 /* VERSION: EBX = HYPERCALL_ABI_VERSION. */
 #define HYPERCALL_VERSION 0x41440000
@@ -80,7 +87,8 @@
  * SET_RIGHTS: changes the rights of the guest's own RAM in its memory map, as a board with such memory would have them.
  *     EBX = guest-physical address and ECX = length, both multiples of 4 KiB, EDX = rights (bit 0 read, 1 write, 2 execute).
  * A large page that reaches beyond the range is split, and no other page of it is missing meanwhile; when its pages have equal rights
- * again it is put together again.
+ * again it is put together again. HYPERCALL_BAD_ADDRESS: it is not all RAM, and nothing has changed. HYPERCALL_BAD_ARGUMENT: the memory map
+ * cannot be cut into more parts; what lies in front may have its new rights.
  */
 #define HYPERCALL_SET_RIGHTS 0x41440008
 
@@ -126,7 +134,8 @@
  *     of 2 MiB stay, and a write to one reports all of its 512 pages.
  * DIRTY_COLLECT: EBX = guest-physical address of memory for the bitmap, ECX = its bytes. Results: EBX = pages that were written (bits that
  *     are set), ECX = bytes written. Begins anew: what this call writes to the bitmap's memory is in the next collection.
- *     HYPERCALL_BAD_ARGUMENT: too few bytes, or no log runs; HYPERCALL_BAD_ADDRESS: not all of it is RAM.
+ *     HYPERCALL_BAD_ARGUMENT: too few bytes, or no log runs; HYPERCALL_BAD_ADDRESS: not all of it is RAM. Of a collection that was begun
+ *     and not brought to its end, what it had found is in the next one, of whichever vCPU.
  * DIRTY_STOP: ends the log. Result: EBX = large pages that were put together again. HYPERCALL_BAD_ARGUMENT: no log runs.
  * With paging on, PML and dirty flags also count pages with paging structures that the processor has only read.
  */

@@ -1,13 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of the hypercalls. */
 #include "vmm/hypercall_name.h"
-#include "vmm/hypercall_abi.h"
+#include "vmm/hypercall.h"
+
+#define CALL_SHIFT 28 /* of EAX: bit 31 is HYPERCALL_UNDER_WAY, 30:28 which call, 27:0 its progress */
+
+static const uint32_t long_calls[] = {HYPERCALL_PUT_STRING,  HYPERCALL_SET_RIGHTS,
+                                      HYPERCALL_DIRTY_START, HYPERCALL_DIRTY_COLLECT,
+                                      HYPERCALL_DIRTY_STOP,  HYPERCALL_HARVEST_ACCESSED};
+
+#define LONG_CALLS (sizeof(long_calls) / sizeof(long_calls[0]))
+
+uint32_t hypercall_number(uint32_t eax)
+{
+    uint32_t call = (eax & ~HYPERCALL_UNDER_WAY) >> CALL_SHIFT;
+
+    return (eax & HYPERCALL_UNDER_WAY) != 0 && call < LONG_CALLS ? long_calls[call] : eax;
+}
+
+uint32_t hypercall_under_way(uint32_t number, uint32_t progress)
+{
+    uint32_t call = 0;
+
+    while (call < LONG_CALLS - 1 && long_calls[call] != number)
+        call++;
+    return HYPERCALL_UNDER_WAY | call << CALL_SHIFT | progress;
+}
 
 const char *hypercall_name(uint32_t number)
 {
     if (number >= HYPERCALL_BIOS && number <= HYPERCALL_BIOS_LAST)
         return "BIOS";
-    switch (number) {
+    switch (hypercall_number(number)) {
     case HYPERCALL_VERSION:
         return "VERSION";
     case HYPERCALL_END:

@@ -168,8 +168,9 @@ static void start_log(struct monitor_call *call)
                                           [EPT_DIRTY_WRITE_PROTECTION] = "write protection"};
     enum ept_dirty_source used;
     enum ept_status status = vm_dirty_start(call->vcpu, EPT_DIRTY_BEST, EPT_LEVEL_PT, &used);
+    uint64_t at = 0;
 
-    if (status == EPT_OK)
+    if (status == EPT_OK && vm_dirty_prepare(call->vcpu, &at, UINT64_MAX))
         console_printf("adept: dirty: start vm=%s source=\"%s\" pages=%llu\n", call->vm->config.name,
                        sources[used], (unsigned long long)call->vm->dirty.pages);
     else
@@ -184,14 +185,15 @@ static bool is_written(const struct vm_dirty_log *dirty, uint64_t page)
 static void show_log(struct monitor_call *call)
 {
     const struct vm_dirty_log *dirty = &call->vm->dirty;
-    uint64_t pages, page = 0;
+    uint64_t at = 0, page = 0;
+    bool done;
 
-    if (vm_dirty_collect(call->vcpu, &pages) != EPT_OK) {
+    if (vm_dirty_collect(call->vcpu, &at, UINT64_MAX, &done) != EPT_OK) {
         monitor_complain(call, "none runs (dirty start)");
         return;
     }
     console_printf("adept: dirty: show vm=%s written=%llu\n", call->vm->config.name,
-                   (unsigned long long)pages);
+                   (unsigned long long)dirty->collected);
     while (page < dirty->pages) {
         uint64_t first = page;
 
@@ -208,9 +210,9 @@ static void show_log(struct monitor_call *call)
 
 static void stop_log(struct monitor_call *call)
 {
-    uint64_t merged;
+    uint64_t at = 0, merged;
 
-    if (vm_dirty_stop(call->vcpu, &merged) == EPT_OK)
+    if (vm_dirty_stop(call->vcpu) == EPT_OK && vm_dirty_restore(call->vcpu, &at, UINT64_MAX, &merged))
         console_printf("adept: dirty: stop vm=%s merged=%llu\n", call->vm->config.name,
                        (unsigned long long)merged);
     else

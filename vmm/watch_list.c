@@ -115,12 +115,18 @@ must_check bool watch_delete(struct vm *vm, unsigned number)
 
 void watch_rights_changed(struct vm *vm, uint64_t gpa, uint64_t size, unsigned rights)
 {
-    for (uint64_t page = gpa; page - gpa < size; page += PAGE_SIZE) {
-        const struct ept_region *region = ept_region_find(&vm->regions, page);
+    const struct ept_region *region = ept_region_find(&vm->regions, gpa);
+    uint64_t end = gpa + size;
 
-        if (region == NULL || !(region->policy & WATCH_POLICY))
-            continue;
-        if (!set_page(vm, page, rights) || !vm_flush(vm, ept_zap(&vm->ept, page, PAGE_SIZE)))
-            vm_end(vm, VM_FAILED, "watched memory cannot follow a change of rights");
+    while (region != NULL && gpa < end) {
+        uint64_t next = region->gpa + region->size;
+
+        if (region->policy & WATCH_POLICY) {
+            next = gpa + PAGE_SIZE;
+            if (!set_page(vm, gpa, rights) || !vm_flush(vm, ept_zap(&vm->ept, gpa, PAGE_SIZE)))
+                vm_end(vm, VM_FAILED, "watched memory cannot follow a change of rights");
+        }
+        gpa = next;
+        region = ept_region_find(&vm->regions, gpa);
     }
 }
