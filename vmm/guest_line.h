@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GUEST_LINE_MAX 96u
+#define GUEST_LINE_MAX 1024u
 
 /* All zero is an empty line. */
 struct guest_line {

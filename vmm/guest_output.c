@@ -18,19 +18,30 @@ static const char *prefix_of(const struct vm *vm, const struct guest_line *line)
     return NULL;
 }
 
+/* Behind a line that is too long for one: the next line goes on with it. */
+static const char goes_on[] = " [line goes on]";
+
+_Static_assert(sizeof("comN: ") - 1 + GUEST_LINE_MAX + sizeof(goes_on) - 1 <= TRACE_TEXT_MAX,
+               "a line fits with all around it");
+
+static size_t append(char *text, size_t length, const char *more, size_t count)
+{
+    memcpy(text + length, more, count);
+    return length + count;
+}
+
 void guest_output_line(struct vcpu *vcpu, struct guest_line *line)
 {
     const char *prefix = prefix_of(vcpu->vm, line);
-    char text[TRACE_TEXT_LENGTH];
+    char text[TRACE_TEXT_MAX];
+    size_t length = 0;
 
-    _Static_assert(sizeof("comN: ") - 1 + GUEST_LINE_MAX <= TRACE_TEXT_LENGTH, "a line fits with its prefix");
-    if (prefix != NULL) {
-        memcpy(text, prefix, strlen(prefix));
-        memcpy(text + strlen(prefix), line->text, line->length);
-        trace_record_text(vcpu->cpu, vcpu->vm->id, text, strlen(prefix) + line->length);
-    } else {
-        trace_record_text(vcpu->cpu, vcpu->vm->id, line->text, line->length);
-    }
+    if (prefix != NULL)
+        length = append(text, length, prefix, strlen(prefix));
+    length = append(text, length, line->text, line->length);
+    if (line->continued)
+        length = append(text, length, goes_on, sizeof(goes_on) - 1);
+    trace_record_text(vcpu->cpu, vcpu->vm->id, text, length);
     guest_line_take(line);
 }
 

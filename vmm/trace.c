@@ -34,25 +34,22 @@ must_check bool trace_create(struct vmm_cpu *cpu)
 {
     struct trace_record *records = frame_alloc_zeroed(TRACE_RING_RECORDS * sizeof(*records));
 
-    cpu->output = (struct trace_output){
-        .lines = frame_alloc_zeroed(TRACE_OUTPUT_LINES * sizeof(struct trace_output_line))};
+    cpu->output = (struct trace_output){.bytes = frame_alloc_zeroed(TRACE_OUTPUT_BYTES)};
     trace_ring_init(&cpu->trace, records, records != NULL ? TRACE_RING_RECORDS : 0, trace_sink_drains());
     cpu->frames = trace_sink_binary() ? frame_alloc_zeroed(sizeof(*cpu->frames)) : NULL;
-    return records != NULL && cpu->output.lines != NULL;
+    return records != NULL && cpu->output.bytes != NULL;
 }
 
 void trace_record_text(struct vmm_cpu *cpu, uint16_t vm, const char *text, size_t length)
 {
     struct trace_output_line line = {.vm = vm};
 
-    if (cpu->output.lines == NULL)
+    if (cpu->output.bytes == NULL)
         return;
     trace_ring_publish(&cpu->trace);
     line.mark = cpu->trace.held;
     line.tsc = tsc_read();
-    line.length = (uint8_t)(length < TRACE_TEXT_LENGTH ? length : TRACE_TEXT_LENGTH);
-    memcpy(line.text, text, line.length);
-    while (!trace_output_put(&cpu->output, &line))
+    while (!trace_output_put(&cpu->output, &line, text, length))
         (void)trace_drain_some();
     __atomic_store_n(&cpu->trace.listens, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&cpu->trace.pending, 1, __ATOMIC_RELAXED);

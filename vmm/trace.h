@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The exit trace. Recording is not printing: the exit path puts a record into its CPU's ring, without a lock
- * (vmm/exit_trace.h, vmm/trace_ring.h); trace_drain_some() and trace_drain_all() turn records into lines on
- * the console, or into frames, from outside of the exit path. What did not fit is counted, and the count is
- * said where the records are missing. Repeated identical exits are folded into one record.
+ * (vmm/exit_trace.h, vmm/trace_ring.h); trace_drain_some() and trace_report_begin() turn records into lines
+ * on the console, or into frames, from outside of the exit path. What did not fit is counted, and the count
+ * is said where the records are missing. Repeated identical exits are folded into one record.
  */
 #ifndef VMM_TRACE_H
 #define VMM_TRACE_H
@@ -55,13 +55,16 @@ static inline bool trace_pending(const struct trace_ring *ring)
  */
 bool trace_drain_some(void);
 
-/* Prints everything that all rings have published. Any CPU; waits for the console. */
-void trace_drain_all(void);
-
 /*
  * A report of several lines that nothing comes between: prints all that is recorded up to now, the calling
  * CPU's open record included, then keeps the console for the caller's console_printf until
  * trace_report_end(). Any CPU, not nested.
+ *
+ * What is recorded from the call on comes behind the report, so a guest that floods the trace or the console
+ * keeps nobody waiting: a report begins after the reports that other CPUs asked for before, and after what
+ * the rings hold, which is at most TRACE_RING_RECORDS exits and TRACE_OUTPUT_LINES lines of guests for each
+ * CPU. Lines stand in the order of time but for this: what was recorded while a report waited or was printed
+ * stands behind it.
  */
 void trace_report_begin(void);
 void trace_report_end(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The trace's printing side: records in the order of time, as lines on the console. */
 #include "arch/x86/spinlock.h"
+#include "arch/x86/tsc.h"
 #include "drivers/console.h"
 #include "drivers/format.h"
 #include "vmm/cpu.h"
@@ -9,11 +10,15 @@
 #include "vmm/trace_sink.h"
 #include "vmm/trace_text.h"
 
+/* The longest is one of a guest: "[name] text". */
+#define LINE_MAX (sizeof(struct trace_vm_name) + TRACE_TEXT_MAX)
+_Static_assert(TRACE_LINE_MAX <= LINE_MAX, "an exit's line is shorter");
+
 /* The consumer's side: whoever holds the lock owns what is being sent and every ring's tail. */
 static struct {
     struct spinlock lock;
     uint32_t owner; /* CPU index + 1 of the holder, 0: free */
-    char line[TRACE_LINE_MAX + 2];
+    char line[LINE_MAX + 2];
     size_t length, sent;
     uint8_t frames[TRACE_FRAMES_MAX];
     size_t frames_length, frames_sent;
@@ -57,7 +62,8 @@ struct item {
     uint64_t tsc;
 };
 
-static struct item next_of(struct vmm_cpu *cpu)
+/* `to_mark`: of what was there when mark_all() was called. */
+static struct item next_of(struct vmm_cpu *cpu, bool to_mark)
 {
     struct item item = {
         .cpu = cpu, .record = trace_ring_oldest(&cpu->trace), .line = trace_output_oldest(&cpu->output)};
@@ -66,13 +72,17 @@ static struct item next_of(struct vmm_cpu *cpu)
         item.record = NULL;
     if (item.record != NULL)
         item.line = NULL;
+    if (to_mark && trace_ring_at_mark(&cpu->trace))
+        item.record = NULL;
+    if (to_mark && trace_output_at_mark(&cpu->output))
+        item.line = NULL;
     item.tsc = item.record != NULL ? item.record->tsc : item.line != NULL ? item.line->tsc : 0;
     return item;
 }
 
-/* The oldest of all CPUs. A CPU that has nothing is not pending any more; what it puts from now on makes it
- * so again. */
-static struct item oldest(void)
+/* The oldest of all CPUs. A CPU that has nothing at all is not pending any more; what it puts from now on
+ * makes it so again. */
+static struct item oldest(bool to_mark)
 {
     struct item best = {.cpu = NULL};
 
@@ -82,11 +92,11 @@ static struct item oldest(void)
 
         if (cpu == NULL)
             continue;
-        item = next_of(cpu);
-        if (item.record == NULL && item.line == NULL && trace_pending(&cpu->trace)) {
+        item = next_of(cpu, to_mark);
+        if (!to_mark && item.record == NULL && item.line == NULL && trace_pending(&cpu->trace)) {
             __atomic_store_n(&cpu->trace.listens, cpu->trace.drained, __ATOMIC_RELAXED);
             (void)__atomic_exchange_n(&cpu->trace.pending, 0, __ATOMIC_SEQ_CST);
-            item = next_of(cpu); /* what came between the look and the exchange */
+            item = next_of(cpu, to_mark); /* what came between the look and the exchange */
         }
         if (item.record == NULL && item.line == NULL)
             continue;
@@ -128,11 +138,14 @@ static void take_line(struct vmm_cpu *cpu, const struct trace_output_line *line)
     send_line(length);
 }
 
-/* Takes the next item, for sending. Under the drain lock, with nothing left to send; false: there is none. */
-static bool take_next(void)
+/* Takes the next item, for sending, if it is not newer than `until`. Under the drain lock, with nothing left
+ * to send; false: there is none. */
+static bool take_next(bool to_mark, uint64_t until)
 {
-    struct item item = oldest();
+    struct item item = oldest(to_mark);
 
+    if (item.tsc > until)
+        return false;
     if (item.record != NULL)
         take_record(item.cpu, item.record);
     else if (item.line != NULL)
@@ -148,7 +161,7 @@ bool trace_drain_some(void)
         return true;
     drain_locked();
     if (all_sent())
-        more = take_next();
+        more = take_next(false, UINT64_MAX);
     if (drain.sent != drain.length)
         drain.sent += console_try_write(drain.line + drain.sent, drain.length - drain.sent);
     if (drain.sent == drain.length && drain.frames_sent != drain.frames_length)
@@ -158,35 +171,44 @@ bool trace_drain_some(void)
     return more;
 }
 
-/* Under the drain lock. */
-static void drain_rest(void)
+/* What all rings hold now, and no more: other CPUs go on recording. A line's exits are published before the
+ * line is, so its mark is taken first. */
+static void mark_all(void)
 {
+    for (unsigned i = 0; i < vmm_cpu_count(); i++) {
+        struct vmm_cpu *cpu = vmm_cpu_at(i);
+
+        if (cpu == NULL)
+            continue;
+        trace_output_mark(&cpu->output);
+        trace_ring_mark(&cpu->trace);
+    }
+}
+
+/* Prints all that is there now and was recorded up to `until`, a TSC. Under the drain lock. */
+static void drain_rest(uint64_t until)
+{
+    mark_all();
     do {
         console_write(drain.line + drain.sent, drain.length - drain.sent);
         drain.sent = drain.length = 0;
         if (drain.frames_sent != drain.frames_length)
             trace_sink_send(drain.frames + drain.frames_sent, drain.frames_length - drain.frames_sent);
         drain.frames_sent = drain.frames_length = 0;
-    } while (take_next());
-}
-
-void trace_drain_all(void)
-{
-    spinlock_lock(&drain.lock);
-    drain_locked();
-    drain_rest();
-    drain_unlock();
+    } while (take_next(true, until));
 }
 
 void trace_report_begin(void)
 {
     struct vmm_cpu *cpu = vmm_cpu();
+    uint64_t asked;
 
     if (cpu != NULL)
         trace_ring_publish(&cpu->trace);
+    asked = tsc_read(); /* not once the reports before this one are done: they are long */
     spinlock_lock(&drain.lock);
     drain_locked();
-    drain_rest();
+    drain_rest(asked);
 }
 
 void trace_report_end(void)

@@ -37,6 +37,7 @@ struct trace_ring {
 
     struct trace_record *first, *end; /* the places; NULL: none, and all exits go to `scratch` */
     struct trace_record *tail;        /* the consumer's, atomic: the next to read */
+    struct trace_record *until;       /* the consumer's: trace_ring_mark() */
     struct trace_record scratch;
     struct trace_record none; /* is the same as no exit */
 };
@@ -83,6 +84,17 @@ must_check bool trace_ring_finish(struct trace_ring *ring);
 /* The oldest published record; NULL: there is none. It stays until trace_ring_taken(). The consumer. */
 const struct trace_record *trace_ring_oldest(const struct trace_ring *ring);
 void trace_ring_taken(struct trace_ring *ring);
+
+/* Remembers what is published now; then, whether all that was published has been taken. The consumer. */
+static inline void trace_ring_mark(struct trace_ring *ring)
+{
+    ring->until = __atomic_load_n(&ring->held, __ATOMIC_ACQUIRE);
+}
+
+static inline bool trace_ring_at_mark(const struct trace_ring *ring)
+{
+    return ring->tail == ring->until;
+}
 
 /* Whether the consumer has read all that was published before the producer's `held` was `mark`. */
 static inline bool trace_ring_read_up_to(const struct trace_ring *ring, const struct trace_record *mark)

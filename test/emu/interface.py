@@ -25,10 +25,26 @@ def calls(context):
             counted = re.search(rf"^adept: exits vm={guest} reason=all count=(\d+) ", "\n".join(run.lines), re.MULTILINE)
             if not said or not counted or said.group(1) != counted.group(1):
                 raise Failure(f"{guest}: EXIT_COUNT and the table of exits differ")
-            long_line = "".join(re.findall(rf"^\[{guest}\] (=+)$", "\n".join(run.lines), re.MULTILINE))
+            long_line = "".join(re.findall(rf"^\[{guest}\] (=+)(?: \[line goes on\])?$", "\n".join(run.lines), re.MULTILINE))
             if len(long_line) != 4095:
                 raise Failure(f"{guest}: {len(long_line)} of 4095 characters of one PUT_STRING are printed")
     return "calls", test
+
+
+def long_lines(context):
+    """A line of 1024 characters stays one, whatever way it comes on; a longer one ends with a mark, and nothing is lost."""
+    name = "long-lines"
+
+    def test():
+        run = launch(context, name, GUEST=f"{assemble(context, 'long_lines')} name=g", CMDLINE="trace=none")
+        check(context, name, run, 0, [r"^adept: guest g: pass"])
+        ways = {"a": "", "b": "com2: ", "c": "", "d": "", "e": ""}
+        expected = [f"[g] {prefix}{text}" for letter, prefix in ways.items()
+                    for text in (letter * 1024, letter * 1024 + " [line goes on]", letter * 6)]
+        got = [line for line in run.lines if line.startswith("[g] ")]
+        if got != expected:
+            raise Failure(f"the guest's lines have lengths {[len(line) for line in got]}, not {[len(line) for line in expected]}")
+    return name, test
 
 
 def moved(context):
@@ -56,6 +72,7 @@ def registers(context, model):
 
 def tests(context):
     yield calls(context)
+    yield long_lines(context)
     yield moved(context)
     # With AVX-512, with AVX, and with FXSAVE alone.
     for model in ("corei7_icelake_u", "corei7_haswell_4770", "corei5_arrandale_m520"):

@@ -70,29 +70,32 @@ static void what_is_not_printable_shows(void **state)
     assert_line("\\x00\\x09\\x1f ~\\x7f\\x80\\xff");
 }
 
-static void exactly_96_are_one_line(void **state)
+/* A text of GUEST_LINE_MAX characters less `left_out`. */
+static const char *long_text(size_t left_out)
 {
-    char text[97];
+    static char text[GUEST_LINE_MAX + 1];
 
+    memset(text, 'x', GUEST_LINE_MAX - left_out);
+    text[GUEST_LINE_MAX - left_out] = '\0';
+    return text;
+}
+
+static void exactly_1024_are_one_line(void **state)
+{
     (void)state;
-    memset(text, 'x', 96);
-    text[96] = '\0';
-    put(text);
+    assert_int_equal(GUEST_LINE_MAX, 1024);
+    put(long_text(0));
     assert_true(guest_line_put(&line, '\n'));
-    assert_line(text);
+    assert_line(long_text(0));
     assert_false(line.continued);
 }
 
 static void a_longer_one_is_continued(void **state)
 {
-    char text[97];
-
     (void)state;
-    memset(text, 'x', 96);
-    text[96] = '\0';
-    put(text);
+    put(long_text(0));
     assert_true(guest_line_put(&line, 'y'));
-    assert_line(text);
+    assert_line(long_text(0));
     assert_true(line.continued);
     guest_line_take(&line);
     assert_false(line.continued);
@@ -105,11 +108,9 @@ static void a_longer_one_is_continued(void **state)
 static void escapes_are_not_split(void **state)
 {
     (void)state;
-    for (int i = 0; i < 93; i++) {
-        put("x");
-    }
+    put(long_text(3));
     assert_true(guest_line_put(&line, '\x01'));
-    assert_int_equal(line.length, 93);
+    assert_int_equal(line.length, GUEST_LINE_MAX - 3);
     guest_line_take(&line);
     assert_string_equal(line.text, "\\x01");
 }
@@ -156,7 +157,7 @@ int main(void)
         cmocka_unit_test_setup(newline_completes, empty),
         cmocka_unit_test_setup(carriage_returns_are_ignored, empty),
         cmocka_unit_test_setup(what_is_not_printable_shows, empty),
-        cmocka_unit_test_setup(exactly_96_are_one_line, empty),
+        cmocka_unit_test_setup(exactly_1024_are_one_line, empty),
         cmocka_unit_test_setup(a_longer_one_is_continued, empty),
         cmocka_unit_test_setup(escapes_are_not_split, empty),
         cmocka_unit_test_setup(a_line_not_taken_is_lost_not_overrun, empty),

@@ -116,6 +116,30 @@ static void what_does_not_fit_is_counted(void **state)
     }
 }
 
+static void what_comes_behind_the_mark_waits(void **state)
+{
+    struct sum sum = {0};
+
+    (void)state;
+    start(16, true);
+    for (uint64_t i = 0; i < 6; i++)
+        exit_at(i);
+    trace_ring_mark(&ring); /* five are published, the sixth is open */
+    for (unsigned i = 0; i < 5; i++) {
+        assert_false(trace_ring_at_mark(&ring));
+        assert_true(take(&sum));
+        exit_at(100 + i); /* the guest goes on */
+    }
+    assert_true(trace_ring_at_mark(&ring));
+    assert_non_null(trace_ring_oldest(&ring));
+    trace_ring_mark(&ring);
+    while (!trace_ring_at_mark(&ring))
+        assert_true(take(&sum));
+    assert_false(take(&sum));
+    trace_ring_mark(&ring);
+    assert_true(trace_ring_at_mark(&ring));
+}
+
 static void a_loss_at_the_end_is_said(void **state)
 {
     struct sum sum = {0};
@@ -215,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_open_record_folds),
         cmocka_unit_test(what_does_not_fit_is_counted),
+        cmocka_unit_test(what_comes_behind_the_mark_waits),
         cmocka_unit_test(a_loss_at_the_end_is_said),
         cmocka_unit_test(anything_adds_up),
         cmocka_unit_test(the_last_ones),

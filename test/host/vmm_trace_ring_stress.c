@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/trace_ring.c with its producer and its consumer on threads of their own; ThreadSanitizer watches. */
+/* vmm/trace_ring.c and vmm/trace_output.c with producer and consumer on threads of their own; ThreadSanitizer
+ * watches. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,6 +12,7 @@
 #include <sched.h>
 
 #include "vmm/exit_reason.h"
+#include "vmm/trace_output.h"
 #include "vmm/trace_ring.h"
 
 #define EXITS 300000u
@@ -80,9 +82,53 @@ static void all_or_counted(void **state)
     print_message("records=%llu lost=%llu\n", (unsigned long long)records, (unsigned long long)lost);
 }
 
+#define LINES 100000u
+
+static struct trace_output output;
+static uint64_t bytes[TRACE_OUTPUT_BYTES / 8];
+
+static void *print(void *context)
+{
+    char text[TRACE_TEXT_MAX];
+
+    (void)context;
+    for (uint64_t i = 0; i < LINES; i++) {
+        struct trace_output_line line = {.tsc = i};
+
+        memset(text, (int)(i % 251), sizeof(text));
+        while (!trace_output_put(&output, &line, text, i * 7919 % TRACE_TEXT_MAX))
+            sched_yield();
+    }
+    return NULL;
+}
+
+static void every_line_whole(void **state)
+{
+    pthread_t producer;
+
+    (void)state;
+    output = (struct trace_output){.bytes = (uint8_t *)bytes};
+    assert_int_equal(pthread_create(&producer, NULL, print, NULL), 0);
+    for (uint64_t i = 0; i < LINES;) {
+        const struct trace_output_line *line = trace_output_oldest(&output);
+
+        if (line == NULL) {
+            sched_yield();
+            continue;
+        }
+        assert_int_equal(line->tsc, i);
+        assert_int_equal(line->length, i * 7919 % TRACE_TEXT_MAX);
+        for (unsigned at = 0; at < line->length; at++)
+            assert_int_equal((uint8_t)line->text[at], i % 251);
+        trace_output_taken(&output);
+        i++;
+    }
+    assert_int_equal(pthread_join(producer, NULL), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_or_counted)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_or_counted), cmocka_unit_test(every_line_whole)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

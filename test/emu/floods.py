@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""A guest that floods the trace, or the console, keeps nobody waiting: another guest's report, its end, a command of the monitor."""
+import re
+
+from exits import assemble
+from harness import Failure, check, launch
+from monitor import OPEN
+
+# vmm/trace.h: what a CPU's rings hold.
+RING_EXITS, RING_LINES = 2048, 1365
+# Lines between what a report is about, and the call for it; and, behind what is typed, until it is read.
+NEWER = 200
+IPS = 1000000  # instructions a second, so that the emulated UART keeps nobody waiting
+
+
+def between(run, first, last):
+    """How many lines of the console stand between the first line like `first` and the next like `last`."""
+    numbers = [number for number, line in enumerate(run.lines) if re.search(first, line)]
+    if not numbers:
+        raise Failure(f"'{first}' does not appear")
+    for number in range(numbers[0] + 1, len(run.lines)):
+        if re.search(last, run.lines[number]):
+            return number - numbers[0] - 1
+    raise Failure(f"'{last}' does not appear behind '{first}'")
+
+
+def flooded(context, kind, cmdline, ring, commands):
+    """Beside a flood on one CPU a guest ends on the second, one crashes on the third, and then somebody types commands: (text, what answers
+    it)."""
+    name = f"flood-{kind}"
+
+    def test():
+        guests = "; ".join(f"{assemble(context, guest)} name={as_name}" for guest, as_name in
+                           ((f"endless_{kind}", "flood"), ("late_crash", "crash"), ("late_end", "end")))
+        seen, answers, key = r"^adept: isolation: ok vm=crash", [], OPEN
+        for command, answer in commands:
+            answers.append(("(?m)" + seen, f"{key}{command}\r"))
+            seen, key = answer, ""
+        run = launch(context, name, timeout=120, GUEST=guests, CPUS=3, IPS=IPS, CMDLINE=cmdline, answers=answers)
+        check(context, name, run, 1, [r"^\[end\] late_end: ends$", r"^adept: guest end: pass", r"^adept: guest crash: fail \(triple fault\)",
+                                      r"^adept: guest flood: fail \(killed by the monitor\)"])
+        waits = {"report": (between(run, r"vm=crash .*TRIPLE_FAULT", r"^adept: report: vm=crash"), NEWER),
+                 "end": (between(run, r"vm=end .*call=END", r"^adept: isolation: ok vm=end"), NEWER)}
+        seen = r"^adept: isolation: ok vm=crash"
+        for command, answer in commands:
+            waits[command] = (between(run, seen, answer), ring + NEWER)
+            seen = answer
+        late = [f"{what} came after {lines} lines, not {most}" for what, (lines, most) in waits.items() if lines > most]
+        if late:
+            raise Failure("; ".join(late))
+    return name, test
+
+
+def tests(context):
+    kill = ("kill", r"adept: isolation: ok vm=flood")
+    yield flooded(context, "exits", "trace=CPUID,TRIPLE_FAULT,VMCALL", RING_EXITS, [kill])
+    yield flooded(context, "lines", "trace=TRIPLE_FAULT,VMCALL", RING_LINES,
+                  [("vms", r"vms: 0 name=flood"), ("vm flood", r"vm: 0 name=flood"), kill])
