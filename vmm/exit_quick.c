@@ -125,8 +125,7 @@ static void fill(struct vcpu *vcpu, uint32_t leaf)
     answer->ebx = result.ebx;
     answer->ecx = result.ecx;
     answer->edx = result.edx;
-    answer->data_of = guest_cpuid_leaf(leaf);
-    answer->quick_below = has_subleaves(answer->data_of) ? 1 : UINT32_MAX;
+    answer->quick_below = has_subleaves(leaf) ? 1 : UINT32_MAX;
     if (leaf == GUEST_CPUID_EXTENDED_1) /* the guest's mode decides */
         answer->quick_below = 0;
 }
@@ -137,7 +136,7 @@ bool exit_quick_has_cpuid(const struct vcpu *vcpu, uint32_t leaf, uint32_t suble
     uint32_t index = quick_cpuid_index(leaf);
     const struct quick_cpuid *answer = &vcpu->quick_cpuid[index % QUICK_CPUID_LEAVES];
 
-    if (index >= QUICK_CPUID_LEAVES || (subleaf != 0 && has_subleaves(answer->data_of)))
+    if (index >= QUICK_CPUID_LEAVES || (subleaf != 0 && has_subleaves(leaf)))
         return false;
     *result = (struct cpuid_result){answer->eax, answer->ebx, answer->ecx, answer->edx};
     return true;
@@ -192,12 +191,7 @@ void exit_quick_osxsave_changed(struct vcpu *vcpu, bool on)
 
 void exit_quick_xcr0_changed(struct vcpu *vcpu)
 {
-    const struct quick_cpuid *xsave = &vcpu->quick_cpuid[quick_cpuid_index(LEAF_XSAVE)];
-
     fill(vcpu, LEAF_XSAVE);
-    for (unsigned i = 0; i < QUICK_CPUID_LEAVES; i++)
-        if (vcpu->quick_cpuid[i].data_of == LEAF_XSAVE)
-            vcpu->quick_cpuid[i].ebx = xsave->ebx;
 }
 
 void exit_quick_apic_changed(struct vm *vm)

@@ -43,8 +43,7 @@ struct quick_cpuid {
     struct quick_key leaf;
     uint32_t eax, ebx, ecx, edx;
     uint32_t quick_below; /* quick with any ECX below this; 0: never */
-    uint32_t data_of;     /* the leaf that the data is of: guest_cpuid_leaf() */
-    uint32_t unused[4];
+    uint32_t unused[5];
 };
 
 /* An MSR that always reads the same. It stands at its number modulo the table's size. */

@@ -7,7 +7,8 @@
 #include "vmm/cpu.h"
 #include "vmm/hypercall_abi.h"
 
-#define LEAF_EXTENDED        0x80000000u
+#define LEAF_EXTENDED 0x80000000u
+/* On every processor: leaves 15H and 16H tell the guest the rate of its clocks. */
 #define LEAF_LAST_BASIC      0x16u
 #define LEAF_LAST_EXTENDED   0x80000008u
 #define LEAF_LAST_HYPERVISOR CPUID_HYPERVISOR_LEAF
@@ -71,11 +72,9 @@ uint64_t guest_cpuid_xcr0_bits(void)
 
 uint64_t guest_cpuid_cr4_bits(void)
 {
-    struct cpuid_result one = guest_cpuid(1, 0, 1, true), seven = {0, 0, 0, 0};
+    struct cpuid_result one = guest_cpuid(1, 0, 1, true), seven = guest_cpuid(7, 0, 1, true);
     uint64_t bits = CR4_TSD | CR4_PCE;
 
-    if (cpuid_highest() >= 7)
-        seven = guest_cpuid(7, 0, 1, true);
     bits |= one.edx & (1u << 1) ? CR4_VME | CR4_PVI : 0;
     bits |= one.edx & (1u << 2) ? CR4_DE : 0;
     bits |= one.edx & (1u << 3) ? CR4_PSE : 0;
@@ -198,14 +197,6 @@ static struct cpuid_result leaf21(void)
     return hz >> 32 == 0 ? result : none;
 }
 
-/* The highest leaf of each range that the guest sees. */
-static uint32_t highest_basic(void)
-{
-    uint32_t highest = cpuid_highest();
-
-    return highest < LEAF_LAST_BASIC ? highest : LEAF_LAST_BASIC;
-}
-
 static uint32_t highest_extended(void)
 {
     uint32_t highest = cpuid_highest_extended();
@@ -213,26 +204,27 @@ static uint32_t highest_extended(void)
     return highest < LEAF_LAST_EXTENDED ? highest : LEAF_LAST_EXTENDED;
 }
 
-uint32_t guest_cpuid_leaf(uint32_t leaf)
+/* The leaf whose data the guest gets: the highest basic leaf's beyond the highest of each range. */
+static uint32_t leaf_of_data(uint32_t leaf)
 {
-    uint32_t basic = highest_basic();
-
-    if (leaf <= basic || (leaf >= CPUID_HYPERVISOR_LEAF && leaf <= LEAF_LAST_HYPERVISOR))
+    if (leaf <= LEAF_LAST_BASIC || (leaf >= CPUID_HYPERVISOR_LEAF && leaf <= LEAF_LAST_HYPERVISOR) ||
+        (leaf >= LEAF_EXTENDED && leaf <= highest_extended()))
         return leaf;
-    return leaf >= LEAF_EXTENDED && leaf <= highest_extended() ? leaf : basic;
+    return LEAF_LAST_BASIC;
 }
 
 struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t xcr0, bool apic)
 {
-    struct cpuid_result none = {0, 0, 0, 0}, real;
+    struct cpuid_result none = {0, 0, 0, 0}, real = none;
 
-    leaf = guest_cpuid_leaf(leaf);
+    leaf = leaf_of_data(leaf);
     if (leaf == CPUID_HYPERVISOR_LEAF)
         return hypervisor_leaf();
-    real = cpuid(leaf, subleaf);
+    if (leaf >= LEAF_EXTENDED || leaf <= cpuid_highest())
+        real = cpuid(leaf, subleaf);
     switch (leaf) {
     case 0:
-        real.eax = highest_basic();
+        real.eax = LEAF_LAST_BASIC;
         return real;
     case LEAF_EXTENDED:
         real.eax = highest_extended();

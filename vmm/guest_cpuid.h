@@ -16,12 +16,6 @@
 #define GUEST_CPUID_81_EDX_SYSCALL (1u << 11)
 
 /*
- * The leaf whose data the guest gets for this one: itself, or the highest basic leaf for a leaf beyond the
- * highest of its range. SDM vol. 2, "CPUID".
- */
-uint32_t guest_cpuid_leaf(uint32_t leaf);
-
-/*
  * What CPUID with this EAX and ECX gives the guest, but for OSXSAVE, which follows its CR4 and is clear here.
  * `xcr0` is the guest's own: the size of the XSAVE area follows it. apic: its local APIC is enabled in
  * IA32_APIC_BASE. Executes CPUID on the calling CPU, which under another hypervisor is an exit of its own:

@@ -7,6 +7,7 @@
 #include "vmm/cpu.h"
 #include "vmm/inject.h"
 #include "vmm/monitor.h"
+#include "vmm/preemption_timer.h"
 #include "vmm/shootdown.h"
 #include "vmm/vm_devices.h"
 #include "vmm/vmcs.h"
@@ -196,15 +197,14 @@ void interrupts_set_timer(struct vcpu *vcpu, uint64_t now)
 {
     struct vcpu_interrupts *state = &vcpu->interrupts;
     uint64_t left = state->wake > now ? state->wake - now : 0;
-    uint32_t value = state->timer_period; /* 0: this processor has no such timer */
+    uint32_t value;
 
     if (unlikely(vcpu->step.delivering)) /* at once, and it is set so */
         return;
     if (unlikely(state->wake ==
                  0)) /* called: after the exit that comes next, and the guest may get somewhere first */
         left = UINT64_MAX;
-    if (left >> state->timer_rate < value)
-        value = (uint32_t)(left >> state->timer_rate) + 1;
+    value = preemption_timer_value(left, state->timer_rate, state->timer_least, state->timer_period);
     if (value != state->timer_value) {
         vmcs_write(VMCS_PREEMPTION_TIMER_VALUE, value);
         state->timer_value = value;

@@ -72,9 +72,10 @@ struct vcpu_interrupts {
     uint64_t deadline;     /* of the devices, by guest time, that `wake` was made from */
     uint64_t console;      /* TSC at which the console is read next */
     uint64_t timer_reach;  /* TSC ticks of timer_period */
-    uint64_t timer_slack;  /* TSC ticks by which quick exits may make the guest's coming back later */
+    uint64_t timer_slack;  /* TSC ticks by which the guest may come back later than is due */
     uint32_t timer_value;  /* of the VMX-preemption timer, as written */
-    uint32_t timer_period; /* the longest that it is set to */
+    uint32_t timer_least;  /* the shortest that it is set to: timer_slack */
+    uint32_t timer_period; /* the longest; 0: this processor has no such timer */
     uint8_t timer_rate;    /* it counts once every 2^rate TSC ticks */
 };
 

@@ -19,8 +19,11 @@
 
 /* How often a guest that never exits by itself comes back, for its deadline and for the console. */
 #define PREEMPTION_PERIOD_US 2000
-/* See exit_quick_set_due(). */
-#define QUICK_SLACK_US 20
+/*
+ * How late a guest may come back: exit_quick_set_due(). As long it runs at least, if it does not exit by
+ * itself: far longer than an entry takes, under another hypervisor, too.
+ */
+#define SLACK_US 20
 
 static noreturn_fn void access_failed(const char *instruction, enum vmcs_field field, enum vmx_status status)
 {
@@ -85,7 +88,8 @@ static void set_preemption_timer(struct vcpu *vcpu)
     state->timer_rate = (uint8_t)VMX_MISC_TIMER_RATE(vmm_cpu()->capabilities.misc);
     state->timer_period = state->timer_value = preemption_timer_value();
     state->timer_reach = (uint64_t)state->timer_period << state->timer_rate;
-    state->timer_slack = tsc_ticks(QUICK_SLACK_US);
+    state->timer_slack = tsc_ticks(SLACK_US);
+    state->timer_least = (uint32_t)(state->timer_slack >> state->timer_rate) + 1;
     vmcs_write(VMCS_PREEMPTION_TIMER_VALUE, state->timer_value);
 }
 

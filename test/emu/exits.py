@@ -101,6 +101,8 @@ def tests(context):
         yield made_guest(context, f"events-{model}", "events", MODEL=model, CMDLINE="trace=stats", options="timeout=20")
         for guest in ("apics", "apics_64", "device_interrupts", "interrupt_faults", "rates"):
             yield made_guest(context, f"{guest.replace('_', '-')}-{model}", guest, MODEL=model, CMDLINE="trace=stats", options="boot=flat timeout=60")
+        # On a processor that is as fast as one: the handler and its exits take less than the least period.
+        yield made_guest(context, f"periods-{model}", "periods", MODEL=model, CMDLINE="trace=stats", options="boot=flat timeout=60", IPS=50000000)
         # Nobody reads the console for this one: its devices' deadlines alone bring it back in time.
         for guest in ("apics", "device_interrupts"):
             yield made_guest(context, f"{guest.replace('_', '-')}-no-input-{model}", guest, MODEL=model, CMDLINE="trace=stats input=nobody",

@@ -157,26 +157,48 @@ static void periodic(void **state)
     (void)state;
     set(0x10, 1);
     set(CONFIG(0), 4 | 8 | 0x40 | ROUTE(20));
-    set(COMPARATOR(0), 500); /* the first match */
-    set(COMPARATOR(0), 100); /* the period */
-    assert_int_equal(get(COMPARATOR(0)), 500);
-    assert_int_equal(timer.next(timer.device), test_now + 5000);
-    pass(5000);
+    set(COMPARATOR(0), 500000); /* the first match */
+    set(COMPARATOR(0), 100000); /* the period */
+    assert_int_equal(get(COMPARATOR(0)), 500000);
+    assert_int_equal(timer.next(timer.device), test_now + 5000000);
+    pass(5000000);
     assert_int_equal(pin.rises, 1);
-    assert_int_equal(get(COMPARATOR(0)), 600);
-    assert_int_equal(timer.next(timer.device), test_now + 1000);
-    pass(1000);
+    assert_int_equal(get(COMPARATOR(0)), 600000);
+    assert_int_equal(timer.next(timer.device), test_now + 1000000);
+    pass(1000000);
     assert_int_equal(pin.rises, 2);
-    pass(UINT64_C(3600) * DEVICE_SECOND + 500);
+    pass(UINT64_C(3600) * DEVICE_SECOND + 500000);
     assert_int_equal(pin.rises, 3); /* once for all */
-    assert_int_equal(timer.next(timer.device), test_now + 500);
-    set(COMPARATOR(0), 50); /* without VAL_SET: the period alone */
-    pass(500);
-    assert_int_equal(timer.next(timer.device), test_now + 500);
+    assert_int_equal(timer.next(timer.device), test_now + 500000);
+    set(COMPARATOR(0), 50000); /* without VAL_SET: the period alone */
+    pass(500000);
+    assert_int_equal(timer.next(timer.device), test_now + 500000);
     set(COMPARATOR(0), 0); /* no period */
-    pass(500);
+    pass(500000);
     assert_int_equal(pin.rises, 5);
     assert_true(timer.next(timer.device) == DEVICE_NEVER);
+}
+
+/* Below the least period: an interrupt each of that, while comparator and counter go on as programmed. */
+static void shortest_period(void **state)
+{
+    (void)state;
+    set(0x10, 1);
+    set(CONFIG(0), 4 | 8 | 0x40 | ROUTE(20));
+    set(COMPARATOR(0), 1);
+    set(COMPARATOR(0), 1);
+    assert_int_equal(timer.next(timer.device), test_now + 10);
+    pass(10);
+    assert_int_equal(pin.rises, 1);
+    for (unsigned i = 2; i < 100; i++) {
+        assert_int_equal(timer.next(timer.device), test_now + DEVICE_LEAST_PERIOD);
+        pass(DEVICE_LEAST_PERIOD);
+        assert_int_equal(pin.rises, i);
+        assert_int_equal(get(COMPARATOR(0)), get(0xf0) + 1);
+    }
+    set(CONFIG(0), 4 | 0x40 | ROUTE(20)); /* once: not held up */
+    set(COMPARATOR(0), get(0xf0) + 3);
+    assert_int_equal(timer.next(timer.device), test_now + 30);
 }
 
 static void periodic_32_bits_wraps(void **state)
@@ -191,7 +213,7 @@ static void periodic_32_bits_wraps(void **state)
     assert_int_equal(pin.rises, 1);
     assert_int_equal(get(COMPARATOR(0)), 8);
     pass(160);
-    assert_int_equal(pin.rises, 2);
+    assert_int_equal(pin.rises, 1); /* sooner than the least period */
     assert_int_equal(get(COMPARATOR(0)), 0x18);
 }
 
@@ -199,24 +221,24 @@ static void level(void **state)
 {
     (void)state;
     set(CONFIG(1), 2 | 4 | 8 | 0x40 | ROUTE(22));
-    set(COMPARATOR(1), 100);
-    set(COMPARATOR(1), 100);
+    set(COMPARATOR(1), 100000);
+    set(COMPARATOR(1), 100000);
     set(0x10, 1);
-    pass(1000);
+    pass(1000000);
     assert_true(pin.level);
     assert_int_equal(pin.number, 22);
     assert_int_equal(get(0x20), 2);
     assert_true(timer.next(timer.device) == DEVICE_NEVER); /* until it is cleared */
-    pass(2000);
+    pass(2000000);
     assert_int_equal(pin.rises, 1);
     set(0x20, 1);
     assert_true(pin.level);
     set(0x20, 2);
     assert_false(pin.level);
     assert_int_equal(get(0x20), 0);
-    assert_int_equal(timer.next(timer.device), test_now + 1000);
+    assert_int_equal(timer.next(timer.device), test_now + 1000000);
     set(CONFIG(1), 2 | 8 | ROUTE(22)); /* disabled: status alone */
-    pass(1000);
+    pass(1000000);
     assert_false(pin.level);
     assert_int_equal(get(0x20), 2);
     set(CONFIG(1), 2 | 4 | 8 | ROUTE(22));
@@ -296,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup(counter, reset),
         cmocka_unit_test_setup(one_shot, reset),
         cmocka_unit_test_setup(one_shot_32_bits, reset),
+        cmocka_unit_test_setup(shortest_period, reset),
         cmocka_unit_test_setup(periodic, reset),
         cmocka_unit_test_setup(periodic_32_bits_wraps, reset),
         cmocka_unit_test_setup(level, reset),

@@ -115,18 +115,42 @@ static void periodic(void **state)
 {
     (void)state;
     set(0x320, PERIODIC);
-    set(0x380, 100);
+    set(0x380, 100000);
     for (unsigned i = 1; i < 10; i++) {
-        assert_int_equal(timer.next(timer.device), 1000 + 1000 * i);
-        assert_int_equal(run_at(1000 + 1000 * i), 1);
-        assert_int_equal(get(0x390), 100);
+        assert_int_equal(timer.next(timer.device), 1000 + 1000000 * i);
+        assert_int_equal(run_at(1000 + 1000000 * i), 1);
+        assert_int_equal(get(0x390), 100000);
     }
-    assert_int_equal(run_at(1000 + 20500), 1); /* many periods late: one, and the phase is kept */
-    assert_int_equal(get(0x390), 50);
-    assert_int_equal(timer.next(timer.device), 1000 + 21000);
+    assert_int_equal(run_at(1000 + 20500000), 1); /* many periods late: one, and the phase is kept */
+    assert_int_equal(get(0x390), 50000);
+    assert_int_equal(timer.next(timer.device), 1000 + 21000000);
     set(0x320, ONE_SHOT); /* ends with this period */
-    assert_int_equal(run_at(1000 + 21000), 1);
+    assert_int_equal(run_at(1000 + 21000000), 1);
     assert_true(timer.next(timer.device) == DEVICE_NEVER);
+}
+
+/* Below the least period: an interrupt each of that, while the count goes on as programmed. */
+static void shortest_period(void **state)
+{
+    uint64_t now = 1000 + 10;
+
+    (void)state;
+    set(0x320, PERIODIC);
+    set(0x380, 1);
+    assert_int_equal(timer.next(timer.device), now);
+    assert_int_equal(run_at(now), 1);
+    for (unsigned i = 0; i < 100; i++) {
+        now += DEVICE_LEAST_PERIOD;
+        assert_int_equal(timer.next(timer.device), now);
+        assert_int_equal(run_at(now), 1);
+        assert_int_equal(get(0x390), 1);
+    }
+    set(0x380, 19999); /* 10 ns below it */
+    test_now += 199980;
+    assert_int_equal(get(0x390), 1);
+    set(0x320, ONE_SHOT);
+    set(0x380, 1);
+    assert_int_equal(timer.next(timer.device), test_now + 10);
 }
 
 static void divide(void **state)
@@ -285,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(one_shot, reset),
+        cmocka_unit_test_setup(shortest_period, reset),
         cmocka_unit_test_setup(periodic, reset),
         cmocka_unit_test_setup(divide, reset),
         cmocka_unit_test_setup(masked, reset),

@@ -269,7 +269,35 @@ static void rates(void **state)
     assert_in_range(edges_in_ten_seconds(0x36, 1193), 10000, 10002);
     assert_in_range(edges_in_ten_seconds(0x36, 0), 182, 182);
     assert_in_range(edges_in_ten_seconds(0x34, 1193), 10000, 10002);
-    assert_in_range(edges_in_ten_seconds(0x36, 119), 100267, 100268);
+    assert_in_range(edges_in_ten_seconds(0x36, 239), 49923, 49925); /* just above the least period */
+}
+
+/* Below the least period an edge each of that, whatever the count; the count reads as programmed. */
+static void shortest_periods(void **state)
+{
+    static const uint16_t counts[] = {1, 2, 3, 100, 119, 238};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        for (unsigned mode = 2; mode <= 3; mode++)
+            assert_in_range(edges_in_ten_seconds(0x30 | mode << 1, counts[i]), 49000, 50001);
+    program(0, 0x34, 100);
+    test_now = after(1);
+    (void)in(0x40);
+    (void)in(0x40);
+    for (unsigned tick = 0; tick < 300; tick++) {
+        unsigned before, later;
+
+        out(0x43, 0);
+        before = in(0x40);
+        before |= in(0x40) << 8;
+        test_now = after(1);
+        out(0x43, 0);
+        later = in(0x40);
+        later |= in(0x40) << 8;
+        assert_true(before <= 100 && before >= 1);
+        assert_int_equal(later, before == 1 ? 100 : before - 1);
+    }
 }
 
 static void reset_stops(void **state)
@@ -298,6 +326,7 @@ int main(void)
         cmocka_unit_test_setup(port_b, reset),
         cmocka_unit_test_setup(refresh_toggles, reset),
         cmocka_unit_test_setup(rates, reset),
+        cmocka_unit_test_setup(shortest_periods, reset),
         cmocka_unit_test_setup(reset_stops, reset),
     };
 

@@ -16,6 +16,12 @@
 
 #define DEVICE_NEVER  UINT64_MAX
 #define DEVICE_SECOND UINT64_C(1000000000)
+/*
+ * A timer with a shorter period interrupts no more often than this, and requests that were due in between are
+ * one; its counter reads as if it were not so. Periods shorter than an exit, an entry and a handler would
+ * keep the guest from everything else.
+ */
+#define DEVICE_LEAST_PERIOD UINT64_C(200000)
 
 /* An output: an interrupt request, NMI, reset, A20, a gate. `set` may be NULL: nobody listens. */
 struct device_line {
@@ -76,5 +82,20 @@ struct device_timer {
     uint64_t (*next)(const void *device);
     void (*run)(void *device, uint64_t now);
 };
+
+/*
+ * Of a timer whose period has `period` nanoseconds, and which interrupted last at the moment `last` (0: it
+ * has not yet): whether a period that has ended by `now` interrupts, and when the timer acts by itself, a
+ * period ending at `next`.
+ */
+static inline bool device_period_interrupts(uint64_t period, uint64_t last, uint64_t now)
+{
+    return period >= DEVICE_LEAST_PERIOD || last == 0 || now - last >= DEVICE_LEAST_PERIOD;
+}
+
+static inline uint64_t device_period_next(uint64_t period, uint64_t last, uint64_t next)
+{
+    return device_period_interrupts(period, last, next) ? next : last + DEVICE_LEAST_PERIOD;
+}
 
 #endif

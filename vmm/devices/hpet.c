@@ -97,17 +97,31 @@ static uint64_t until_match(const struct hpet *hpet, const struct hpet_comparato
     return distance != 0 ? distance : mask + 1; /* a round of 64 bits is 0 */
 }
 
-static void pass_ticks(struct hpet *hpet, unsigned index, uint64_t ticks)
+static bool is_periodic(const struct hpet_comparator *timer)
+{
+    return (timer->config & TN_PERIODIC) != 0 && timer->period != 0;
+}
+
+/* Of a periodic one; what is longer than the least period is long enough. */
+static uint64_t period_ns(const struct hpet_comparator *timer)
+{
+    return timer->period < DEVICE_LEAST_PERIOD ? timer->period * HPET_TICK_NS : DEVICE_LEAST_PERIOD;
+}
+
+static void pass_ticks(struct hpet *hpet, unsigned index, uint64_t ticks, uint64_t now)
 {
     struct hpet_comparator *timer = &hpet->timers[index];
     uint64_t distance = until_match(hpet, timer);
 
     if (distance == 0 || ticks < distance)
         return;
-    if ((timer->config & TN_PERIODIC) != 0 && timer->period != 0) {
+    if (is_periodic(timer)) {
         uint64_t matches = 1 + (ticks - distance) / timer->period;
 
         timer->comparator = (timer->comparator + matches * timer->period) & width_mask(timer);
+        if (!device_period_interrupts(period_ns(timer), timer->matched, now))
+            return;
+        timer->matched = now;
     }
     match(hpet, index);
 }
@@ -119,7 +133,7 @@ static __attribute__((noinline)) void advance_running(struct hpet *hpet, uint64_
     if (ticks == 0)
         return;
     for (unsigned i = 0; i < HPET_TIMERS; i++)
-        pass_ticks(hpet, i, ticks);
+        pass_ticks(hpet, i, ticks, now);
     hpet->counter += ticks;
     hpet->counted += ticks * HPET_TICK_NS;
     show_levels(hpet);
@@ -131,22 +145,31 @@ static inline void advance(struct hpet *hpet, uint64_t now)
         advance_running(hpet, now);
 }
 
+/* The moment of its next match, DEVICE_NEVER for none. */
+static uint64_t next_match(const struct hpet *hpet, const struct hpet_comparator *timer)
+{
+    uint64_t ticks = until_match(hpet, timer), moment;
+
+    if (ticks == 0 || ticks > UINT64_MAX / HPET_TICK_NS)
+        return DEVICE_NEVER;
+    moment = ticks_add(hpet->counted, ticks * HPET_TICK_NS);
+    return is_periodic(timer) ? device_period_next(period_ns(timer), timer->matched, moment) : moment;
+}
+
 static uint64_t next(const void *device)
 {
     const struct hpet *hpet = device;
-    uint64_t ticks = UINT64_MAX;
+    uint64_t earliest = DEVICE_NEVER;
 
     for (unsigned i = 0; is_enabled(hpet) && i < HPET_TIMERS; i++) {
         const struct hpet_comparator *timer = &hpet->timers[i];
-        uint64_t distance = until_match(hpet, timer);
         bool shown = (timer->config & TN_LEVEL) != 0 && (hpet->status >> i & 1) != 0;
+        uint64_t moment =
+            (timer->config & TN_INT_ENB) != 0 && !shown ? next_match(hpet, timer) : DEVICE_NEVER;
 
-        if ((timer->config & TN_INT_ENB) != 0 && !shown && distance != 0 && distance < ticks)
-            ticks = distance;
+        earliest = moment < earliest ? moment : earliest;
     }
-    if (ticks > UINT64_MAX / HPET_TICK_NS)
-        return DEVICE_NEVER;
-    return ticks_add(hpet->counted, ticks * HPET_TICK_NS);
+    return earliest;
 }
 
 static void run(void *device, uint64_t now)

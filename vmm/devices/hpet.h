@@ -18,6 +18,7 @@ struct hpet_comparator {
     uint64_t config;     /* the bits that can be written */
     uint64_t comparator; /* the next match */
     uint64_t period;     /* the value last written, which a periodic match adds */
+    uint64_t matched;    /* moment at which a periodic match has last interrupted; 0: none has */
     bool line_level;     /* of the line that its configuration leads to */
 };
 

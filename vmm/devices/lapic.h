@@ -62,6 +62,7 @@ struct lapic {
     uint32_t divide; /* divide configuration register */
     uint32_t initial_count;
     uint64_t expires;       /* tick of timer_hz at which the count reaches zero; UINT64_MAX: stopped */
+    uint64_t expired;       /* moment at which the end of a period has last interrupted; 0: none has */
     uint64_t deadline;      /* IA32_TSC_DEADLINE; 0: not armed */
     uint64_t deadline_tick; /* the same as tick of tsc_hz since time 0; UINT64_MAX: not armed */
     uint64_t tsc_offset;    /* guest's TSC = tsc_offset + ticks of tsc_hz since time 0 */

@@ -10,6 +10,11 @@ static unsigned timer_mode(uint32_t entry)
     return entry >> LVT_TIMER_SHIFT & 3;
 }
 
+static bool is_periodic(const struct lapic *lapic)
+{
+    return timer_mode(lapic->lvt[LVT_TIMER]) == LVT_TIMER_PERIODIC;
+}
+
 static bool is_deadline_mode(const struct lapic *lapic)
 {
     return timer_mode(lapic->lvt[LVT_TIMER]) == LVT_TIMER_DEADLINE;
@@ -23,6 +28,17 @@ static uint64_t divisor(const struct lapic *lapic)
     return code == 7 ? 1 : UINT64_C(2) << code;
 }
 
+/* Ticks of timer_hz. */
+static uint64_t timer_period(const struct lapic *lapic)
+{
+    return lapic->initial_count * divisor(lapic);
+}
+
+static uint64_t period_ns(const struct lapic *lapic)
+{
+    return tick_begins(timer_period(lapic), lapic->config.timer_hz);
+}
+
 static uint64_t timer_tick(const struct lapic *lapic, uint64_t now)
 {
     return ticks_in(now, lapic->config.timer_hz);
@@ -31,7 +47,7 @@ static uint64_t timer_tick(const struct lapic *lapic, uint64_t now)
 /* A period that passed unseen is lost in IRR, as it would be on a machine: all of them request once. */
 void lapic_timer_advance(struct lapic *lapic, uint64_t now)
 {
-    uint64_t tick = timer_tick(lapic, now), period = lapic->initial_count * divisor(lapic);
+    uint64_t tick = timer_tick(lapic, now), period = timer_period(lapic);
 
     if (lapic->deadline_tick != NEVER && ticks_in(now, lapic->config.tsc_hz) >= lapic->deadline_tick) {
         lapic->deadline = 0;
@@ -40,10 +56,15 @@ void lapic_timer_advance(struct lapic *lapic, uint64_t now)
     }
     if (lapic->expires == NEVER || tick < lapic->expires)
         return;
-    if (timer_mode(lapic->lvt[LVT_TIMER]) == LVT_TIMER_PERIODIC && period > 0)
+    if (is_periodic(lapic) && period > 0) {
         lapic->expires += ((tick - lapic->expires) / period + 1) * period;
-    else
+        if ((lapic->lvt[LVT_TIMER] & LVT_MASKED) != 0 ||
+            !device_period_interrupts(period_ns(lapic), lapic->expired, now))
+            return;
+        lapic->expired = now;
+    } else {
         lapic->expires = NEVER;
+    }
     lapic_local_interrupt(lapic, LVT_TIMER);
 }
 
@@ -111,12 +132,18 @@ void lapic_set_tsc(struct lapic *lapic, uint64_t tsc, uint64_t now)
 static uint64_t next(const void *device)
 {
     const struct lapic *lapic = device;
+    uint64_t expires;
 
     if ((lapic->lvt[LVT_TIMER] & LVT_MASKED) != 0)
         return DEVICE_NEVER;
     if (lapic->deadline_tick != NEVER)
         return tick_begins(lapic->deadline_tick, lapic->config.tsc_hz);
-    return lapic->expires == NEVER ? DEVICE_NEVER : tick_begins(lapic->expires, lapic->config.timer_hz);
+    if (lapic->expires == NEVER)
+        return DEVICE_NEVER;
+    expires = tick_begins(lapic->expires, lapic->config.timer_hz);
+    if (!is_periodic(lapic))
+        return expires;
+    return device_period_next(period_ns(lapic), lapic->expired, expires);
 }
 
 static void run(void *device, uint64_t now)

@@ -30,15 +30,25 @@ static void set_irq(struct pit *pit, bool level)
     }
 }
 
+/* Of channel 0, in modes that repeat. */
+static uint64_t period_ns(const struct pit *pit)
+{
+    uint64_t period = pit_counter_period(&pit->counters[0]);
+
+    return period == PIT_NEVER ? DEVICE_NEVER : tick_begins(period, PIT_HZ);
+}
+
 static void advance(struct pit *pit, uint64_t now)
 {
     uint64_t tick = ticks_in(now, PIT_HZ);
     bool out = pit->counters[0].out;
+    uint64_t rises = pit_counter_advance(&pit->counters[0], tick);
 
-    if (pit_counter_advance(&pit->counters[0], tick) > 0) {
+    if (rises > 0 && device_period_interrupts(period_ns(pit), pit->rose, now)) {
         set_irq(pit, false);
         set_irq(pit, true);
-    } else if (out && !pit->counters[0].out) {
+        pit->rose = now;
+    } else if (rises == 0 && out && !pit->counters[0].out) {
         set_irq(pit, false);
     }
     (void)pit_counter_advance(&pit->counters[1], tick);
@@ -136,7 +146,9 @@ static uint64_t next(const void *device)
 
     if (edge != PIT_NEVER && counter->mode == 2 && counter->out)
         edge++;
-    return edge == PIT_NEVER ? DEVICE_NEVER : tick_begins(edge, PIT_HZ);
+    if (edge == PIT_NEVER)
+        return DEVICE_NEVER;
+    return device_period_next(period_ns(pit), pit->rose, tick_begins(edge, PIT_HZ));
 }
 
 static void run(void *device, uint64_t now)

@@ -17,6 +17,7 @@ struct pit {
     struct device_line irq;
     struct pit_counter counters[3];
     bool irq_level; /* what `irq` was told */
+    uint64_t rose;  /* moment at which OUT of channel 0 rose last, as `irq` was told; 0: it has not */
     uint8_t port_b; /* the bits of 0x61 that can be written */
 };
 
@@ -29,7 +30,8 @@ void pit_ports(struct pit *pit, struct device_ports ports[PIT_PORT_RANGES]);
 /*
  * The next edge of channel 0's OUT, rising or falling; in mode 2 the rising one alone, a tick after the
  * falling one and shown together with it. A `run` that comes late by several edges shows one rising edge for
- * all that have passed, and leaves the line high until the next falling one.
+ * all that have passed, and leaves the line high until the next falling one. With a period below
+ * DEVICE_LEAST_PERIOD it is as if each came so late.
  */
 struct device_timer pit_timer(struct pit *pit);
 

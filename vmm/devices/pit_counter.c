@@ -207,6 +207,11 @@ uint64_t pit_counter_next_edge(const struct pit_counter *counter)
     return PIT_NEVER;
 }
 
+uint64_t pit_counter_period(const struct pit_counter *counter)
+{
+    return is_periodic(counter) ? counter->loaded : PIT_NEVER;
+}
+
 void pit_counter_reset(struct pit_counter *counter, uint64_t tick)
 {
     bool gate = counter->gate;

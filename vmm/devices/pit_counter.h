@@ -46,6 +46,9 @@ uint64_t pit_counter_advance(struct pit_counter *counter, uint64_t tick);
 /* The first tick after `at` at which OUT changes by itself; PIT_NEVER. */
 uint64_t pit_counter_next_edge(const struct pit_counter *counter);
 
+/* Ticks of a period of OUT; PIT_NEVER in modes that do not repeat. */
+uint64_t pit_counter_period(const struct pit_counter *counter);
+
 /* Of a counter that was advanced to the tick of the access: */
 void pit_counter_control(struct pit_counter *counter, uint8_t control_word); /* access, mode, bcd */
 void pit_counter_write(struct pit_counter *counter, uint8_t value);

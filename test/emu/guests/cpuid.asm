@@ -14,6 +14,11 @@ HYPERVISOR equ 0x40000000
     xor eax, eax
     cpuid
     mov [highest], eax
+    check_equal eax, 0x16, "the highest basic leaf: the rates of the clocks"
+    mov eax, 0x15
+    cpuid
+    test ecx, ecx
+    check_condition nz, "leaf 15H: the rate of the TSC"
     mov eax, 0x80000000
     cpuid
     mov [highest_extended], eax
