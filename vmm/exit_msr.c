@@ -14,6 +14,7 @@
 #include "vmm/guest_cpuid.h"
 #include "vmm/panic.h"
 #include "vmm/vm.h"
+#include "vmm/vm_apic_page.h"
 #include "vmm/interrupts.h"
 #include "vmm/vm_devices.h"
 #include "vmm/vm_flush.h"
@@ -93,11 +94,16 @@ static bool write_apic(struct vcpu *vcpu, uint32_t msr, uint64_t value)
     struct vm *vm = vcpu->vm;
     bool written;
 
+    if (msr == MSR_IA32_APIC_BASE) /* the memory map changes with it */
+        vm_pause(vm);
     vm_lock_devices(vm);
     written = pc_write_apic_msr(&vm->pc, msr, value, guest_time_now(&vm->time, tsc_read()));
     vm_unlock_devices(vm);
-    if (msr == MSR_IA32_APIC_BASE)
+    if (msr == MSR_IA32_APIC_BASE) {
         exit_quick_apic_changed(vm);
+        vm_apic_moved(vm);
+        vm_unpause(vm);
+    }
     interrupts_look(vcpu);
     return written;
 }

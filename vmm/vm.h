@@ -6,6 +6,7 @@
 
 #include "arch/x86/compiler.h"
 #include "arch/x86/spinlock.h"
+#include "ept/cover.h"
 #include "ept/map.h"
 #include "ept/region.h"
 #include "vmm/bios.h"
@@ -68,6 +69,7 @@ struct vm {
     bool faults_planted; /* by PLANT_FAULT: some may stand in the EPT to its end */
     struct vm_dirty_log dirty;
     struct watch_list watches;
+    struct ept_cover apic_page;    /* what is below the local APIC's page, out of the memory map */
     uint64_t ram_base, ram_frames; /* private: host-physical start of its RAM, one run */
     uint64_t rom_base;             /* private: host-physical start of its ROM */
     uint64_t text_base;            /* private: the same of its VGA text memory */

@@ -12,6 +12,7 @@
 #include "vmm/hypercall_abi.h"
 #include "vmm/machine.h"
 #include "vmm/vm.h"
+#include "vmm/vm_apic_page.h"
 
 #define MIB           UINT64_C(0x100000)
 #define ROM_SIZE      (MIB - GUEST_ROM_BASE)
@@ -177,6 +178,7 @@ static void give_back(struct vm *vm, uint64_t physical, uint64_t frames)
 
 void vm_memory_destroy(struct vm *vm)
 {
+    vm_apic_forget(vm);
     if (vm->config.memory == GUEST_MEMORY_IDENTITY) {
         for (unsigned i = 0; i < vm->regions.count; i++) {
             const struct ept_region *region = &vm->regions.regions[i];

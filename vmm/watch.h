@@ -116,6 +116,10 @@ must_check bool watch_delete(struct vm *vm, unsigned number);
  * VM paused. */
 void watch_rights_changed(struct vm *vm, uint64_t gpa, uint64_t size, unsigned rights);
 
+/* A page that a device lay over is in the memory map again, as it was: watches may have come or gone
+ * meanwhile. The VM paused; nothing is mapped of the page. */
+void watch_page_returns(struct vm *vm, uint64_t page);
+
 enum watch_verdict {
     WATCH_STEPS, /* the access is to be executed alone */
     WATCH_STOPS, /* at a breakpoint: nothing is to be executed */

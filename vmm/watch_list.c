@@ -65,8 +65,12 @@ static bool set_pages(struct vm *vm, uint64_t start, uint64_t last)
     bool good = true;
 
     start &= ~PAGE_MASK;
-    for (uint64_t page = start; page <= last && good; page += PAGE_SIZE)
-        good = set_page(vm, page, watch_rights(ept_region_find(&vm->regions, page)));
+    for (uint64_t page = start; page <= last && good; page += PAGE_SIZE) {
+        const struct ept_region *region = ept_region_find(&vm->regions, page);
+
+        if (region != NULL) /* else a device lies over it: watch_page_returns() */
+            good = set_page(vm, page, watch_rights(region));
+    }
     if (!vm_flush(vm, ept_zap(&vm->ept, start, (last | PAGE_MASK) + 1 - start)))
         vm_end(vm, VM_FAILED, "INVEPT fails after a change of watched memory");
     return good;
@@ -111,6 +115,15 @@ must_check bool watch_delete(struct vm *vm, unsigned number)
                         watch->last); /* a page that stays a region of its own does no harm */
     }
     return found;
+}
+
+void watch_page_returns(struct vm *vm, uint64_t page)
+{
+    const struct ept_region *region = ept_region_find(&vm->regions, page);
+
+    if ((withheld_on(vm, page) != 0 || (region->policy & WATCH_POLICY) != 0) &&
+        !set_page(vm, page, watch_rights(region)))
+        vm_end(vm, VM_FAILED, "watched memory cannot come back: the memory map is full");
 }
 
 void watch_rights_changed(struct vm *vm, uint64_t gpa, uint64_t size, unsigned rights)

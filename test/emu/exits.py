@@ -31,6 +31,19 @@ def denied_end(context, source, number, policy, why):
     return name, test
 
 
+def apic_moved_identity(context):
+    """It ends with its local APIC over the machine's RAM: that page, too, is given back, and another one finds all of it."""
+    name = "apic-moved-identity"
+
+    def test():
+        guest = nasm(context, "test/emu/guests/apic_moved.asm", f"{name}.bin", "-f", "bin", "-DIDENTITY")
+        run = launch(context, name, GUEST="; ".join([f"{guest} name={again} memory=identity timeout=60" for again in ("first", "second")]),
+                     CMDLINE="trace=none guests=sequential")
+        check(context, name, run, 0, [rf"^\[{again}\] apic_moved: registers and memory$" for again in ("first", "second")],
+              forbid=[r"isolation: VIOLATION"])
+    return name, test
+
+
 def nothing_lost_uncounted(context):
     """Every exit of a guest that floods the trace is printed, folded, or counted as lost: the sum is exact."""
 
@@ -183,6 +196,12 @@ def tests(context):
                                 (3, "end", "write to ROM: gpa=0xf0020 access=W"),
                                 (4, "rom:end", "access without the right to it: gpa=0x30000 access=W")):
         yield denied_end(context, "denied_ports", number, policy, why)
+
+    # The local APIC's page over memory.
+    for vcpus in (1, 2):
+        yield made_guest(context, f"apic-moved-{vcpus}", "apic_moved", CPUS=vcpus, options=f"mem=8M vcpus={vcpus} timeout=60",
+                         CMDLINE="trace=none", expect=[r"^\[apic_moved\] apic_moved: registers and memory$", r"^adept: isolation: ok "])
+    yield apic_moved_identity(context)
 
     # What a report of a crash holds.
     yield emulator_test(context, "crash-report", status=1, GUEST="crash", expect=[
