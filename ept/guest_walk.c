@@ -11,6 +11,9 @@
 #define CR4_PROCESS_CONTEXT (UINT64_C(1) << 17)
 #define CR4_SMEP_ON         (UINT64_C(1) << 20)
 #define CR4_SMAP_ON         (UINT64_C(1) << 21)
+#define CR4_LAM_SUPERVISOR  (UINT64_C(1) << 28)
+#define CR3_LAM_USER_57     (UINT64_C(1) << 61)
+#define CR3_LAM_USER_48     (UINT64_C(1) << 62)
 #define EFER_LONG_ACTIVE    (UINT64_C(1) << 10)
 #define EFER_NX_ENABLED     (UINT64_C(1) << 11)
 
@@ -31,6 +34,16 @@ enum guest_paging_mode guest_paging_mode(const struct guest_paging *paging)
     if (!(paging->efer & EFER_LONG_ACTIVE))
         return GUEST_MODE_PAE;
     return paging->cr4 & CR4_5_LEVEL ? GUEST_MODE_5_LEVEL : GUEST_MODE_4_LEVEL;
+}
+
+/* Of the two for user pointers the one with the narrower tag counts if both are set. */
+unsigned guest_tag_from(const struct guest_paging *paging, bool upper_half)
+{
+    if (!(paging->efer & EFER_LONG_ACTIVE))
+        return GUEST_TAG_NONE;
+    if (upper_half)
+        return !(paging->cr4 & CR4_LAM_SUPERVISOR) ? GUEST_TAG_NONE : paging->cr4 & CR4_5_LEVEL ? 57 : 48;
+    return paging->cr3 & CR3_LAM_USER_57 ? 57 : paging->cr3 & CR3_LAM_USER_48 ? 48 : GUEST_TAG_NONE;
 }
 
 const char *guest_paging_mode_text(enum guest_paging_mode mode)
@@ -184,6 +197,26 @@ static bool canonical(uint64_t linear, unsigned width)
     return top == 0 || top == bits(0, 64 - width);
 }
 
+/* 4-level and 5-level paging. The bits below a tag must be canonical on their own. */
+static void walk_long(const struct guest_paging *paging, struct guest_walk *walk, uint64_t linear,
+                      enum guest_access access, uint64_t root)
+{
+    bool five = walk->mode == GUEST_MODE_5_LEVEL;
+    unsigned width = five ? 57 : 48;
+
+    if (access != GUEST_ACCESS_FETCH) {
+        unsigned tag_from = guest_tag_from(paging, linear >> 63);
+
+        linear = guest_untag(linear, tag_from);
+        if (tag_from < width)
+            width = tag_from;
+    }
+    if (!canonical(linear, width))
+        walk->status = GUEST_PAGING_NOT_CANONICAL;
+    else
+        descend(paging, walk, linear, access, root, five ? 5 : 4);
+}
+
 struct guest_walk guest_walk(const struct guest_paging *paging, uint64_t linear_address,
                              enum guest_access access)
 {
@@ -214,10 +247,7 @@ struct guest_walk guest_walk(const struct guest_paging *paging, uint64_t linear_
             fault(paging, &walk, access, 0);
         break;
     default:
-        if (!canonical(linear_address, walk.mode == GUEST_MODE_5_LEVEL ? 57 : 48))
-            walk.status = GUEST_PAGING_NOT_CANONICAL;
-        else
-            descend(paging, &walk, linear_address, access, root, walk.mode == GUEST_MODE_5_LEVEL ? 5 : 4);
+        walk_long(paging, &walk, linear_address, access, root);
     }
     return walk;
 }

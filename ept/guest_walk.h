@@ -93,6 +93,21 @@ struct guest_walk {
 /* The mode that CR0, CR4 and EFER select. */
 enum guest_paging_mode guest_paging_mode(const struct guest_paging *paging);
 
+/*
+ * Linear-address masking: the lowest tag bit of data addresses in 64-bit mode whose bit 63 is `upper_half`,
+ * 48 or 57; GUEST_TAG_NONE. SDM vol. 3, "Linear-Address Masking (LAM)".
+ */
+#define GUEST_TAG_NONE 63u
+unsigned guest_tag_from(const struct guest_paging *paging, bool upper_half);
+
+/* An address with its tag, bits 62 down to tag_from, replaced by bit 63. */
+static inline uint64_t guest_untag(uint64_t linear_address, unsigned tag_from)
+{
+    uint64_t tag = (UINT64_C(1) << 63) - (UINT64_C(1) << tag_from);
+
+    return linear_address >> 63 ? linear_address | tag : linear_address & ~tag;
+}
+
 /* "no paging", "32-bit", "PAE", "4-level", "5-level"; "?" for another number. */
 const char *guest_paging_mode_text(enum guest_paging_mode mode);
 
@@ -100,8 +115,9 @@ const char *guest_paging_mode_text(enum guest_paging_mode mode);
 unsigned guest_pat_type(uint64_t pat, unsigned index);
 
 /*
- * Walks for one access. Linear addresses outside of long mode are cut to 32 bits. Nothing is written: the
- * accessed and dirty flags that the processor would set are for the caller to see in the steps.
+ * Walks for one access. Linear addresses outside of long mode are cut to 32 bits; those of data may have
+ * tags. Nothing is written: the accessed and dirty flags that the processor would set are for the caller to
+ * see in the steps.
  */
 struct guest_walk guest_walk(const struct guest_paging *paging, uint64_t linear_address,
                              enum guest_access access);

@@ -105,6 +105,8 @@ static const char *share_capabilities(struct vmm_cpu *cpu, const char **why)
         return difference;
     }
     shared = merged;
+    if (cmdline_has_test(machine_options(), "string-io-decoded"))
+        shared.basic &= ~VMX_BASIC_INS_OUTS_INFORMATION;
     cpus_on++;
     return difference;
 }

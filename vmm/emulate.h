@@ -60,6 +60,7 @@ struct emulate_processor {
     bool protected_mode;   /* not real mode, not virtual-8086: a segment's type counts */
     bool check_alignment;  /* CR0.AM and RFLAGS.AC at CPL 3 */
     uint8_t linear_width;  /* 48, or 57 with 5-level paging; of 64-bit code */
+    uint8_t tag_from[2];   /* by bit 63 of an address: its lowest tag bit (ept/guest_walk.h); 0: no tag */
     uint16_t elements_max; /* of a string instruction with REP in one call, not 0 */
 
     void *context; /* of the callbacks */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SDM vol. 3, "Limit Checking", "Type Checking"; SDM vol. 1, "Canonical Addressing". */
 #include "vmm/emulate_operand.h"
+#include "ept/guest_walk.h"
 #include "vmm/emulate_alu.h"
 
 #define PAGE_BYTES 4096u
@@ -79,6 +80,17 @@ static bool canonical(uint64_t linear, unsigned width)
     return (uint64_t)((int64_t)(linear << (64 - width)) >> (64 - width)) == linear;
 }
 
+/* A tag counts not, and what is below it must be canonical on its own. */
+static bool data_canonical(const struct emulate_processor *processor, uint64_t linear)
+{
+    unsigned tag_from = processor->tag_from[linear >> 63];
+
+    if (tag_from == 0)
+        return canonical(linear, processor->linear_width);
+    return canonical(guest_untag(linear, tag_from),
+                     tag_from < processor->linear_width ? tag_from : processor->linear_width);
+}
+
 /* The linear address of segment:offset, in *linear; false if the segment or the address space does not allow
  * it. */
 static bool linear_address(struct emulate_processor *processor, const struct instruction *instruction,
@@ -91,8 +103,7 @@ static bool linear_address(struct emulate_processor *processor, const struct ins
         if (which == SEGMENT_FS || which == SEGMENT_GS)
             processor->segment(processor->context, which, &segment);
         *linear = segment.base + offset;
-        return canonical(*linear, processor->linear_width) &&
-               canonical(*linear + size - 1, processor->linear_width);
+        return data_canonical(processor, *linear) && data_canonical(processor, *linear + size - 1);
     }
     processor->segment(processor->context, which, &segment);
     *linear = (uint32_t)(segment.base + offset);

@@ -30,6 +30,7 @@ struct entry_snapshot {
     uint64_t value[VMCS_INDEX_COUNT]; /* by enum vmcs_field_index; 0 where the processor lacks the field */
     struct vmx_capabilities capabilities;
     uint8_t physical_width, linear_width;     /* CPUID.80000008H:EAX */
+    uint64_t cr3_bits;                        /* of CR3 beside an address, cpuid_cr3_bits() */
     uint64_t efer_bits;                       /* of IA32_EFER that are not reserved */
     uint64_t debugctl_bits, perf_global_bits; /* of IA32_DEBUGCTL, IA32_PERF_GLOBAL_CTRL */
     uint64_t vm_functions;                    /* IA32_VMX_VMFUNC */

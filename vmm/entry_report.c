@@ -53,6 +53,7 @@ void entry_snapshot_machine(struct entry_snapshot *snapshot)
     snapshot->capabilities = *vmx_shared_capabilities();
     snapshot->physical_width = (uint8_t)cpuid_physical_width();
     snapshot->linear_width = (uint8_t)(cpuid(LINEAR_WIDTH_LEAF, 0).eax >> 8);
+    snapshot->cr3_bits = cpuid_cr3_bits();
     snapshot->efer_bits = efer_bits();
     snapshot->debugctl_bits = DEBUGCTL_KNOWN;
     snapshot->perf_global_bits = perf_global_bits();

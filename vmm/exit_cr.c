@@ -6,6 +6,7 @@
  * Qualification for Control-Register Accesses"; vol. 2, "MOV - Move to/from Control Registers".
  */
 #include "arch/x86/control_registers.h"
+#include "arch/x86/cpuid.h"
 #include "arch/x86/invept.h"
 #include "vmm/control_rules.h"
 #include "vmm/cpu.h"
@@ -173,7 +174,7 @@ static enum exit_action write_cr3(struct vcpu *vcpu, uint64_t value)
     guest_paging_state(vcpu, &paging);
     if (cr4 & CR4_PCIDE)
         value &= ~(UINT64_C(1) << 63);
-    if ((efer & EFER_LMA) && value >> paging.physical_width)
+    if ((efer & EFER_LMA) && (value & ~cpuid_cr3_bits()) >> paging.physical_width)
         return exit_inject_gp(vcpu);
     if ((cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA) && !load_pdptes(vcpu, value))
         return exit_inject_gp(vcpu);

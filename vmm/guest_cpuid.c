@@ -3,9 +3,11 @@
 #include "vmm/guest_cpuid.h"
 #include "arch/x86/control_registers.h"
 #include "arch/x86/fpu.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
 #include "vmm/cpu.h"
 #include "vmm/hypercall_abi.h"
+#include "vmm/machine.h"
 
 #define LEAF_EXTENDED 0x80000000u
 /* On every processor: leaves 15H and 16H tell the guest the rate of its clocks. */
@@ -37,12 +39,30 @@
     (1u << 1 | 1u << 2 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 14 |           \
      1u << 16 | 1u << 22)
 #define LEAF7_ECX_RDPID (1u << 22)
+#define CPUID_7_ECX_TME (1u << 13)
+/* SDM vol. 4, IA32_TME_ACTIVATE: 1 enable, 35:32 key-id bits. */
+#define TME_ENABLED            2u
+#define TME_KEY_BITS(activate) ((unsigned)((activate) >> 32) & 0xf)
+#define TEST_KEY_BITS          6u
 /* Leaf 80000001H. ECX: LAHF, LZCNT, PREFETCHW. EDX: SYSCALL, NX, 1 GiB pages, RDTSCP, LM. */
 #define LEAF81_ECX_KNOWN (1u << 0 | 1u << 5 | 1u << 8)
 #define LEAF81_EDX_KNOWN (1u << 11 | 1u << 20 | 1u << 26 | 1u << 27 | 1u << 29)
 /* Leaf 0DH subleaf 1 EAX: XSAVEOPT, XGETBV with ECX = 1. XSAVEC and XSAVES go with "enable XSAVES", which is
  * off. */
 #define LEAF13_1_EAX_KNOWN (1u << 0 | 1u << 2)
+
+unsigned guest_cpuid_physical_width(void)
+{
+    unsigned width = cpuid_physical_width(), key_bits = 0;
+    uint64_t activate;
+
+    if (cmdline_has_test(machine_options(), "key-id-bits"))
+        key_bits = TEST_KEY_BITS;
+    else if (cpuid_highest() >= 7 && (cpuid(7, 0).ecx & CPUID_7_ECX_TME) &&
+             msr_read_safe(MSR_IA32_TME_ACTIVATE, &activate) && (activate & TME_ENABLED))
+        key_bits = TME_KEY_BITS(activate);
+    return width - key_bits >= 32 ? width - key_bits : width;
+}
 
 static bool secondary_available(uint32_t control)
 {
@@ -245,7 +265,7 @@ struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t xcr0, 
         real.edx &= CPUID_87_EDX_INVARIANT_TSC;
         return real;
     case 0x80000008: /* address widths alone */
-        real.eax &= 0xffff;
+        real.eax = (real.eax & 0xff00) | guest_cpuid_physical_width();
         real.ebx = real.ecx = real.edx = 0;
         return real;
     case 6: /* the local APIC's timer never stops */

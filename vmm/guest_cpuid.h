@@ -23,6 +23,12 @@
  */
 struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t xcr0, bool apic);
 
+/*
+ * The physical addresses' width that a guest is told, and that may be used: CPUID's MAXPHYADDR less the
+ * key-id bits that memory encryption takes off the top. At least 32.
+ */
+unsigned guest_cpuid_physical_width(void);
+
 /* CR4 bits whose features the guest's CPUID shows. */
 uint64_t guest_cpuid_cr4_bits(void);
 /* XCR0 bits that the guest may set; 0 without XSAVE. */

@@ -4,8 +4,10 @@
  * Words that are looked at elsewhere: ap-mute and x2apic (vmm/start_cpus.c), vmx-off (vmm/cpu.c),
  * ept-wrong-root and ept-bad-root (vmm/vm.c),
  * monitor-trap-absent and monitor-trap-works (vmm/step_test.c), vpid-few and vpid-none (vmm/vpid.c),
- * forced-exits, undefined-exit and unhandled-exit (vmm/vmcs.c), bus-lock (vmm/vcpu.c), conformance-wrong,
- * -flag, -stray and -processor (vmm/conformance.c).
+ * forced-exits, undefined-exit and unhandled-exit (vmm/vmcs.c), bus-lock (vmm/vcpu.c), string-io-decoded,
+ * as if exits told nothing of INS and OUTS (vmm/cpu.c), key-id-bits, as if memory encryption took 6 bits off
+ * physical addresses (vmm/guest_cpuid.c), conformance-wrong, -flag, -stray and -processor
+ * (vmm/conformance.c).
  */
 #ifndef VMM_HOST_TEST_H
 #define VMM_HOST_TEST_H

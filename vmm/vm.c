@@ -12,6 +12,7 @@
 #include "vmm/cpu.h"
 #include "vmm/exit_msr.h"
 #include "vmm/frame.h"
+#include "vmm/guest_cpuid.h"
 #include "vmm/guest_load.h"
 #include "vmm/machine.h"
 #include "vmm/panic.h"
@@ -20,7 +21,6 @@
 #include "vmm/workaround.h"
 #include <stdarg.h>
 
-#define CPUID_7_ECX_TME  (1u << 13)
 #define TABLES_ELSEWHERE 64
 
 /* The first reason stands. */
@@ -76,19 +76,6 @@ static void take_mtrrs(struct mtrr_snapshot *snapshot)
     mtrr_work_out(snapshot);
 }
 
-/* Memory encryption takes key-id bits off the top of physical addresses. SDM vol. 4, IA32_TME_ACTIVATE: 1
- * enable, 35:32 key-id bits. */
-static unsigned usable_physical_width(void)
-{
-    unsigned width = cpuid_physical_width(), key_bits = 0;
-    uint64_t activate;
-
-    if (cpuid_highest() >= 7 && (cpuid(7, 0).ecx & CPUID_7_ECX_TME) &&
-        msr_read_safe(MSR_IA32_TME_ACTIVATE, &activate) && (activate & 2))
-        key_bits = (activate >> 32) & 0xf;
-    return width > key_bits ? width - key_bits : width;
-}
-
 /* For test=ept-wrong-root and ept-bad-root: the processor walks a table of its own, whatever the engine
  * installs in the VM's, empty or with a misconfigured first entry. Kept to the machine's end. */
 static uint64_t other_root(uint64_t first_entry)
@@ -131,7 +118,7 @@ static bool create_ept(struct vm *vm, const struct ept_caps *caps)
         return false;
     }
     vm->ept.mtrr = &vm->mtrr;
-    guest_mtrr_reset(&vm->guest_mtrr, cpuid_physical_width());
+    guest_mtrr_reset(&vm->guest_mtrr, guest_cpuid_physical_width());
     (void)!ept_set_guest_mtrr(&vm->ept, &vm->guest_mtrr); /* nothing is mapped yet: no flush */
     vm->ept.no_executable_large = workaround_active(WORKAROUND_ITLB_MULTIHIT);
     vm->eptp = eptp_make(caps, vm->ept.root);
@@ -213,7 +200,7 @@ static const char *create_parts(struct vm *vm)
 {
     struct ept_caps caps;
 
-    if (ept_caps_init(&caps, vmx_shared_capabilities()->ept_vpid, usable_physical_width()) != EPT_OK)
+    if (ept_caps_init(&caps, vmx_shared_capabilities()->ept_vpid, guest_cpuid_physical_width()) != EPT_OK)
         return "an EPT walk of 4 levels is missing";
     if (workaround_active(WORKAROUND_NO_ACCESSED_DIRTY))
         caps.accessed_dirty = false;

@@ -6,6 +6,7 @@
 #include "arch/x86/memory.h"
 #include "arch/x86/tsc.h"
 #include "vmm/cpu.h"
+#include "vmm/guest_cpuid.h"
 #include "vmm/guest_memory_map.h"
 #include "vmm/guest_output.h"
 #include "vmm/hypercall_abi.h"
@@ -94,7 +95,7 @@ static struct lapic_config make_lapic_config(void)
     return (struct lapic_config){.bsp = true,
                                  .timer_hz = tsc_khz() * 1000,
                                  .tsc_hz = tsc_khz() * 1000,
-                                 .physical_address_bits = (uint8_t)cpuid_physical_width(),
+                                 .physical_address_bits = (uint8_t)guest_cpuid_physical_width(),
                                  .x2apic = true,
                                  .tsc_deadline = true};
 }

@@ -17,6 +17,10 @@
 #define CR0_CD (UINT64_C(1) << 30)
 #define CR0_PG (UINT64_C(1) << 31)
 
+/* Linear-address masking of user pointers: with tags from bit 57, from bit 48 on. */
+#define CR3_LAM_U57 (UINT64_C(1) << 61)
+#define CR3_LAM_U48 (UINT64_C(1) << 62)
+
 #define CR4_VME        (UINT64_C(1) << 0)
 #define CR4_PVI        (UINT64_C(1) << 1)
 #define CR4_TSD        (UINT64_C(1) << 2)

@@ -3,6 +3,7 @@
 #include "arch/x86/cpuid.h"
 
 #include "arch/x86/compiler.h"
+#include "arch/x86/control_registers.h"
 #include "arch/x86/memory.h"
 
 #define LEAF_EXTENDED   0x80000000u
@@ -25,6 +26,13 @@ unsigned cpuid_physical_width(void)
     unsigned width = cpuid_highest_extended() >= 0x80000008u ? cpuid(0x80000008u, 0).eax & 0xff : 36;
 
     return width >= 32 && width <= 52 ? width : 36;
+}
+
+uint64_t cpuid_cr3_bits(void)
+{
+    bool lam = cpuid_highest() >= 7 && cpuid(7, 0).eax >= 1 && (cpuid(7, 1).eax & CPUID_7_1_EAX_LAM);
+
+    return lam ? CR3_LAM_U57 | CR3_LAM_U48 : 0;
 }
 
 /* Appends the four characters of a register. */

@@ -37,6 +37,8 @@ static inline struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
 #define CPUID_1_EDX_PAT        (1u << 16)
 #define CPUID_1_EDX_FXSR       (1u << 24)
 #define CPUID_1_EDX_SSE        (1u << 25)
+/* Leaf 7 subleaf 1. */
+#define CPUID_7_1_EAX_LAM (1u << 26)
 /* Leaf 80000001H. */
 #define CPUID_81_EDX_NX      (1u << 20)
 #define CPUID_81_EDX_PAGE_1G (1u << 26)
@@ -51,6 +53,9 @@ uint32_t cpuid_highest_extended(void);
 
 /* MAXPHYADDR in bits: 36 when CPUID does not say. Key-id bits (TME) are not taken off. */
 unsigned cpuid_physical_width(void);
+
+/* Bits that MOV to CR3 takes beside an address and its flags: those of linear-address masking. */
+uint64_t cpuid_cr3_bits(void);
 
 /* "GenuineIntel" and so on, with its NUL. */
 void cpuid_vendor(char vendor[13]);

@@ -214,12 +214,87 @@ static void pat_index(void **state)
     }
 }
 
+/* The same page at the bottom of both halves. 4-level: PML4 0x1000; 5-level: PML5 0x6000 above it. */
+static void make_long_tables(void)
+{
+    paging.cr0 = CR0_PE | CR0_PG;
+    paging.cr3 = 0x1000;
+    paging.cr4 = CR4_PAE;
+    paging.efer = EFER_LME | EFER_LMA;
+    put64(0x1000, 0x2000 | 7);       /* linear 0 */
+    put64(0x1000 + 256 * 8, 0x2007); /* 0xffff800000000000, and bit 47 in 5-level paging */
+    put64(0x2000, 0x3000 | 7);
+    put64(0x3000, 0x4000 | 7);
+    put64(0x4000, 0x5000 | 7);
+    put64(0x6000, 0x1000 | 7);
+    put64(0x6000 + 256 * 8, 0x1007); /* 0xff00000000000000 */
+    put64(0x6000 + 511 * 8, 0x1007); /* 0xffff000000000000 */
+}
+
+#define READ(linear) translate(UINT64_C(linear), GUEST_ACCESS_READ)
+
+/* SDM vol. 3, "Linear-Address Masking (LAM)". */
+static void tags(void **state)
+{
+    (void)state;
+    make_long_tables();
+    assert_int_equal(READ(0x0000000000000123), GUEST_PAGING_OK);
+    assert_int_equal(READ(0x0200000000000123), GUEST_PAGING_NOT_CANONICAL);
+    paging.cr3 |= CR3_LAM_U57;
+    assert_int_equal(READ(0x7e00000000000123), GUEST_PAGING_OK);
+    assert_int_equal(physical, 0x5123);
+    assert_int_equal(translate(UINT64_C(0x7e00000000000123), GUEST_ACCESS_WRITE), GUEST_PAGING_OK);
+    assert_int_equal(translate(UINT64_C(0x7e00000000000123), GUEST_ACCESS_FETCH), GUEST_PAGING_NOT_CANONICAL);
+    assert_int_equal(READ(0x7f00000000000123), GUEST_PAGING_NOT_CANONICAL); /* bit 56 is no tag */
+    assert_int_equal(READ(0x0000800000000123), GUEST_PAGING_NOT_CANONICAL);
+    assert_int_equal(READ(0x8000000000000123),
+                     GUEST_PAGING_NOT_CANONICAL); /* supervisor pointers have none */
+    paging.cr3 |= CR3_LAM_U48;                    /* beside U57 it does not count */
+    assert_int_equal(READ(0x7fff000000000123), GUEST_PAGING_NOT_CANONICAL);
+    paging.cr3 &= ~CR3_LAM_U57;
+    assert_int_equal(READ(0x7fff000000000123), GUEST_PAGING_OK);
+    assert_int_equal(physical, 0x5123);
+    assert_int_equal(READ(0x7fff800000000123), GUEST_PAGING_NOT_CANONICAL);
+    assert_int_equal(READ(0xffff800000000123), GUEST_PAGING_OK);
+    assert_int_equal(READ(0x8000800000000123), GUEST_PAGING_NOT_CANONICAL);
+    paging.cr4 |= UINT64_C(1) << 28; /* CR4.LAM_SUP */
+    assert_int_equal(READ(0x8000800000000123), GUEST_PAGING_OK);
+    assert_int_equal(physical, 0x5123);
+    assert_int_equal(READ(0x8000000000000123), GUEST_PAGING_NOT_CANONICAL);
+}
+
+static void tags_with_five_levels(void **state)
+{
+    (void)state;
+    make_long_tables();
+    paging.cr3 = 0x6000;
+    paging.cr4 |= CR4_LA57;
+    assert_int_equal(READ(0x0000800000000123), GUEST_PAGING_OK); /* 57 bits */
+    assert_int_equal(READ(0x0200000000000123), GUEST_PAGING_NOT_CANONICAL);
+    paging.cr3 |= CR3_LAM_U57;
+    assert_int_equal(READ(0x7e00800000000123), GUEST_PAGING_OK);
+    assert_int_equal(physical, 0x5123);
+    paging.cr3 = 0x6000 | CR3_LAM_U48;
+    assert_int_equal(READ(0x7fff000000000123), GUEST_PAGING_OK);
+    assert_int_equal(READ(0x0000800000000123), GUEST_PAGING_NOT_CANONICAL); /* bit 47 must be bit 63 */
+    paging.cr4 |= UINT64_C(1) << 28;
+    assert_int_equal(READ(0x8100000000000123), GUEST_PAGING_OK);
+    assert_int_equal(physical, 0x5123);
+    assert_int_equal(READ(0x8000000000000123), GUEST_PAGING_NOT_CANONICAL); /* bit 56 is no tag */
+    paging.efer = paging.cr4 = 0; /* elsewhere a linear address has 32 bits */
+    assert_int_equal(guest_tag_from(&paging, false), GUEST_TAG_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(without_paging, set_up), cmocka_unit_test_setup(paging_32_bit, set_up),
-        cmocka_unit_test_setup(paging_pae, set_up),     cmocka_unit_test_setup(paging_4_level, set_up),
+        cmocka_unit_test_setup(without_paging, set_up),
+        cmocka_unit_test_setup(paging_32_bit, set_up),
+        cmocka_unit_test_setup(paging_pae, set_up),
+        cmocka_unit_test_setup(paging_4_level, set_up),
         cmocka_unit_test_setup(pat_index, set_up),
+        cmocka_unit_test_setup(tags, set_up),
+        cmocka_unit_test_setup(tags_with_five_levels, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,6 +207,19 @@ static void test_canonical_and_alignment(void **state)
     processor.linear_width = 57;
     assert_int_equal(RUN(8, OUTSD), EMULATE_DONE);
     reset(NULL);
+    processor.tag_from[0] = 57; /* LAM: bits 62:57 of a user pointer count not */
+    gpr[REGISTER_RDI] = UINT64_C(0x7e00000000000100);
+    gpr[REGISTER_RSI] = UINT64_C(0x7f00000000000100);
+    assert_int_equal(RUN(8, INSD), EMULATE_DONE);
+    assert_string_equal(journal, "i80:7e00000000000100.4*1 ");
+    RAISES(13, 8, OUTSD);
+    processor.tag_from[0] = 48;
+    assert_int_equal(RUN(8, OUTSD), EMULATE_DONE);
+    gpr[REGISTER_RSI] = UINT64_C(0x7f007ffffffffffd);
+    RAISES(13, 8, OUTSD);
+    processor.linear_width = 57; /* with 5-level paging as well */
+    RAISES(13, 8, OUTSD);
+    reset(NULL);
     processor.check_alignment = true;
     gpr[REGISTER_RDI] = 0x102;
     fault_from = 0x100;
