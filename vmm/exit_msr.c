@@ -181,20 +181,32 @@ static const struct {
     uint32_t number;
     uint64_t value;
 } constants[] = {
-    {MSR_IA32_MISC_ENABLE, MISC_ENABLE_FAST_STRINGS},
-    {MSR_IA32_DEBUGCTL, 0},
-    {MSR_IA32_BIOS_SIGN_ID, 0},
-    {MSR_IA32_PLATFORM_ID, 0},
+#define CONSTANT_MSR(number, value) {number, value},
+#include "vmm/constant_msrs.def"
+#undef CONSTANT_MSR
 };
 
-/* A place that no constant has taken is found by none: 0, which stands there, belongs to the place of
- * IA32_MISC_ENABLE. */
+/* Each has its place of the table: two at one place are two cases with one label. */
+static inline void each_has_its_place(unsigned place)
+{
+    switch (place) {
+#define CONSTANT_MSR(number, value) case (number) % QUICK_MSRS:
+#include "vmm/constant_msrs.def"
+#undef CONSTANT_MSR
+    default:
+        break;
+    }
+}
+
 void msr_constants_fill(struct quick_msr *table)
 {
+    each_has_its_place(0);
+    /* A place that no constant has is found by none: the number that stands there has another place. */
+    for (unsigned place = 0; place < QUICK_MSRS; place++)
+        table[place].number.key = (place + 1) % QUICK_MSRS;
     for (unsigned i = 0; i < array_count(constants); i++) {
         struct quick_msr *msr = &table[constants[i].number % QUICK_MSRS];
 
-        assert(msr->number.key == 0);
         msr->number.key = constants[i].number;
         msr->low = (uint32_t)constants[i].value;
         msr->high = (uint32_t)(constants[i].value >> 32);

@@ -8,7 +8,7 @@
 /* Fills a 4 KiB page: a clear bit lets the guest reach that MSR itself. Any CPU, once all CPUs are up. */
 void msr_bitmap_fill(void *bitmap);
 
-/* The MSRs that always read the same, into an empty table of QUICK_MSRS. */
+/* The MSRs that always read the same, into a table of QUICK_MSRS. */
 void msr_constants_fill(struct quick_msr *table);
 
 #endif

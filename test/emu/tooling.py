@@ -194,6 +194,19 @@ def warnings_stop_nobody(context):
 
 
 # --- Scripts -----------------------------------------------------------------------------------------------------------
+def two_msrs_at_one_place(context):
+    """vmm/constant_msrs.def: a constant MSR that has the place of another stops the build; one at a free place does not."""
+    def test():
+        name = "constant-msrs"
+        for number, status in (("0x8b", 2), ("0x1a9", 2), ("0x1ad", 0)):  # those of IA32_BIOS_SIGN_ID, IA32_DEBUGCTL; nobody's
+            build = os.path.join(fresh(context, f"{name}-{number}"), "build")
+            captured(context, name, ["make", f"BUILD={build}", f"EXTRA_CFLAGS=-DTEST_CONSTANT_MSR={number}", f"{build}/obj/vmm/exit_msr.o"],
+                     make_environment(), status)
+        if context.read_log(name).count("duplicate case value") != 2:
+            raise Failure("the compiler does not say why")
+    return "constant-msrs", test
+
+
 def deps_without_apt(context):
     """On a machine with neither apt-get nor the packages: package names of Fedora and Arch, and failure. With all there: silence."""
 
@@ -359,6 +372,7 @@ def tests(context):
     yield rebuilds_exactly_users(context)
     yield cross_compile(context)
     yield warnings_stop_nobody(context)
+    yield two_msrs_at_one_place(context)
     yield deps_without_apt(context)
     yield chooses_emulator(context)
     yield sums_of_ci(context)
