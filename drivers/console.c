@@ -22,8 +22,8 @@ struct console {
     bool panic;
     uint32_t (*cpu_index)(void);
     uint64_t (*clock)(void);
-    bool (*pager)(const char *format);
-    bool prompt_shown; /* written under the lock */
+    bool (*pager)(const char *format); /* atomic */
+    bool prompt_shown;                 /* written under the lock */
 
     /* All below belongs to the holder of the lock. */
     bool line_open;      /* the last byte written was not '\n' */
@@ -122,10 +122,11 @@ void console_write(const char *text, size_t length)
 void console_vprintf(const char *format, va_list arguments)
 {
     static const char cut[] = "[text cut]\n";
+    bool (*pager)(const char *) = __atomic_load_n(&console.pager, __ATOMIC_ACQUIRE);
     bool locked;
     size_t length;
 
-    if (console.pager != NULL && !in_panic() && !console.pager(format)) {
+    if (pager != NULL && !in_panic() && !pager(format)) {
         return;
     }
     locked = lock_or_give_up();
@@ -261,7 +262,7 @@ void console_prompt_erase(void)
 
 void console_set_pager(bool (*pager)(const char *format))
 {
-    console.pager = pager;
+    __atomic_store_n(&console.pager, pager, __ATOMIC_RELEASE);
 }
 
 void console_flush(void)

@@ -17,6 +17,7 @@
 #include "vmm/hypercall.h"
 #include "vmm/hypercall_status.h"
 #include "vmm/vm.h"
+#include "vmm/vm_devices.h"
 #include "vmm/vm_flush.h"
 #include "vmm/vm_tables.h"
 #include "vmm/vm_pause.h"
@@ -44,11 +45,11 @@ static void put_characters(struct vcpu *vcpu, const char *characters, uint32_t c
 {
     struct vm *vm = vcpu->vm;
 
-    spinlock_lock(&vm->device_lock);
+    vm_lock_devices(vm);
     for (uint32_t i = 0; i < count; i++)
         if (guest_line_put(&vm->hypercall_line, characters[i]))
             guest_output_line(vcpu, &vm->hypercall_line);
-    spinlock_unlock(&vm->device_lock);
+    vm_unlock_devices(vm);
 }
 
 /* Progress: bytes. */

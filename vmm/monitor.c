@@ -25,7 +25,7 @@ static struct {
     struct spinlock lock;
     struct monitor_line line;
     struct option_span script; /* what is left */
-    bool script_runs;          /* it has begun and is not over */
+    bool script_runs;          /* atomic: it has begun and is not over */
     bool script_waits;         /* for the chosen VM's stop, or its end */
 
     /* The command in hand. */
@@ -34,7 +34,7 @@ static struct {
     uint64_t call_again; /* TSC */
     bool called;         /* its vCPU, once at least */
 
-    struct vm *vm; /* chosen */
+    struct vm *vm; /* atomic: chosen */
     unsigned vcpu_index;
 
     uint64_t poll_due;   /* TSC, atomic */
@@ -52,6 +52,16 @@ static void set_wanted(struct vcpu *vcpu)
     __atomic_store_n(&monitor.wanted, vcpu, __ATOMIC_RELEASE);
 }
 
+static bool script_runs(void)
+{
+    return __atomic_load_n(&monitor.script_runs, __ATOMIC_ACQUIRE);
+}
+
+static void set_script_runs(bool runs)
+{
+    __atomic_store_n(&monitor.script_runs, runs, __ATOMIC_RELEASE);
+}
+
 bool monitor_wants(const struct vcpu *vcpu)
 {
     return wanted() == vcpu;
@@ -59,14 +69,14 @@ bool monitor_wants(const struct vcpu *vcpu)
 
 void monitor_choose(struct vm *vm, unsigned vcpu_index)
 {
-    monitor.vm = vm;
+    __atomic_store_n(&monitor.vm, vm, __ATOMIC_RELEASE);
     monitor.vcpu_index = vcpu_index;
 }
 
 struct vm *monitor_chosen(void)
 {
     if (monitor.vm == NULL)
-        monitor.vm = guests_vm(0);
+        __atomic_store_n(&monitor.vm, guests_vm(0), __ATOMIC_RELEASE);
     return monitor.vm;
 }
 
@@ -87,7 +97,7 @@ static void finish_command(void)
 
 bool monitor_is_there(void)
 {
-    return monitor_keys_open() || __atomic_load_n(&monitor.script_runs, __ATOMIC_RELAXED);
+    return monitor_keys_open() || script_runs();
 }
 
 void monitor_stopped_at(struct vcpu *vcpu)
@@ -116,7 +126,7 @@ static bool next_command(void)
         console_prompt_end();
         return true;
     }
-    if (!monitor.script_runs)
+    if (!script_runs())
         return false;
     if (monitor.script_waits && monitor.vm != NULL && !vm_is_at_rest(monitor.vm) && !vm_has_ended(monitor.vm))
         return false;
@@ -125,7 +135,7 @@ static bool next_command(void)
         monitor.source = SOURCE_SCRIPT;
         return true;
     }
-    monitor.script_runs = false; /* nobody is there any more who would continue it */
+    set_script_runs(false); /* nobody is there any more who would continue it */
     if (monitor.vm != NULL && !monitor_keys_open())
         vm_continue(monitor.vm);
     return false;
@@ -255,7 +265,7 @@ void monitor_before_entry(struct vcpu *vcpu)
 {
     if (vcpu->index != 0 || vcpu->vm != guests_vm(0) || monitor.script.length == 0)
         return;
-    monitor.script_runs = true;
+    set_script_runs(true);
     vm_stop(vcpu->vm);
     vm_attend(vcpu);
 }
@@ -269,8 +279,8 @@ static void run_rest(struct vcpu *vcpu)
 {
     spinlock_lock(&monitor.lock);
     if (vcpu == NULL)
-        monitor.script_runs = monitor.script.length != 0;
-    while ((monitor.source != SOURCE_NONE || monitor.script_runs) &&
+        set_script_runs(monitor.script.length != 0);
+    while ((monitor.source != SOURCE_NONE || script_runs()) &&
            (vcpu == NULL || monitor_chosen() == vcpu->vm)) {
         monitor.script_waits = false;
         if (next_command() && !dispatch(vcpu, vcpu != NULL))
@@ -281,7 +291,7 @@ static void run_rest(struct vcpu *vcpu)
 
 void monitor_at_end(struct vcpu *vcpu)
 {
-    if (monitor.script_runs && monitor.vm == vcpu->vm)
+    if (script_runs() && __atomic_load_n(&monitor.vm, __ATOMIC_ACQUIRE) == vcpu->vm)
         run_rest(vcpu);
 }
 

@@ -23,7 +23,7 @@ static struct {
 } guest;
 
 static struct {
-    bool open;
+    bool open;     /* atomic: any CPU asks */
     bool complete; /* the line */
 } typing;
 
@@ -84,16 +84,22 @@ static void give_to_guest(char key)
     __atomic_store_n(&guest.head, guest.head + 1, __ATOMIC_RELEASE);
 }
 
+static void set_open(bool open)
+{
+    __atomic_store_n(&typing.open, open, __ATOMIC_RELAXED);
+}
+
 bool monitor_keys_open(void)
 {
-    return typing.open;
+    return __atomic_load_n(&typing.open, __ATOMIC_RELAXED);
 }
 
 void monitor_keys_close(void)
 {
     if (typing.open)
         console_prompt_erase();
-    typing.open = typing.complete = false;
+    set_open(false);
+    typing.complete = false;
 }
 
 void monitor_close(void)
@@ -109,7 +115,7 @@ void monitor_keys_read(struct monitor_line *line)
         if (key == MONITOR_KEY && typing.open) {
             monitor_keys_close();
         } else if (key == MONITOR_KEY) {
-            typing.open = true;
+            set_open(true);
             line->escape = 0; /* of a sequence that closing has cut short */
         } else if (!typing.open) {
             give_to_guest((char)key);
