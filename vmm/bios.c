@@ -12,6 +12,8 @@
 #define VECTOR_DISK_PARAMETERS   0x41u
 #define VECTOR_FONT              0x43u
 
+#define BOOT_BYTES 0x8000u /* copied between two looks at the clock */
+
 #define KEYBOARD_ENHANCED 0x10u /* BDA_KEYBOARD_MODE: 101 or 102 keys */
 
 uint8_t bios_read8(struct bios_call *call, uint32_t linear)
@@ -144,16 +146,29 @@ enum bios_outcome bios_missing(struct bios_call *call, struct bios_registers *re
     return BIOS_RETURN;
 }
 
-/* INT 19h: EBX gets where to go, CS:IP, and DL the drive. */
+/* INT 19h: EBX gets where to go, CS:IP, and DL the drive. Progress: bytes. */
 static enum bios_outcome boot(struct bios_call *call, struct bios_registers *registers)
 {
-    if (!call->bios->has_disk || !call->access->write(call->context, call->bios->load, call->bios->disk.bytes,
-                                                      (size_t)call->bios->load_length)) {
+    const struct bios *bios = call->bios;
+    uint64_t done = registers->progress;
+
+    while (bios->has_disk && done < bios->load_length) {
+        size_t size = bios->load_length - done < BOOT_BYTES ? (size_t)(bios->load_length - done) : BOOT_BYTES;
+
+        if (!call->access->write(call->context, (uint32_t)(bios->load + done), bios->disk.bytes + done, size))
+            break;
+        done += size;
+        if (done < bios->load_length && call->access->is_late(call->context)) {
+            registers->progress = (uint32_t)done;
+            return BIOS_AGAIN;
+        }
+    }
+    if (!bios->has_disk || done < bios->load_length) {
         call->access->end(call->context, "no drive to boot from", 0x19, registers->cs, registers->ip);
         return BIOS_RETURN;
     }
-    registers->ebx = (uint32_t)call->bios->entry_cs << 16 | call->bios->entry_ip;
-    registers->edx = call->bios->disk.number;
+    registers->ebx = (uint32_t)bios->entry_cs << 16 | bios->entry_ip;
+    registers->edx = bios->disk.number;
     return BIOS_RETURN;
 }
 

@@ -23,6 +23,9 @@
 /* The caller's registers. `flags` is the image that INT pushed; IRET will take it, so CF and ZF are results.
  */
 struct bios_registers {
+    /* 0 at the first call; at the next ones what the service has left here when it answered BIOS_AGAIN. Kept
+     * on the caller's stack. */
+    uint32_t progress;
     uint32_t eax, ebx, ecx, edx, esi, edi, ebp;
     uint32_t ds_base, es_base;
     uint16_t es; /* the result, if set_es */
@@ -52,6 +55,8 @@ struct bios_access {
     void (*port_write)(void *context, uint16_t port, uint8_t value);
     /* A character of teletype output, for the console; '\n' ends a line. */
     void (*put)(void *context, char character);
+    /* The rest of a long service is for another call: BIOS_AGAIN, with `progress` set. */
+    bool (*is_late)(void *context);
     /* Ends the guest: it has nothing to go on with. */
     void (*end)(void *context, const char *why, unsigned vector, uint16_t cs, uint16_t ip);
 };

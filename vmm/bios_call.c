@@ -26,6 +26,7 @@ _Static_assert((int)BIOS_BREAK == BIOS_ANSWER_BREAK, "the ABI's numbers are the 
 
 /* What the stub and INT have put on the stack. */
 struct stack_frame {
+    uint32_t progress; /* of a call that the stub has made before */
     uint32_t eax;
     uint16_t ip, cs, flags;
 } __attribute__((packed));
@@ -97,6 +98,14 @@ static void put(void *context, char character)
         guest_output_line(vcpu, &vcpu->vm->bios_line);
 }
 
+/* So that no exit takes long, and none waits for the console. */
+static bool is_late(void *context)
+{
+    struct vcpu *vcpu = ((struct caller *)context)->vcpu;
+
+    return tsc_read() >= exit_piece_end(vcpu) || guest_output_room(vcpu) == 0;
+}
+
 static void end(void *context, const char *why, unsigned vector, uint16_t cs, uint16_t ip)
 {
     struct vcpu *vcpu = ((struct caller *)context)->vcpu;
@@ -125,6 +134,7 @@ static void load(struct bios_registers *registers, const struct vcpu *vcpu, cons
     const uint64_t *gpr = vcpu->registers.gpr;
 
     *registers = (struct bios_registers){
+        .progress = frame->progress,
         .eax = frame->eax,
         .ebx = (uint32_t)gpr[GPR_RBX],
         .ecx = (uint32_t)gpr[GPR_RCX],
@@ -144,6 +154,7 @@ static void store(const struct bios_registers *registers, struct vcpu *vcpu, str
 {
     uint64_t *gpr = vcpu->registers.gpr;
 
+    frame->progress = registers->progress;
     frame->eax = registers->eax;
     frame->flags = registers->flags;
     set_low(&gpr[GPR_RBX], registers->ebx);
@@ -181,7 +192,14 @@ static const struct bios_access access = {.read = read_linear,
                                           .port_read = port_read,
                                           .port_write = port_write,
                                           .put = put,
+                                          .is_late = is_late,
                                           .end = end};
+
+/* Stubs that call again when they are told to, and services that may print. */
+static bool may_print(unsigned vector)
+{
+    return vector >= 0x10 && vector <= 0x18;
+}
 
 must_check enum exit_action bios_call(struct vcpu *vcpu, unsigned vector)
 {
@@ -200,6 +218,11 @@ must_check enum exit_action bios_call(struct vcpu *vcpu, unsigned vector)
         return EXIT_ACTION_ADVANCE;
     vcpu->result.code = RESULT_EMULATED;
     vcpu->bios_function = (uint16_t)frame.eax;
+    if (unlikely(vcpu->output_full) && may_print(vector) && guest_output_room(vcpu) == 0) {
+        vcpu->registers.gpr[GPR_RAX] = BIOS_AGAIN;
+        vcpu->result.code = RESULT_UNFINISHED;
+        return EXIT_ACTION_ADVANCE;
+    }
     load(&registers, vcpu, &frame);
     vm_lock_devices(vcpu->vm);
     caller.linear.devices_held = true;

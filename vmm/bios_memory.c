@@ -84,16 +84,21 @@ static uint32_t descriptor_base(struct bios_call *call, uint32_t at)
     return (bios_read32(call, at + 2) & 0xffffffu) | (uint32_t)bios_read8(call, at + 7) << 24;
 }
 
-/* AH=87h: CX words between any two places in memory. */
+/* AH=87h: CX words between any two places in memory. Progress: bytes. */
 static enum bios_outcome move_block(struct bios_call *call, struct bios_registers *r)
 {
     uint32_t table = r->es_base + (uint16_t)r->esi, length = (uint16_t)r->ecx * 2u;
     uint32_t from = descriptor_base(call, table + BLOCK_SOURCE);
     uint32_t to = descriptor_base(call, table + BLOCK_TARGET);
     uint8_t piece[BLOCK_PIECE];
+    uint32_t moved = r->progress < length ? r->progress : 0;
 
     if ((uint16_t)r->ecx > BLOCK_WORDS_MAX)
         return fail(r, ERROR_NO_FUNCTION);
+    from += moved;
+    to += moved;
+    length -= moved;
+    r->progress = 0;
     while (length > 0) {
         uint32_t size = length < sizeof(piece) ? length : (uint32_t)sizeof(piece);
 
@@ -103,6 +108,11 @@ static enum bios_outcome move_block(struct bios_call *call, struct bios_register
         from += size;
         to += size;
         length -= size;
+        moved += size;
+        if (length > 0 && call->access->is_late(call->context)) {
+            r->progress = moved;
+            return BIOS_AGAIN;
+        }
     }
     return done(r);
 }

@@ -125,7 +125,7 @@ enum bios_outcome bios_video(struct bios_call *call, struct bios_registers *r)
         return BIOS_RETURN;
     default:
         if (bios_video_text(call, r) || bios_video_adapter(call, r))
-            return BIOS_RETURN;
+            return r->progress != 0 ? BIOS_AGAIN : BIOS_RETURN;
     }
     /* Video functions have no error of their own: registers stay, which is how programs tell. */
     (void)bios_missing(call, r, 0x10, bios_high(r->eax));

@@ -111,41 +111,78 @@ void bios_video_teletype(struct bios_call *call, uint8_t character)
     teletype(call, bios_read8(call, BDA_VIDEO_PAGE), character, KEEP_ATTRIBUTE);
 }
 
-/* AH=13h: bit 0 of AL moves the cursor, bit 1 says that attributes stand between the characters. */
+/* A long service is done in parts: `done` of `count` is what the next one begins behind. */
+static bool is_to_go_on(struct bios_call *call, struct bios_registers *r, unsigned done, unsigned count,
+                        uint32_t more)
+{
+    if (done >= count || !call->access->is_late(call->context))
+        return false;
+    r->progress = done | more;
+    return true;
+}
+
+/*
+ * AH=13h: bit 0 of AL moves the cursor, bit 1 says that attributes stand between the characters. Progress:
+ * 15:0 characters, 31:16 the cursor as it was.
+ */
 static void write_string(struct bios_call *call, struct bios_registers *r)
 {
-    unsigned page = bios_high(r->ebx), count = (uint16_t)r->ecx;
-    uint16_t before = bios_video_cursor(call, page);
-    uint32_t from = r->es_base + (uint16_t)r->ebp;
+    unsigned page = bios_high(r->ebx), count = (uint16_t)r->ecx, done = r->progress & 0xffff;
     uint8_t mode = (uint8_t)r->eax;
+    unsigned width = mode & 2 ? 2 : 1;
+    uint32_t from = r->es_base + (uint16_t)r->ebp;
+    uint16_t before = (uint16_t)(r->progress >> 16);
 
     if (count > STRING_MAX)
         count = STRING_MAX;
-    bios_video_set_cursor(call, page, r->edx & 0xff, bios_high(r->edx));
-    for (unsigned i = 0; i < count; i++) {
-        uint8_t character = bios_read8(call, from++);
-        uint8_t attribute = mode & 2 ? bios_read8(call, from++) : (uint8_t)r->ebx;
+    if (done == 0) {
+        before = bios_video_cursor(call, page);
+        bios_video_set_cursor(call, page, r->edx & 0xff, bios_high(r->edx));
+    }
+    r->progress = 0;
+    while (done < count) {
+        uint8_t character = bios_read8(call, from + done * width);
+        uint8_t attribute = width == 2 ? bios_read8(call, from + done * width + 1) : (uint8_t)r->ebx;
 
         teletype(call, page, character, attribute);
+        if (is_to_go_on(call, r, ++done, count, (uint32_t)before << 16))
+            return;
     }
     if (!(mode & 1))
         bios_video_set_cursor(call, page, before & 0xff, before >> 8);
 }
 
-/* AH=09h, 0Ah: the same character CX times from the cursor on, which stays. */
+/* AH=09h, 0Ah: the same character CX times from the cursor on, which stays. Progress: characters. */
 static void repeat_character(struct bios_call *call, struct bios_registers *r, int attribute)
 {
     struct video_screen screen;
-    unsigned page = bios_high(r->ebx), count = (uint16_t)r->ecx;
+    unsigned page = bios_high(r->ebx), count = (uint16_t)r->ecx, done = r->progress;
     unsigned column = bios_video_cursor(call, page) & 0xff, row = bios_video_cursor(call, page) >> 8;
+    uint8_t cells[VIDEO_COLUMNS_MAX * 2] = {0};
 
     bios_video_screen(call, &screen);
     if (count > screen.columns * screen.rows)
         count = screen.columns * screen.rows;
-    for (unsigned i = 0; i < count; i++) {
-        bios_write8(call, bios_video_cell(&screen, page, column + i, row), (uint8_t)r->eax);
-        if (attribute != KEEP_ATTRIBUTE)
-            bios_write8(call, bios_video_cell(&screen, page, column + i, row) + 1, (uint8_t)attribute);
+    r->progress = 0;
+    while (done < count) {
+        uint32_t at = bios_video_cell(&screen, page, column + done, row);
+        unsigned room = (VIDEO_MEMORY + VIDEO_SIZE - at) / 2, width = count - done;
+
+        if (width > VIDEO_COLUMNS_MAX)
+            width = VIDEO_COLUMNS_MAX;
+        if (width > room) /* the memory of the screen goes round */
+            width = room;
+        if (attribute == KEEP_ATTRIBUTE)
+            (void)call->access->read(call->context, at, cells, (size_t)width * 2);
+        for (unsigned i = 0; i < width; i++) {
+            cells[i * 2] = (uint8_t)r->eax;
+            if (attribute != KEEP_ATTRIBUTE)
+                cells[i * 2 + 1] = (uint8_t)attribute;
+        }
+        (void)call->access->write(call->context, at, cells, (size_t)width * 2);
+        done += width;
+        if (is_to_go_on(call, r, done, count, 0))
+            return;
     }
 }
 

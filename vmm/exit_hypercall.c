@@ -62,7 +62,12 @@ static uint32_t put_string(struct vcpu *vcpu, struct hypercall *call)
         return HYPERCALL_BAD_ARGUMENT;
     while (done < call->ecx) {
         uint32_t size = call->ecx - done < sizeof(piece) ? call->ecx - done : (uint32_t)sizeof(piece);
+        unsigned room = guest_output_room(vcpu);
 
+        if (room == 0)
+            return hypercall_goes_on(call, done);
+        if (size > room)
+            size = room;
         if (guest_memory_read(vcpu->vm, (uint64_t)call->ebx + done, piece, size) != size)
             return HYPERCALL_BAD_ADDRESS;
         put_characters(vcpu, piece, size);
@@ -73,10 +78,12 @@ static uint32_t put_string(struct vcpu *vcpu, struct hypercall *call)
     return HYPERCALL_OK;
 }
 
-static uint32_t put_character(struct vcpu *vcpu, const struct hypercall *call)
+static uint32_t put_character(struct vcpu *vcpu, struct hypercall *call)
 {
     char character = (char)call->ebx;
 
+    if (unlikely(vcpu->output_full) && guest_output_room(vcpu) == 0)
+        return hypercall_goes_on(call, 0);
     put_characters(vcpu, &character, 1);
     return HYPERCALL_OK;
 }

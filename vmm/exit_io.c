@@ -8,6 +8,7 @@
 #include "arch/x86/tsc.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
+#include "vmm/guest_output.h"
 #include "vmm/interrupts.h"
 #include "vmm/vcpu_code.h"
 #include "vmm/vcpu_emulate.h"
@@ -124,6 +125,14 @@ enum emulate_status exit_io_transfer(void *context, uint16_t port, bool in, cons
 
     if (count > TRANSFER_BYTES / size)
         count = TRANSFER_BYTES / size;
+    if (!in && guest_output_prints(port, size)) {
+        unsigned room = guest_output_room(linear->vcpu);
+
+        if (room == 0) /* the rest when the console has taken some */
+            return EMULATE_RESTART;
+        if (count > room)
+            count = room;
+    }
     bytes = count * size;
     *moved = count;
     if (place->size[1] == 0 && in && guest_memory_writable(vm, at, bytes)) {
@@ -198,6 +207,8 @@ enum exit_action exit_io(struct vcpu *vcpu)
         return string_io(vcpu, qualification);
     if (qualification & QUALIFICATION_IN)
         set_low(rax, size, port_read(vcpu, port, size));
+    else if (unlikely(vcpu->output_full) && guest_output_holds(vcpu, port, size))
+        return exit_again(vcpu);
     else
         port_write(vcpu, port, size, (uint32_t)*rax);
     if (vcpu->device == NULL)

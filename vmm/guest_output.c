@@ -2,6 +2,7 @@
 /* What guests print. */
 #include "vmm/guest_output.h"
 #include "vmm/cpu.h"
+#include "vmm/hypercall_abi.h"
 #include "vmm/vm.h"
 #include "arch/x86/memory.h"
 
@@ -30,6 +31,42 @@ static size_t append(char *text, size_t length, const char *more, size_t count)
     return length + count;
 }
 
+/*
+ * What a character may take in the ring: it is shown as \xNN, or ends a line, which has a head. Kept are some
+ * lines that nobody has looked for room for: what stands in a line already when its end comes.
+ */
+#define CHARACTER_BYTES (sizeof(struct trace_output_line) + 8)
+#define KEPT_BYTES      (4 * (TRACE_TEXT_MAX + CHARACTER_BYTES))
+
+unsigned guest_output_room(struct vcpu *vcpu)
+{
+    unsigned room = trace_output_room(&vcpu->cpu->output);
+
+    if (vcpu->cpu->output.bytes == NULL) /* what is printed is lost */
+        room = TRACE_OUTPUT_BYTES;
+    vcpu->output_full = room < KEPT_BYTES + CHARACTER_BYTES;
+    return vcpu->output_full ? 0 : (unsigned)((room - KEPT_BYTES) / CHARACTER_BYTES);
+}
+
+/* COM1 to COM4: 0x3f8, 0x2f8, 0x3e8, 0x2e8. */
+static bool prints(uint16_t port)
+{
+    return (port & 0xfeef) == 0x2e8 || port == PORT_DEBUG_BOCHS || port == PORT_DEBUG_BIOS;
+}
+
+bool guest_output_prints(uint16_t port, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        if (prints((uint16_t)(port + i)))
+            return true;
+    return false;
+}
+
+bool guest_output_holds(struct vcpu *vcpu, uint16_t port, unsigned size)
+{
+    return guest_output_room(vcpu) == 0 && guest_output_prints(port, size);
+}
+
 void guest_output_line(struct vcpu *vcpu, struct guest_line *line)
 {
     const char *prefix = prefix_of(vcpu->vm, line);
@@ -43,6 +80,7 @@ void guest_output_line(struct vcpu *vcpu, struct guest_line *line)
         length = append(text, length, goes_on, sizeof(goes_on) - 1);
     trace_record_text(vcpu->cpu, vcpu->vm->id, text, length);
     guest_line_take(line);
+    (void)guest_output_room(vcpu);
 }
 
 void guest_output_flush(struct vcpu *vcpu)

@@ -9,7 +9,7 @@
  *     EAX = HYPERCALL_OK or an error below, EBX, ECX, EDX = results where a call has some, else unchanged.
  * An unknown number returns HYPERCALL_UNKNOWN and changes nothing else. No call changes RFLAGS or any other register.
  *
- * A call that takes long (PUT_STRING, SET_RIGHTS, HARVEST_ACCESSED and those on the dirty log) is done in parts, as an instruction with REP
+ * A call that takes long (PUT_CHARACTER, PUT_STRING, SET_RIGHTS, HARVEST_ACCESSED and those on the dirty log) is done in parts, as an instruction with REP
  * is, and the guest takes its interrupts in between. Then the instruction pointer is at the VMCALL still, EAX is HYPERCALL_UNDER_WAY + how
  * far it is, and EBX may be that of a result; VMCALL with these goes on. A handler that leaves registers as they were, as handlers do,
  * need not know. Until the call returns, what it changes is changed in part, and another call of any vCPU finds it so.
@@ -176,7 +176,8 @@
 
 /*
  * For the stubs of the guest's BIOS (guests/bios/), and of no use to others: EAX = HYPERCALL_BIOS + vector. At SS:SP stand the
- * caller's EAX (4 bytes), IP, CS and FLAGS; EAX and FLAGS are written back there, all other results into the registers. The status in
+ * how far the call is (4 bytes, 0 at first), the
+ * caller's EAX (4 bytes), IP, CS and FLAGS; how far it is, EAX and FLAGS are written back there, all other results into the registers. The status in
  * EAX is what the stub does next: 0 return; the others below. INT 19h: EBX = CS:IP to go to, DL = the drive. RESET: the reset vector.
  */
 #define HYPERCALL_BIOS 0x41441000

@@ -5,9 +5,9 @@
 
 #define CALL_SHIFT 28 /* of EAX: bit 31 is HYPERCALL_UNDER_WAY, 30:28 which call, 27:0 its progress */
 
-static const uint32_t long_calls[] = {HYPERCALL_PUT_STRING,  HYPERCALL_SET_RIGHTS,
-                                      HYPERCALL_DIRTY_START, HYPERCALL_DIRTY_COLLECT,
-                                      HYPERCALL_DIRTY_STOP,  HYPERCALL_HARVEST_ACCESSED};
+static const uint32_t long_calls[] = {
+    HYPERCALL_PUT_STRING,    HYPERCALL_SET_RIGHTS, HYPERCALL_DIRTY_START,     HYPERCALL_DIRTY_COLLECT,
+    HYPERCALL_PUT_CHARACTER, HYPERCALL_DIRTY_STOP, HYPERCALL_HARVEST_ACCESSED};
 
 #define LONG_CALLS (sizeof(long_calls) / sizeof(long_calls[0]))
 

@@ -36,6 +36,12 @@ struct trace_output {
     uint32_t until; /* the consumer's: trace_output_mark() */
 };
 
+/* Bytes that are free. The producer; the consumer makes them more. */
+static inline uint32_t trace_output_room(const struct trace_output *output)
+{
+    return TRACE_OUTPUT_BYTES - (output->head - __atomic_load_n(&output->tail, __ATOMIC_ACQUIRE));
+}
+
 /* Adds a line: `line` but for its length, and the text. false: no room. The producer. */
 bool trace_output_put(struct trace_output *output, const struct trace_output_line *line, const char *text,
                       size_t length);

@@ -152,6 +152,7 @@ struct vcpu {
         misconfig;          /* what the last misconfiguration exit was about; level 0: nothing was found */
     uint16_t bios_function; /* AX of the last BIOS call, for the trace */
     uint64_t nmi_count, external_interrupt_count, bus_lock_count;
+    bool output_full;     /* vmm/guest_output.h */
     bool quick_off;       /* test=no-quick-exits */
     bool ran;             /* started, its state is the guest's */
     bool entry_failed;    /* the last VM entry did, and the report says why */

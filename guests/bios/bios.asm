@@ -59,15 +59,17 @@ interrupt_none:
     iret
 
 ; --- Hypercalls ---------------------------------------------------------------------------------------------
-; The hypervisor finds the caller's EAX on the stack, below what INT pushed.
+; The hypervisor finds the caller's EAX on the stack, below what INT pushed, and below that how far the call is: 0 at first.
 %macro service 1
 int_%1:
     push eax
+    push dword 0
 %%again:
     mov eax, HYPERCALL_BIOS + 0x%1
     vmcall
     test eax, eax
     jnz %%not_yet
+    add sp, 4
     pop eax
     iret
 %%not_yet:
@@ -81,7 +83,7 @@ answer:
     je .halt
     cmp eax, BIOS_ANSWER_AGAIN
     je .poll
-    add sp, 2                   ; an error: the call could not be made
+    add sp, 2 + 4               ; an error: the call could not be made
     pop eax
     iret
 .halt:
@@ -122,12 +124,21 @@ int_19:
     push cs
     push ax
     push eax
+    push dword 0
+.again:
     mov eax, HYPERCALL_BIOS + 0x19
     vmcall
+    cmp eax, BIOS_ANSWER_AGAIN
+    je .more
     mov sp, 0x7c00
     push ebx                    ; CS:IP
     sti
     retf
+.more:
+    sti
+    pause
+    cli
+    jmp .again
 
 reset:
     mov eax, HYPERCALL_BIOS_RESET
@@ -140,13 +151,14 @@ int_08:
     push ds
     push edx
     push eax
-    pushf                       ; a frame of its own: EAX, IP, CS, FLAGS
+    pushf                       ; a frame of its own: how far it is, EAX, IP, CS, FLAGS
     push cs
     push ax
     push eax
+    push dword 0
     mov eax, HYPERCALL_BIOS + 0x08
     vmcall
-    add sp, 10
+    add sp, 14
     int 0x1c
     mov al, PIC_END
     out PIC1, al
@@ -169,9 +181,10 @@ int_09:
     push cs
     push ax
     push eax
+    push dword 0
     mov eax, HYPERCALL_BIOS + 0x09
     vmcall
-    add sp, 10
+    add sp, 14
     cmp eax, BIOS_ANSWER_BREAK
     jne .done
     int 0x1b

@@ -160,7 +160,9 @@ cmos_leave:
 
 int_1a_ticks:
     push eax
+    push dword 0
     mov eax, HYPERCALL_BIOS + 0x1a
     vmcall
+    add sp, 4
     pop eax
     iret

@@ -21,6 +21,7 @@ struct simulated_bios {
     uint8_t cmos[128];      /* behind 70h and 71h */
     char printed[512];
     unsigned printed_length;
+    unsigned patience; /* after so many looks it is late, once; 0: never */
     const char *ended; /* why, NULL: it has not */
     unsigned ended_vector;
 };
@@ -82,6 +83,13 @@ static inline void simulated_put(void *context, char character)
         machine->printed[machine->printed_length++] = character;
 }
 
+static inline bool simulated_is_late(void *context)
+{
+    struct simulated_bios *machine = context;
+
+    return machine->patience != 0 && --machine->patience == 0;
+}
+
 static inline void simulated_end(void *context, const char *why, unsigned vector, uint16_t cs, uint16_t ip)
 {
     struct simulated_bios *machine = context;
@@ -105,6 +113,7 @@ static inline void simulated_bios_start(struct simulated_bios *machine)
                                            .port_read = simulated_port_read,
                                            .port_write = simulated_port_write,
                                            .put = simulated_put,
+                                           .is_late = simulated_is_late,
                                            .end = simulated_end};
     machine->call = (struct bios_call){.bios = bios, .access = &machine->access, .context = machine};
     bios->code_segment = 0xf000;

@@ -108,6 +108,13 @@ static void boots(void **state)
     assert_int_equal(r.ebx, 0x07c00005);
     assert_int_equal(r.edx, 0x80);
     assert_null(machine.ended);
+    machine.bios.load_length = sizeof(machine.drive); /* 32 KiB: one part */
+    machine.bios.load = 0x10000;
+    r = (struct bios_registers){.progress = 0x7000};
+    assert_int_equal(simulated_interrupt(&machine, 0x19, &r), BIOS_RETURN);
+    assert_int_equal(machine.memory[0x10000 + 0x6e00], 0);
+    assert_int_equal(machine.memory[0x10000 + 0x7000], 0x38);
+    assert_int_equal(machine.memory[0x10000 + 0x7fff], 0x3f);
     machine.bios.has_disk = false;
     (void)simulated_interrupt(&machine, 0x19, &r);
     assert_string_equal(machine.ended, "no drive to boot from");

@@ -98,6 +98,17 @@ static void blocks(void **state)
     assert_false(r.flags & FLAGS_CF);
     assert_memory_equal(machine.memory + 0x20000, machine.memory + 0x123456, 3000);
     assert_int_equal(machine.memory[0x123456 + 3000], 0);
+    memset(machine.memory + 0x123456, 0, 3000);
+    r.eax = 0x8700;
+    for (unsigned n = 0; n < 5; n++) { /* 512 bytes at a time */
+        machine.patience = 1;
+        assert_int_equal(simulated_interrupt(&machine, 0x15, &r), BIOS_AGAIN);
+        assert_int_equal(r.progress, (n + 1) * 512);
+    }
+    assert_int_equal(simulated_interrupt(&machine, 0x15, &r), BIOS_RETURN);
+    assert_int_equal(r.progress, 0);
+    assert_memory_equal(machine.memory + 0x20000, machine.memory + 0x123456, 3000);
+    machine.patience = 0;
     call(0x15, 0x8700, 0, 0x8001, 0);
     assert_true(r.flags & FLAGS_CF);
     descriptor(0x18, 0xfee00000);

@@ -304,14 +304,58 @@ static void spoilt_data(void **state)
     assert_memory_equal(before + 0x500, machine.memory + 0x500, VIDEO_MEMORY - 0x500);
 }
 
+/* As the stub does it: again and again until it is done, late after so many looks each time. */
+static unsigned call_in_parts(struct bios_registers registers, unsigned patience)
+{
+    unsigned calls = 1;
+
+    simulated_bios_start(&machine);
+    for (unsigned i = 0; i < 600; i++)
+        machine.memory[0x5000 + i] = i % 37 == 0 ? '\n' : (uint8_t)('a' + i % 26);
+    machine.patience = patience;
+    while (simulated_interrupt(&machine, 0x10, &registers) == BIOS_AGAIN) {
+        assert_int_not_equal(registers.progress, 0);
+        machine.patience = patience;
+        calls++;
+    }
+    assert_int_equal(registers.progress, 0);
+    return calls;
+}
+
+static void long_calls_go_on(void **state)
+{
+    static const struct bios_registers calls[] = {
+        {.eax = 0x1300, .ebx = 7, .ecx = 600, .edx = 0x1705, .ebp = 0x5000},
+        {.eax = 0x1301, .ebx = 7, .ecx = 600, .edx = 0x1705, .ebp = 0x5000},
+        {.eax = 0x1303, .ebx = 7, .ecx = 300, .edx = 0x1705, .ebp = 0x5000},
+        {.eax = 0x0958, .ebx = 0x1e, .ecx = 2000},
+        {.eax = 0x0a59, .ecx = 0xffff},
+    };
+    static uint8_t whole[SIMULATED_MEMORY];
+    static char printed[sizeof(machine.printed)];
+
+    (void)state;
+    for (unsigned n = 0; n < sizeof(calls) / sizeof(calls[0]); n++) {
+        assert_int_equal(call_in_parts(calls[n], 0), 1);
+        memcpy(whole, machine.memory, sizeof(whole));
+        memcpy(printed, machine.printed, sizeof(printed));
+        for (unsigned patience = 1; patience < 6; patience++) {
+            assert_in_range(call_in_parts(calls[n], patience), 2, 600);
+            assert_memory_equal(machine.memory, whole, sizeof(whole));
+            assert_memory_equal(machine.printed, printed, sizeof(printed));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(teletype),       cmocka_unit_test(the_last_row_scrolls),
-        cmocka_unit_test(windows_scroll), cmocka_unit_test(strings),
-        cmocka_unit_test(characters),     cmocka_unit_test(modes),
-        cmocka_unit_test(forty_columns),  cmocka_unit_test(registers_of_the_adapter),
-        cmocka_unit_test(adapter),        cmocka_unit_test(spoilt_data),
+        cmocka_unit_test(teletype),         cmocka_unit_test(the_last_row_scrolls),
+        cmocka_unit_test(windows_scroll),   cmocka_unit_test(strings),
+        cmocka_unit_test(characters),       cmocka_unit_test(modes),
+        cmocka_unit_test(forty_columns),    cmocka_unit_test(registers_of_the_adapter),
+        cmocka_unit_test(adapter),          cmocka_unit_test(spoilt_data),
+        cmocka_unit_test(long_calls_go_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
