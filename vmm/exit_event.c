@@ -58,9 +58,13 @@ static void clear_blocking(struct vcpu *vcpu)
 
 void exit_deliver_debug_exception(struct vcpu *vcpu, uint64_t qualification)
 {
+    uint64_t dr7 = vmcs_read(VMCS_GUEST_DR7);
+
     clear_blocking(vcpu);
     dr6_write((dr6_read() & ~DR6_B0_B3) | (qualification & (DR6_B0_B3 | DR6_BD | DR6_BS)));
-    vmcs_write(VMCS_GUEST_DR7, vmcs_read(VMCS_GUEST_DR7) & ~DR7_GD); /* as the delivery of #DB does */
+    /* As the delivery of #DB does. Below KVM a write of this field makes the next entry load everything. */
+    if (dr7 & DR7_GD)
+        vmcs_write(VMCS_GUEST_DR7, dr7 & ~DR7_GD);
     inject_exception(vcpu, VECTOR_DB, 0);
 }
 

@@ -146,6 +146,7 @@ void exit_quick_prepare(struct vcpu *vcpu)
 {
     for (uint32_t index = 0; index < QUICK_CPUID_LEAVES; index++)
         fill(vcpu, quick_cpuid_leaf(index));
+    guest_cpuid_xsave_ends(vcpu->xsave_ends);
     msr_constants_fill(vcpu->quick_msrs);
     for (unsigned i = 0; i < QUICK_PORTS; i++)
         vcpu->quick_ports[i].qualification.key = NO_QUALIFICATION;
@@ -191,7 +192,8 @@ void exit_quick_osxsave_changed(struct vcpu *vcpu, bool on)
 
 void exit_quick_xcr0_changed(struct vcpu *vcpu)
 {
-    fill(vcpu, LEAF_XSAVE);
+    vcpu->quick_cpuid[quick_cpuid_index(LEAF_XSAVE)].ebx =
+        guest_cpuid_xsave_size(vcpu->xsave_ends, vcpu->xcr0);
 }
 
 void exit_quick_apic_changed(struct vm *vm)

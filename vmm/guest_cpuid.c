@@ -51,6 +51,11 @@
  * off. */
 #define LEAF13_1_EAX_KNOWN (1u << 0 | 1u << 2)
 
+/* x87 and SSE, and the header. */
+#define XSAVE_LEGACY 576
+
+_Static_assert(FPU_COMPONENTS >> GUEST_XSAVE_COMPONENTS == 0, "guest_cpuid.h");
+
 unsigned guest_cpuid_physical_width(void)
 {
     unsigned width = cpuid_physical_width(), key_bits = 0;
@@ -140,21 +145,26 @@ static struct cpuid_result leaf7(struct cpuid_result real, uint32_t subleaf)
     return real;
 }
 
-/* The size that an XSAVE area needs for these components: each lies where its own subleaf says, beyond the
- * 576 bytes of x87 and SSE. */
-static uint32_t xsave_size(uint64_t components)
+void guest_cpuid_xsave_ends(uint32_t ends[GUEST_XSAVE_COMPONENTS])
 {
-    uint32_t size = 576;
+    for (uint32_t i = 0; i < GUEST_XSAVE_COMPONENTS; i++) {
+        struct cpuid_result component = {0, 0, 0, 0};
 
-    for (uint32_t i = 2; i < 63; i++) {
-        struct cpuid_result component;
-
-        if (!(components & (UINT64_C(1) << i)))
-            continue;
-        component = cpuid(0xd, i);
-        if (component.ebx + component.eax > size)
-            size = component.ebx + component.eax;
+        ends[i] = XSAVE_LEGACY;
+        if (i >= 2 && (guest_cpuid_xcr0_bits() & (UINT64_C(1) << i)))
+            component = cpuid(0xd, i);
+        if (component.ebx + component.eax > XSAVE_LEGACY)
+            ends[i] = component.ebx + component.eax;
     }
+}
+
+uint32_t guest_cpuid_xsave_size(const uint32_t ends[GUEST_XSAVE_COMPONENTS], uint64_t components)
+{
+    uint32_t size = XSAVE_LEGACY;
+
+    for (uint32_t i = 0; i < GUEST_XSAVE_COMPONENTS; i++)
+        if ((components & (UINT64_C(1) << i)) && ends[i] > size)
+            size = ends[i];
     return size;
 }
 
@@ -162,14 +172,16 @@ static struct cpuid_result leaf13(uint32_t subleaf, uint64_t xcr0)
 {
     struct cpuid_result result = {0, 0, 0, 0};
     uint64_t known = guest_cpuid_xcr0_bits();
+    uint32_t ends[GUEST_XSAVE_COMPONENTS];
 
     if (known == 0)
         return result;
     if (subleaf == 0) {
         result.eax = (uint32_t)known;
         result.edx = (uint32_t)(known >> 32);
-        result.ebx = xsave_size(xcr0 & known);
-        result.ecx = xsave_size(known);
+        guest_cpuid_xsave_ends(ends);
+        result.ebx = guest_cpuid_xsave_size(ends, xcr0 & known);
+        result.ecx = guest_cpuid_xsave_size(ends, known);
     } else if (subleaf == 1) {
         result.eax = cpuid(0xd, 1).eax & LEAF13_1_EAX_KNOWN;
     } else if (subleaf < 63 && (known & (UINT64_C(1) << subleaf))) {

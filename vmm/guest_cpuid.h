@@ -29,6 +29,14 @@ struct cpuid_result guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t xcr0, 
  */
 unsigned guest_cpuid_physical_width(void);
 
+/*
+ * Where each component ends in an XSAVE area: leaf 0DH, a subleaf each. And how large the area is that these
+ * components (a value of XCR0) need.
+ */
+#define GUEST_XSAVE_COMPONENTS 8
+void guest_cpuid_xsave_ends(uint32_t ends[GUEST_XSAVE_COMPONENTS]);
+uint32_t guest_cpuid_xsave_size(const uint32_t ends[GUEST_XSAVE_COMPONENTS], uint64_t components);
+
 /* CR4 bits whose features the guest's CPUID shows. */
 uint64_t guest_cpuid_cr4_bits(void);
 /* XCR0 bits that the guest may set; 0 without XSAVE. */

@@ -14,6 +14,7 @@
 #include "vmm/exit_reason.h"
 #include "vmm/exit_statistics.h"
 #include "vmm/exit_subjects.h"
+#include "vmm/guest_cpuid.h"
 #include "vmm/mmio_code.h"
 #include "vmm/shootdown_state.h"
 #include "vmm/step.h"
@@ -135,6 +136,7 @@ struct vcpu {
     /* What of the guest's state no VMCS field holds. */
     uint64_t cr2, dr0, dr1, dr2, dr3, dr6;
     uint64_t xcr0;
+    uint32_t xsave_ends[GUEST_XSAVE_COMPONENTS]; /* constant */
     /* Constants of its: bits that it may set, and those whose writes exit (the VMCS has these, too). */
     uint64_t xcr0_allowed, cr4_allowed, cr0_host_bits, cr4_host_bits;
     uint64_t kernel_gs_base, star, lstar, cstar, fmask, tsc_aux;
