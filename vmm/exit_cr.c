@@ -174,7 +174,7 @@ static enum exit_action write_cr3(struct vcpu *vcpu, uint64_t value)
     guest_paging_state(vcpu, &paging);
     if (cr4 & CR4_PCIDE)
         value &= ~(UINT64_C(1) << 63);
-    if ((efer & EFER_LMA) && (value & ~cpuid_cr3_bits()) >> paging.physical_width)
+    if ((efer & EFER_LMA) && (value & ~vcpu->cr3_bits) >> paging.physical_width)
         return exit_inject_gp(vcpu);
     if ((cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA) && !load_pdptes(vcpu, value))
         return exit_inject_gp(vcpu);

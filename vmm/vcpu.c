@@ -96,6 +96,7 @@ static bool load(struct vcpu *vcpu, struct vmm_cpu *cpu)
 
     vcpu->xcr0_allowed = guest_cpuid_xcr0_bits();
     vcpu->cr4_allowed = guest_cr4_allowed();
+    vcpu->cr3_bits = cpuid_cr3_bits();
     vcpu->cr0_host_bits = guest_cr0_host_bits();
     vcpu->cr4_host_bits = guest_cr4_host_bits();
     vcpu->cpu = cpu;
