@@ -85,8 +85,8 @@ struct boot_info {
     char loader_name[64];
     /* Sorted by base, disjoint, neighbours of one type merged. Where the loader's ranges overlap the more
      * restrictive type wins (bad > reserved > ACPI NVS > ACPI reclaimable > available). Available ranges are
-     * shrunk to whole pages, all others grown. Gaps are memory that nobody described: not RAM. The image, the
-     * modules and the boot information lie inside available ranges: the allocator subtracts them. */
+     * shrunk to whole pages, all others grown. Gaps are memory that nobody described: not RAM. The image and
+     * the modules lie inside available ranges: the allocator subtracts them. */
     struct boot_memory_range memory[BOOT_MEMORY_MAX];
     unsigned memory_count;
     struct boot_module modules[BOOT_MODULE_MAX];
@@ -98,9 +98,6 @@ struct boot_info {
     uint64_t image_load_base;  /* physical address of the image's start if the loader said it; 0: as linked */
     bool from_efi;             /* an EFI system table or an EFI memory map was handed over */
     uint64_t efi_system_table; /* physical, 0 if none (64-bit firmware only) */
-    uint64_t
-        information_base; /* physical range of the loader's own structure (multiboot 1: its fixed part) */
-    uint64_t information_length;
 };
 
 /* `at` returns a pointer to [physical, physical + length) that stays good until the parser returns, or NULL
@@ -124,6 +121,18 @@ enum boot_status {
  */
 enum boot_status boot_info_parse(struct boot_info *out, uint32_t magic, uint64_t information_physical,
                                  const struct boot_memory_reader *reader) __attribute__((warn_unused_result));
+
+/* GRUB puts modules from 0x2000 on when UEFI has started it. Below this address, real-mode programs live. */
+#define BOOT_MODULES_FLOOR UINT64_C(0x100000)
+
+/*
+ * boot_modules.c: where the modules are to be. places[i], page-aligned, for one that moves; the module's own
+ * base for all others. One that begins below BOOT_MODULES_FLOOR moves up, as high as there is room below
+ * `limit` in available memory, away from the image, from every module as it is now, and from the other
+ * places. One for which there is no room stays. Returns how many move.
+ */
+unsigned boot_modules_plan(const struct boot_info *info, uint64_t image_base, uint64_t image_length,
+                           uint64_t limit, uint64_t places[BOOT_MODULE_MAX]);
 
 /* The status in words, for the console. Never NULL. */
 const char *boot_status_text(enum boot_status status);

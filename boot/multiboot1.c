@@ -132,8 +132,6 @@ enum boot_status multiboot1_parse(struct boot_info *out, uint64_t physical,
         return BOOT_INFORMATION_UNREADABLE;
     uint32_t flags = boot_read32(information + AT_FLAGS);
 
-    out->information_base = physical;
-    out->information_length = LENGTH_WITHOUT_FRAMEBUFFER;
     if (flags & FLAG_COMMAND_LINE)
         read_string(out, reader, boot_read32(information + AT_COMMAND_LINE), out->command_line,
                     sizeof(out->command_line), BOOT_NOTE_COMMAND_LINE_TRUNCATED);
@@ -150,7 +148,6 @@ enum boot_status multiboot1_parse(struct boot_info *out, uint64_t physical,
     if (flags & FLAG_FRAMEBUFFER) {
         information = reader->at(reader->context, physical, LENGTH);
         if (information) {
-            out->information_length = LENGTH;
             read_framebuffer(&out->framebuffer, information + AT_FRAMEBUFFER);
         } else {
             out->notes |= BOOT_NOTE_UNREADABLE;

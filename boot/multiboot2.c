@@ -245,8 +245,6 @@ enum boot_status multiboot2_parse(struct boot_info *out, uint64_t physical,
 
     if (!information)
         return BOOT_INFORMATION_UNREADABLE;
-    out->information_base = physical;
-    out->information_length = length;
 
     struct late_tags late = {0};
     bool ended = false;

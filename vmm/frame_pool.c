@@ -314,7 +314,7 @@ void frame_pool_stats(const struct frame_pool *pool, struct frame_stats *out)
         for (unsigned i = 0; i < FRAME_CHUNK; i++) {
             out->total += owners[i] != FRAME_RESERVED;
             out->low += owners[i] == FRAME_FREE;
-            out->host += owners[i] == FRAME_HOST || owners[i] == FRAME_TRAMPOLINE || owners[i] == FRAME_BOOT;
+            out->host += owners[i] == FRAME_HOST || owners[i] == FRAME_TRAMPOLINE;
             out->image += owners[i] == FRAME_IMAGE;
             out->module += owners[i] == FRAME_MODULE;
             out->ept += (owners[i] & 0xf000) == 0x1000;

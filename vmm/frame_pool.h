@@ -24,7 +24,6 @@ typedef uint16_t frame_owner;
 #define FRAME_RESERVED   ((frame_owner)1) /* in a 2 MiB chunk with RAM, but not RAM that anyone may have */
 #define FRAME_IMAGE      ((frame_owner)2)
 #define FRAME_MODULE     ((frame_owner)3)
-#define FRAME_BOOT       ((frame_owner)4) /* the boot loader's information */
 #define FRAME_TRAMPOLINE ((frame_owner)5)
 #define FRAME_HOST       ((frame_owner)6) /* the hypervisor's tables, stacks and data */
 #define FRAME_NONE       ((frame_owner)7) /* no RAM: not tracked */

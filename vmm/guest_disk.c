@@ -16,10 +16,8 @@
 #define BPB_PER_TRACK   24u
 #define BPB_HEADS       26u
 
-#define FLOPPY_HEADS_MAX     2u
-#define FLOPPY_CYLINDERS_40  43u /* what a drive of 40 cylinders reaches */
-#define FLOPPY_CYLINDERS_MAX 86u /* what one of 80 reaches */
-#define FLOPPY_USUAL_KIB     1440u
+#define FLOPPY_CYLINDERS_40 43u /* what a drive of 40 cylinders reaches */
+#define FLOPPY_USUAL_KIB    1440u
 
 /* Partition table of a master boot record: four entries. UEFI Specification, "Legacy Master Boot Record". */
 #define PARTITION_TABLE     446u
@@ -80,10 +78,11 @@ static bool geometry_of_bpb(const uint8_t *image, uint64_t length, struct guest_
     if (read16(image + BPB_SECTOR_SIZE) != DISK_SECTOR_SIZE || per_cluster == 0 ||
         (per_cluster & (per_cluster - 1)) != 0 || image[BPB_MEDIA] < BPB_MEDIA_LEAST)
         return false;
-    if (per_track == 0 || per_track > DISK_TRACK_SECTORS || heads == 0 || heads > FLOPPY_HEADS_MAX ||
+    if (per_track == 0 || per_track > DISK_TRACK_SECTORS || heads == 0 || heads > DISK_FLOPPY_HEADS_MAX ||
         total == 0 || total % (per_track * heads) != 0)
         return false;
-    if (total / (per_track * heads) > FLOPPY_CYLINDERS_MAX || (uint64_t)total * DISK_SECTOR_SIZE < length)
+    if (total / (per_track * heads) > DISK_FLOPPY_CYLINDERS_MAX ||
+        (uint64_t)total * DISK_SECTOR_SIZE < length)
         return false;
     disk->sectors = total;
     disk->per_track = per_track;

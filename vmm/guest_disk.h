@@ -11,12 +11,16 @@
 
 #include "arch/x86/compiler.h"
 
-#define DISK_SECTOR_SIZE     512u
-#define DISK_SIGNATURE       0xaa55u /* the last word of a sector that can be booted */
-#define DISK_CYLINDERS_MAX   1024u   /* what INT 13h has bits for */
-#define DISK_HEADS_MAX       255u
-#define DISK_TRACK_SECTORS   63u
-#define DISK_FIRST_FLOPPY    0x00u
+#define DISK_SECTOR_SIZE          512u
+#define DISK_SIGNATURE            0xaa55u /* the last word of a sector that can be booted */
+#define DISK_CYLINDERS_MAX        1024u   /* what INT 13h has bits for */
+#define DISK_HEADS_MAX            255u
+#define DISK_TRACK_SECTORS        63u
+#define DISK_FIRST_FLOPPY         0x00u
+#define DISK_FLOPPY_HEADS_MAX     2u
+#define DISK_FLOPPY_CYLINDERS_MAX 86u /* what a drive of 80 cylinders reaches */
+#define DISK_FLOPPY_BYTES_MAX                                                                                \
+    (DISK_FLOPPY_CYLINDERS_MAX * DISK_FLOPPY_HEADS_MAX * DISK_TRACK_SECTORS * DISK_SECTOR_SIZE)
 #define DISK_FIRST_HARD_DISK 0x80u
 
 struct guest_disk {

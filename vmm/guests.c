@@ -147,6 +147,8 @@ static uint64_t private_bytes(const struct guest_config *config, const struct bo
     uint64_t drive =
         config->boot == GUEST_BOOT_FLAT || config->boot == GUEST_BOOT_MULTIBOOT ? 0 : module->length;
 
+    if (config->boot == GUEST_BOOT_FLOPPY) /* its image may be shorter than the diskette */
+        drive = DISK_FLOPPY_BYTES_MAX;
     return align_up(config->memory_bytes, PAGE_SIZE_2M) + align_up(drive, PAGE_SIZE) + 2 * PAGE_SIZE_2M;
 }
 

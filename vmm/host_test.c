@@ -6,6 +6,7 @@
 
 #include "arch/x86/apic.h"
 #include "arch/x86/ioapic.h"
+#include "arch/x86/memory.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/port.h"
@@ -42,6 +43,7 @@
 #define OTHER_LINES 100000u
 /* Where isolation-foreign puts a frame of the hypervisor's: RAM that guests leave alone. */
 #define FOREIGN_GPA 0x9f000
+#define LOW_MODULES 0x2000
 #define ABSENT_MSR  0x12345678u
 #define RET_OPCODE  0xc3
 
@@ -197,6 +199,21 @@ void host_test_other_cpu(void)
     while (!__atomic_load_n(&boot_cpu_prints, __ATOMIC_ACQUIRE))
         cpu_pause();
     host_test_page_fault((volatile uint32_t *)nowhere);
+}
+
+void host_test_modules(struct boot_info *boot)
+{
+    uint64_t at = LOW_MODULES;
+
+    if (!cmdline_has_test(machine_options(), "low-modules"))
+        return;
+    for (unsigned i = 0; i < boot->module_count; i++) {
+        struct boot_module *module = &boot->modules[i];
+
+        memmove(phys_to_virt(at), phys_to_virt(module->base), module->length);
+        module->base = at;
+        at += (module->length + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+    }
 }
 
 void host_test_after_guests(void)

@@ -12,12 +12,16 @@
 #ifndef VMM_HOST_TEST_H
 #define VMM_HOST_TEST_H
 
+struct boot_info;
 struct vcpu;
 struct vm;
 
 /* Boot CPU, before the machine's interrupts are masked: firmware-pins opens pins of an I/O APIC and starts a
  * timer behind them. */
 void host_test_before_masks(void);
+
+/* Boot CPU, before memory_setup(): low-modules puts the modules where GRUB has them that UEFI started. */
+void host_test_modules(struct boot_info *boot);
 
 /*
  * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi, guest-interrupt,

@@ -228,6 +228,7 @@ noreturn_fn void adept_main(uint32_t magic, uint64_t information, uint64_t image
         power_end(STATUS_REFUSED);
     }
     mtrr_capture(&mtrr);
+    host_test_modules(&boot);
     memory_setup(&boot, &image, &mtrr);
     if (!paging_map_stacks(0, memory_host_frame, &boot_cpu.stacks))
         panic("no memory for the boot CPU's stacks");

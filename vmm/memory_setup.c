@@ -14,7 +14,7 @@
 _Static_assert(FRAME_ALLOC_FAILED == PAGING_NO_FRAME, "memory_host_frame() serves as a paging_alloc");
 _Static_assert(PAGE_SIZE == FRAME_SIZE, "a frame is a page");
 
-#define CLAIM_MAX (BOOT_MODULE_MAX + 3) /* modules, the image, the loader's information, the early tables */
+#define CLAIM_MAX (BOOT_MODULE_MAX + 2) /* modules, the image, the early tables */
 
 /* Below the EBDA, wherever that begins: firmware that runs later may use the memory under it. */
 #define TRAMPOLINE_END UINT64_C(0x9f000)
@@ -50,7 +50,28 @@ static void collect(const struct boot_info *boot, const struct image_range *imag
     claim(image->base, image->length, FRAME_IMAGE);
     for (unsigned i = 0; i < boot->module_count; i++)
         claim(boot->modules[i].base, boot->modules[i].length, FRAME_MODULE);
-    claim(boot->information_base, boot->information_length, FRAME_BOOT);
+}
+
+/*
+ * Modules that lie where an identity guest wants to be loaded go up, before anything has been allocated: below
+ * FRAME_ALLOC_FLOOR there is then nothing but free frames. The loader's own information needs no place: all of
+ * it has been copied.
+ */
+static void raise_modules(struct boot_info *boot, const struct image_range *image)
+{
+    uint64_t places[BOOT_MODULE_MAX];
+
+    _Static_assert(BOOT_MODULES_FLOOR == FRAME_ALLOC_FLOOR, "below it no frames are allocated");
+    if (boot_modules_plan(boot, image->base, image->length, FOUR_GIB, places) == 0)
+        return;
+    for (unsigned i = 0; i < boot->module_count; i++) {
+        struct boot_module *module = &boot->modules[i];
+
+        if (places[i] == module->base)
+            continue;
+        memcpy(phys_to_virt(places[i]), phys_to_virt(module->base), module->length);
+        module->base = places[i];
+    }
 }
 
 static uint64_t early_frame(void)
@@ -69,7 +90,7 @@ uint64_t memory_host_frame(void)
     return frame_alloc(FRAME_HOST);
 }
 
-void memory_setup(const struct boot_info *boot, const struct image_range *image, const struct mtrr_raw *mtrr)
+void memory_setup(struct boot_info *boot, const struct image_range *image, const struct mtrr_raw *mtrr)
 {
     struct paging_layout layout = {
         .ranges = setup.paging_ranges,
@@ -80,6 +101,7 @@ void memory_setup(const struct boot_info *boot, const struct image_range *image,
     uint64_t early_base;
     enum frame_status status;
 
+    raise_modules(boot, image);
     collect(boot, image);
     layout.range_count = setup.range_count;
     setup.early =

@@ -15,10 +15,10 @@ struct image_range {
 };
 
 /*
- * Builds the final page tables and switches to them, then sets up the frame pool with the image, the modules
- * and the loader's information claimed. Panics if there is no memory for that.
+ * Moves modules up that lie low (boot/boot_modules.c), builds the final page tables and switches to them,
+ * then sets up the frame pool with the image and the modules claimed. Panics if there is no memory for that.
  */
-void memory_setup(const struct boot_info *boot, const struct image_range *image, const struct mtrr_raw *mtrr);
+void memory_setup(struct boot_info *boot, const struct image_range *image, const struct mtrr_raw *mtrr);
 
 /* A frame for the hypervisor, FRAME_ALLOC_FAILED if there is none: what page tables grow from. */
 uint64_t memory_host_frame(void);

@@ -261,6 +261,18 @@ def bad_images(context):
     return "bad-images", test
 
 
+def low_modules(context):
+    """Modules from 0x2000 on, where GRUB puts them that UEFI has started: an identity guest's load address is free all the same."""
+
+    def test():
+        pad = write(context, "low-modules.pad", b"\xcc" * 0x20001)
+        run = launch(context, "low-modules", GUEST=f"{pad} for=nobody; identity; hello", CMDLINE="trace=none test=low-modules guests=sequential")
+        check(context, "low-modules", run, 0, [
+            r"^adept: module: base=0x[0-9a-f]{6,} length=131073 ", r"^adept: module: base=0x[0-9a-f]{6,} length=\d+ string=\"name=identity",
+            r"^adept: guest identity: pass", r"^adept: guest hello: pass"], forbid=[r"^adept: module: base=0x[0-9a-f]{1,5} ", "isolation: VIOLATION"])
+    return "low-modules", test
+
+
 def readme_lines(context):
     """The commands of README's "Run your own guest", as they stand there, one guest each."""
 
@@ -308,3 +320,4 @@ def tests(context):
     yield syslinux(context)
     yield invaders(context)
     yield bad_images(context)
+    yield low_modules(context)

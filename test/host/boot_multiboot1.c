@@ -70,8 +70,6 @@ static void multiboot1_everything(void **state)
     assert_int_equal(info.framebuffer.blue_size, 6);
     assert_int_equal(info.rsdp_length, 0);
     assert_false(info.from_efi);
-    assert_int_equal(info.information_base, BASE);
-    assert_int_equal(info.information_length, 118);
 
     /* The same as GRUB lays it out: two bytes of padding before the colours. */
     memcpy(memory + 110, "\0\0\x10\x08\x08\x07\x00\x06", 8);
@@ -134,7 +132,6 @@ static void multiboot1_at_the_end_of_memory(void **state)
     assert_int_equal(boot_info_parse(&info, BOOT_MAGIC_MULTIBOOT1, place, &reader), BOOT_OK);
     assert_int_equal(info.notes, BOOT_NOTE_UNREADABLE | BOOT_NOTE_NO_MAP);
     assert_false(info.framebuffer.present);
-    assert_int_equal(info.information_length, 88);
     assert_int_equal(boot_info_parse(&info, BOOT_MAGIC_MULTIBOOT1, BASE + SIZE - 87, &reader),
                      BOOT_INFORMATION_UNREADABLE);
     assert_int_equal(boot_info_parse(&info, BOOT_MAGIC_MULTIBOOT2, BASE + SIZE - 7, &reader),

@@ -37,8 +37,8 @@ static const struct frame_range pc[] = {
 static const struct frame_claim pc_claims[] = {
     {2 * MIB, 0x51000, FRAME_IMAGE},
     {0x101000, 70001, FRAME_MODULE},
-    {0x8000, 1, FRAME_BOOT},
-    {0, 0, FRAME_BOOT},
+    {0x8000, 1, FRAME_TRAMPOLINE},
+    {0, 0, FRAME_TRAMPOLINE},
 };
 
 static void start(const struct frame_range *ranges, unsigned range_count, const struct frame_claim *claims,
@@ -61,7 +61,7 @@ static void owners_after_the_start(void **state)
 
     (void)state;
     assert_int_equal(frame_pool_owner(&pool, 0), FRAME_FREE);
-    assert_int_equal(frame_pool_owner(&pool, 0x8fff), FRAME_BOOT);
+    assert_int_equal(frame_pool_owner(&pool, 0x8fff), FRAME_TRAMPOLINE);
     assert_int_equal(frame_pool_owner(&pool, 0x9e000), FRAME_FREE);
     assert_int_equal(frame_pool_owner(&pool, 0x9f000), FRAME_RESERVED);
     assert_int_equal(frame_pool_owner(&pool, 0xf0000), FRAME_RESERVED);
