@@ -62,6 +62,10 @@ struct ept_entry {
  * FROZEN: not present, and its table is no longer part of the hierarchy: whoever meets it starts again at the
  * root. PLANTED: stands in for an entry that referenced a table and was made not present by ept_plant().
  * TEMPORARY: a leaf of ept_map_one(), not backed by the region list.
+ *
+ * An entry that is not present has no address of memory in it: it is 0, a mark alone (FROZEN, PLANTED), or,
+ * in entry 0 of a retired table, an inverted address (ept/zap.c). What ept_plant() spoils otherwise keeps its
+ * address: the guest's own page, or a table of its EPT.
  */
 #define EPT_SOFTWARE_FROZEN    EPT_BIT(52)
 #define EPT_SOFTWARE_PLANTED   EPT_BIT(53)

@@ -22,15 +22,28 @@ static uint64_t child_of(struct ept *ept, uint64_t slot_hpa, unsigned level, str
     return hpa != ept->root && ept_table_at(ept, hpa) != NULL ? hpa : 0;
 }
 
+/*
+ * Entry 0 of a retired table holds the next one, 0: none; it stays a frozen entry for whoever reads it as
+ * one. The address is inverted: no memory is there. SDM vol. 3 knows nothing of it, but processors with the
+ * L1 terminal fault (L1TF) go on with the address of an entry that is not present, speculatively.
+ */
+static struct ept_entry link_to(uint64_t table_hpa)
+{
+    return (struct ept_entry){EPT_SOFTWARE_FROZEN | (~table_hpa & EPT_ADDRESS)};
+}
+
+static uint64_t linked_from(struct ept_entry link)
+{
+    return ept_is_frozen(link) ? ~link.raw & EPT_ADDRESS : 0;
+}
+
 static void push_retired(struct ept *ept, uint64_t table_hpa, struct ept_entry *table)
 {
     uint64_t head = __atomic_load_n(&ept->retired, __ATOMIC_RELAXED);
 
     __atomic_fetch_add(&ept->retired_count, 1, __ATOMIC_RELAXED);
     do {
-        /* Entry 0 of a retired table holds the next one; it stays a frozen entry for whoever reads it as one.
-         */
-        __atomic_store_n(&table[0].raw, EPT_SOFTWARE_FROZEN | head, __ATOMIC_RELEASE);
+        __atomic_store_n(&table[0].raw, link_to(head).raw, __ATOMIC_RELEASE);
     } while (!__atomic_compare_exchange_n(&ept->retired, &head, table_hpa, false, __ATOMIC_ACQ_REL,
                                           __ATOMIC_RELAXED));
 }
@@ -87,7 +100,7 @@ uint64_t ept_reclaim(struct ept *ept)
         link = ept_load(&table[0]);
         __atomic_fetch_sub(&ept->retired_count, 1, __ATOMIC_RELAXED);
         ept_table_free(ept, hpa);
-        hpa = ept_is_frozen(link) ? ept_entry_address(link) : 0;
+        hpa = linked_from(link);
         count++;
     }
     return count;

@@ -162,7 +162,7 @@ static bool needs_error_code(const struct entry_snapshot *s)
 
     if (EVENT_KIND != EVENT_IS_EXCEPTION || real)
         return false;
-    if (FLAG(CAPS(basic), UINT64_C(1) << 56)) /* this processor takes any with or without */
+    if (FLAG(CAPS(basic), VMX_BASIC_ANY_ERROR_CODE))
         return EVENT_DELIVERS_ERROR_CODE;
     return EVENT_NUMBER < 32 && (vectors >> EVENT_NUMBER & 1) != 0;
 }

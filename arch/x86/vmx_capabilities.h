@@ -36,6 +36,7 @@
 #define VMX_BASIC_MEMORY_TYPE(basic)   ((unsigned)(((basic) >> 50) & 0xf))
 #define VMX_BASIC_INS_OUTS_INFORMATION (1ull << 54)
 #define VMX_BASIC_TRUE_CONTROLS        (1ull << 55)
+#define VMX_BASIC_ANY_ERROR_CODE       (1ull << 56) /* hardware exceptions are injected with or without one */
 
 /* IA32_VMX_MISC. */
 #define VMX_MISC_TIMER_RATE(misc)                                                                            \

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "ept/table.h"
 #include "ept/walk.h"
 #include "ept/zap.h"
 #include "test/host/ept_pool.h"
@@ -73,6 +74,31 @@ static void test_retire_and_reclaim(void **state)
     assert_true(bed_done(&bed)); /* with frames still retired */
 }
 
+/* A processor that goes on with the address of an entry that is not present finds no memory: L1TF. */
+static void test_retired_tables_lead_nowhere(void **state)
+{
+    struct bed bed;
+    uint64_t table, tables = 0;
+
+    (void)state;
+    assert_true(bed_init(&bed, CAP_NO_LARGE, 40, 64));
+    assert_true(bed_add(&bed, EPT_REGION_RAM, 0, 4 * GB, 4 * GB, RWX));
+    assert_int_equal(ept_map_range(&bed.ept, 0, 8 * MB).status, EPT_OK);
+    assert_int_equal(ept_zap(&bed.ept, 0, UINT64_MAX), EPT_FLUSH_CONTEXT);
+    for (table = bed.ept.retired; table != 0; tables++) {
+        const struct ept_entry *entries = ept_table_at(&bed.ept, table);
+
+        assert_non_null(entries);
+        assert_int_equal(entries[0].raw & (EPT_RIGHTS | EPT_BIT(51)), EPT_BIT(51)); /* beyond 40 bits */
+        for (unsigned n = 1; n < EPT_ENTRIES; n++)
+            assert_int_equal(entries[n].raw & (EPT_RIGHTS | EPT_ADDRESS), 0);
+        table = ~entries[0].raw & EPT_ADDRESS;
+    }
+    assert_int_equal(tables, bed.ept.retired_count);
+    assert_int_equal(ept_reclaim(&bed.ept), tables);
+    assert_true(bed_done(&bed));
+}
+
 static void test_nothing_there(void **state)
 {
     struct bed bed;
@@ -131,8 +157,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exactly_the_range),  cmocka_unit_test(test_large_page_goes_whole),
-        cmocka_unit_test(test_retire_and_reclaim), cmocka_unit_test(test_nothing_there),
-        cmocka_unit_test(test_shared_and_cyclic),  cmocka_unit_test(test_junk_goes),
+        cmocka_unit_test(test_retire_and_reclaim), cmocka_unit_test(test_retired_tables_lead_nowhere),
+        cmocka_unit_test(test_nothing_there),      cmocka_unit_test(test_shared_and_cyclic),
+        cmocka_unit_test(test_junk_goes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
