@@ -209,7 +209,7 @@ bool console_uses_uart(uint16_t port, uint64_t mmio)
 
 enum uart_status console_open_uart(struct uart16550 *uart, uint16_t port, uint64_t mmio, uint32_t baud)
 {
-    return console_devices_open_uart(&console.devices, uart, port, mmio, baud);
+    return console_devices_open_uart(&console.devices, uart, port, mmio, UART_LAYOUT_WORDS, baud);
 }
 
 int console_try_read(void)

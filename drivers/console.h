@@ -21,10 +21,11 @@
 
 struct console_config {
     bool serial;
-    uint16_t uart_port; /* used when uart_mmio is 0 */
-    uint64_t uart_mmio; /* physical address of a UART with one register in every 32-bit word */
-    uint32_t baud;      /* 0 keeps what the firmware set */
-    bool vga_text;      /* 80x25 text at 0xb8000 is known to be there */
+    uint16_t uart_port;             /* used when uart_mmio is 0 */
+    uint64_t uart_mmio;             /* physical address of a UART in memory... */
+    struct uart_layout uart_layout; /* ...and how its registers lie there */
+    uint32_t baud;                  /* 0 keeps what the firmware set */
+    bool vga_text;                  /* 80x25 text at 0xb8000 is known to be there */
     struct framebuffer_config fb;
 };
 
@@ -88,7 +89,8 @@ void console_write_frames(const uint8_t *bytes, size_t length);
 
 /* Whether this is the console's UART. */
 bool console_uses_uart(uint16_t port, uint64_t mmio);
-/* Opens another UART of the machine, for somebody else: `mmio` as in struct console_config. Boot CPU only. */
+/* Opens another UART of the machine, for somebody else: port, or `mmio` with one register in every 32-bit
+ * word. Boot CPU only. */
 enum uart_status console_open_uart(struct uart16550 *uart, uint16_t port, uint64_t mmio,
                                    uint32_t baud) must_check;
 

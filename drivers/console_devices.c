@@ -6,6 +6,8 @@
 #define PUT_CELLS_COMPARED 256u
 #define PUT_CELLS_DRAWN    16u
 
+#define UART_REGISTERS 8u
+
 static size_t length_before_newline(const char *text, size_t length)
 {
     size_t count = 0;
@@ -123,18 +125,20 @@ void console_devices_flush(struct console_devices *devices)
 }
 
 /* A UART's registers in memory; NULL: they cannot be reached. */
-static volatile uint32_t *map_uart(const struct console_devices *devices, uint64_t mmio)
+static volatile void *map_uart(const struct console_devices *devices, uint64_t mmio,
+                               struct uart_layout layout)
 {
-    if (mmio % sizeof(uint32_t) != 0) {
+    if (mmio % layout.access != 0) {
         return NULL;
     }
-    return devices->hardware->map(mmio, 8 * sizeof(uint32_t), CONSOLE_MEMORY_DEVICE);
+    return devices->hardware->map(mmio, (uint64_t)UART_REGISTERS * layout.stride, CONSOLE_MEMORY_DEVICE);
 }
 
 enum uart_status console_devices_open_uart(const struct console_devices *devices, struct uart16550 *uart,
-                                           uint16_t port, uint64_t mmio, uint32_t baud)
+                                           uint16_t port, uint64_t mmio, struct uart_layout layout,
+                                           uint32_t baud)
 {
-    volatile uint32_t *registers;
+    volatile void *registers;
 
     if (devices->hardware == NULL) {
         return UART_ABSENT;
@@ -142,8 +146,8 @@ enum uart_status console_devices_open_uart(const struct console_devices *devices
     if (mmio == 0) {
         return uart_init_ports(uart, &devices->hardware->ports, port, baud);
     }
-    registers = map_uart(devices, mmio);
-    return registers != NULL ? uart_init_mmio(uart, registers, baud) : UART_ABSENT;
+    registers = map_uart(devices, mmio, layout);
+    return registers != NULL ? uart_init_mmio(uart, registers, layout, baud) : UART_ABSENT;
 }
 
 /* The one in use stays when it is the one asked for: starting it again would garble what it is sending. */
@@ -157,7 +161,8 @@ static enum uart_status start_uart(struct console_devices *devices, const struct
         (config->uart_mmio != 0 || devices->uart.port == config->uart_port)) {
         return UART_OK;
     }
-    status = console_devices_open_uart(devices, &uart, config->uart_port, config->uart_mmio, config->baud);
+    status = console_devices_open_uart(devices, &uart, config->uart_port, config->uart_mmio,
+                                       config->uart_layout, config->baud);
     if (status == UART_OK) {
         uart.lost = devices->uart.lost;
         devices->uart = uart;

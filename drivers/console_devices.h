@@ -25,7 +25,8 @@ struct console_devices {
 struct console_state console_devices_start(struct console_devices *, const struct console_config *);
 /* As console_open_uart. */
 enum uart_status console_devices_open_uart(const struct console_devices *, struct uart16550 *, uint16_t port,
-                                           uint64_t mmio, uint32_t baud) must_check;
+                                           uint64_t mmio, struct uart_layout layout,
+                                           uint32_t baud) must_check;
 /* All of it, waiting for the UART; the UART first: if drawing faults, its text is out. */
 void console_devices_write(struct console_devices *, const char *text, size_t length);
 /* As much as the UART takes now; returns how much. When that is something, or length is 0, draws a few cells.

@@ -39,16 +39,28 @@
 
 static uint8_t uart_read(const struct uart16550 *uart, unsigned index)
 {
-    return uart->ports != NULL ? uart->ports->in((uint16_t)(uart->port + index))
-                               : (uint8_t)uart->registers[index];
+    volatile uint8_t *at;
+
+    if (uart->ports != NULL) {
+        return uart->ports->in((uint16_t)(uart->port + index));
+    }
+    at = uart->registers + (size_t)index * uart->layout.stride;
+    return uart->layout.access == 4 ? (uint8_t) * (volatile uint32_t *)(volatile void *)at : *at;
 }
 
 static void uart_write_register(const struct uart16550 *uart, unsigned index, uint8_t value)
 {
+    volatile uint8_t *at;
+
     if (uart->ports != NULL) {
         uart->ports->out((uint16_t)(uart->port + index), value);
+        return;
+    }
+    at = uart->registers + (size_t)index * uart->layout.stride;
+    if (uart->layout.access == 4) {
+        *(volatile uint32_t *)(volatile void *)at = value;
     } else {
-        uart->registers[index] = value;
+        *at = value;
     }
 }
 
@@ -151,9 +163,10 @@ enum uart_status uart_init_ports(struct uart16550 *uart, const struct uart_ports
     return uart_start(uart, baud);
 }
 
-enum uart_status uart_init_mmio(struct uart16550 *uart, volatile uint32_t *registers, uint32_t baud)
+enum uart_status uart_init_mmio(struct uart16550 *uart, volatile void *registers, struct uart_layout layout,
+                                uint32_t baud)
 {
-    *uart = (struct uart16550){.registers = registers, .fifo_size = 1};
+    *uart = (struct uart16550){.registers = registers, .layout = layout, .fifo_size = 1};
     return uart_start(uart, baud);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A 16550 UART, polled: behind I/O ports, or memory-mapped with one register in every 32-bit word. */
+/* A 16550 UART, polled: behind I/O ports, or memory-mapped. */
 #ifndef DRIVERS_UART16550_H
 #define DRIVERS_UART16550_H
 
@@ -24,10 +24,19 @@ struct uart_ports {
     void (*out)(uint16_t port, uint8_t value);
 };
 
+/* How registers lie in memory, in bytes: from one to the next (at most 4), and what one access reads or
+ * writes, 1 or 4, which is not more. */
+struct uart_layout {
+    uint8_t stride, access;
+};
+
+#define UART_LAYOUT_WORDS ((struct uart_layout){4, 4}) /* one register in every 32-bit word */
+
 struct uart16550 {
     const struct uart_ports *ports; /* NULL when memory-mapped */
     uint16_t port;
-    volatile uint32_t *registers; /* NULL when behind ports */
+    volatile uint8_t *registers; /* NULL when behind ports */
+    struct uart_layout layout;
     bool present;
     bool stuck;          /* a wait ran out: look once a call, until it moves again */
     uint8_t fifo_size;   /* 16, or 1 for a UART without a working FIFO */
@@ -44,7 +53,8 @@ struct uart16550 {
  */
 enum uart_status uart_init_ports(struct uart16550 *, const struct uart_ports *, uint16_t port,
                                  uint32_t baud) must_check;
-enum uart_status uart_init_mmio(struct uart16550 *, volatile uint32_t *registers, uint32_t baud) must_check;
+enum uart_status uart_init_mmio(struct uart16550 *, volatile void *registers, struct uart_layout layout,
+                                uint32_t baud) must_check;
 const char *uart_status_text(enum uart_status);
 
 /*

@@ -3,34 +3,31 @@
 #include "vmm/console_setup.h"
 
 #include "drivers/console.h"
+#include "vmm/spcr_uart.h"
 
-#define COM1            0x3f8
-#define MMIO_UART_WIDTH 32 /* bits: the only memory-mapped layout that drivers/uart16550.c knows */
+#define COM1 0x3f8
 
 static struct {
     struct console_config config;
     struct console_state state;
     bool from_spcr;
+    const char *spcr_unused; /* why SPCR's port is not used, NULL: it is, or there is none that should be */
+    uint64_t spcr_address;
 } chosen;
 
 /* A serial port that ACPI names, if the command line does not and the driver can drive it. */
 static bool use_spcr(struct console_config *config, const struct cmdline_options *options,
                      const struct acpi_info *acpi)
 {
+    uint32_t baud = config->baud;
+
     if (acpi == NULL || !acpi->spcr_found || options->console.serial_given || !config->serial)
         return false;
-    if (acpi->spcr_space == ACPI_SPACE_IO && acpi->spcr_address != 0 && acpi->spcr_address <= UINT16_MAX) {
-        config->uart_port = (uint16_t)acpi->spcr_address;
-        config->uart_mmio = 0;
-    } else if (acpi->spcr_space == ACPI_SPACE_MEMORY && acpi->spcr_register_width == MMIO_UART_WIDTH &&
-               acpi->spcr_address != 0) {
-        config->uart_mmio = acpi->spcr_address;
-    } else {
-        return false;
-    }
-    if (!options->console.baud_given)
-        config->baud = acpi->spcr_baud;
-    return true;
+    chosen.spcr_address = acpi->spcr_address;
+    chosen.spcr_unused = spcr_uart(acpi, config);
+    if (options->console.baud_given)
+        config->baud = baud;
+    return chosen.spcr_unused == NULL;
 }
 
 /* Text at 0xb8000: where the loader says so, or says nothing on a BIOS machine. Under UEFI there is none. */
@@ -70,16 +67,18 @@ void console_setup(const struct cmdline_options *options, const struct boot_info
         .serial = options->console.serial,
         .uart_port = options->console.uart_port,
         .uart_mmio = options->console.uart_mmio,
+        .uart_layout = UART_LAYOUT_WORDS,
         .baud = options->console.baud,
         .vga_text = options->console.vga_text && has_vga_text(boot),
     };
     if (options->console.framebuffer)
         config->fb = framebuffer_of(boot);
+    chosen.spcr_unused = NULL;
     chosen.from_spcr = use_spcr(config, options, acpi);
     chosen.state = console_init(config);
     if (chosen.from_spcr && chosen.state.uart != UART_OK) {
-        /* SPCR names a port that does not answer: as if it were not there. */
         chosen.from_spcr = false;
+        chosen.spcr_unused = uart_status_text(chosen.state.uart);
         config->uart_port = COM1;
         config->uart_mmio = 0;
         config->baud = options->console.baud;
@@ -96,4 +95,9 @@ void console_setup_print(void)
                    config->serial ? uart_status_text(chosen.state.uart) : "off", config->baud,
                    chosen.from_spcr ? " (ACPI SPCR)" : "", chosen.state.vga_text ? "text" : "off",
                    config->fb.present ? framebuffer_status_text(chosen.state.framebuffer) : "off");
+    if (chosen.spcr_unused != NULL)
+        console_printf(
+            "adept: console: the serial port that ACPI's SPCR names is not used: address=%#llx why=\"%s\" "
+            "(console= names another)\n",
+            (unsigned long long)chosen.spcr_address, chosen.spcr_unused);
 }

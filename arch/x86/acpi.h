@@ -71,6 +71,7 @@ struct acpi_info {
     bool spcr_found;
     uint8_t spcr_space;          /* ACPI_SPACE_MEMORY or ACPI_SPACE_IO */
     uint8_t spcr_register_width; /* bits; 32 means a stride of 4 bytes */
+    uint8_t spcr_access_size;    /* of the address structure: 0 not said, 1 byte, 2 word, 3 dword, 4 qword */
     uint64_t spcr_address;
     uint32_t spcr_baud; /* 0: leave as the firmware set it */
 

@@ -28,7 +28,7 @@
 #define GAS_LENGTH 12
 
 struct generic_address {
-    uint8_t space, width; /* ACPI_SPACE_..., bits */
+    uint8_t space, width, access; /* ACPI_SPACE_..., bits, access size */
     uint64_t address;
 };
 
@@ -37,7 +37,7 @@ static struct generic_address read_gas(const struct acpi_table *table, uint32_t 
 {
     if (table->length < at + GAS_LENGTH)
         return (struct generic_address){0};
-    return (struct generic_address){table->bytes[at], table->bytes[at + 1],
+    return (struct generic_address){table->bytes[at], table->bytes[at + 1], table->bytes[at + 3],
                                     acpi_read64(table->bytes + at + 4)};
 }
 
@@ -210,15 +210,21 @@ void acpi_read_spcr(struct acpi_info *out, const struct acpi_table *spcr)
     struct generic_address address = read_gas(spcr, SPCR_ADDRESS);
     uint8_t kind = spcr->bytes[SPCR_INTERFACE];
 
-    if (kind != SPCR_16550 && kind != SPCR_16450 && kind != SPCR_16550_AS_DESCRIBED)
+    if (address.address == 0) /* no console is redirected */
         return;
-    if (address.address == 0 || address.space > ACPI_SPACE_IO)
+    if (kind != SPCR_16550 && kind != SPCR_16450 && kind != SPCR_16550_AS_DESCRIBED) {
+        acpi_problem(out, "SPCR", spcr->address, "the serial port that it names is no 16550");
         return;
-    if (address.space == ACPI_SPACE_IO && address.address > 0xffff)
+    }
+    if (address.space > ACPI_SPACE_IO || (address.space == ACPI_SPACE_IO && address.address > 0xffff)) {
+        acpi_problem(out, "SPCR", spcr->address,
+                     "the serial port that it names is in no memory and at no port");
         return;
+    }
     out->spcr_found = true;
     out->spcr_space = address.space;
     out->spcr_register_width = address.width;
+    out->spcr_access_size = address.access;
     out->spcr_address = address.address;
     switch (spcr->bytes[SPCR_BAUD]) {
     case 3:

@@ -118,6 +118,10 @@ static void spcr_variants(void **state)
     assert_true(info.spcr_found);
     assert_int_equal(info.spcr_space, ACPI_SPACE_MEMORY);
     assert_int_equal(info.spcr_register_width, 32);
+    memory[SPCR + 43] = 3;
+    again(SPCR);
+    assert_int_equal(parse(), ACPI_OK);
+    assert_int_equal(info.spcr_access_size, 3);
     assert_int_equal(info.spcr_baud, 0);
     static const struct {
         uint8_t code;
@@ -134,6 +138,19 @@ static void spcr_variants(void **state)
     again(SPCR);
     assert_int_equal(parse(), ACPI_OK);
     assert_false(info.spcr_found);
+    assert_int_equal(info.problem_count, 1);
+    gas(SPCR + 40, ACPI_SPACE_IO, 8, 0x3f8);
+    memory[SPCR + 36] = 3; /* another kind of port is not passed over in silence */
+    again(SPCR);
+    assert_int_equal(parse(), ACPI_OK);
+    assert_false(info.spcr_found);
+    assert_int_equal(info.problem_count, 1);
+    memory[SPCR + 36] = 0x12;
+    gas(SPCR + 40, ACPI_SPACE_IO, 8, 0); /* that is how firmware says that there is none */
+    again(SPCR);
+    assert_int_equal(parse(), ACPI_OK);
+    assert_false(info.spcr_found);
+    assert_int_equal(info.problem_count, 0);
     gas(SPCR + 40, ACPI_SPACE_MEMORY, 32, 0xfe034000);
     put32(SPCR + 80, 3000000);
     header(SPCR, "SPCR", 84);

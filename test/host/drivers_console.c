@@ -362,7 +362,8 @@ static void the_same_uart_is_left_as_it_is(void **state)
 
 static void memory_mapped_uart(void **state)
 {
-    struct console_config config = {.serial = true, .uart_mmio = MMIO_PHYSICAL};
+    struct console_config config = {
+        .serial = true, .uart_mmio = MMIO_PHYSICAL, .uart_layout = UART_LAYOUT_WORDS};
 
     (void)state;
     mmio_registers[5] = 0x61; /* ready, empty, and data is there */

@@ -284,14 +284,14 @@ static void memory_mapped(void **state)
     for (unsigned i = 0; i < 8; i++) {
         registers[i] = UINT32_MAX;
     }
-    assert_int_equal(uart_init_mmio(&uart, registers, 115200), UART_ABSENT);
+    assert_int_equal(uart_init_mmio(&uart, registers, UART_LAYOUT_WORDS, 115200), UART_ABSENT);
     for (unsigned i = 0; i < 8; i++) {
         assert_int_equal(registers[i], UINT32_MAX);
     }
 
     registers[5] = 0xffffff61; /* bits above the register are noise; data ready, so data "loops back" */
     registers[6] = 0;
-    assert_int_equal(uart_init_mmio(&uart, registers, 0), UART_OK);
+    assert_int_equal(uart_init_mmio(&uart, registers, UART_LAYOUT_WORDS, 0), UART_OK);
     assert_int_equal(registers[1], 0);
     assert_int_equal(registers[2], 0x07);
     assert_int_equal(registers[3], 0x03);
@@ -304,6 +304,35 @@ static void memory_mapped(void **state)
     registers[5] = 0;
     assert_int_equal(uart_put(&uart, "B", 1), 0);
     assert_int_equal(registers[0], 'A');
+}
+
+/* The same with registers that are bytes, next to each other, in half-words and in words: no access is wider.
+ */
+static void memory_mapped_by_bytes(void **state)
+{
+    (void)state;
+    for (uint8_t stride = 1; stride <= 4; stride *= 2) {
+        volatile uint8_t registers[8 * 4];
+        struct uart16550 uart;
+
+        for (unsigned i = 0; i < sizeof(registers); i++) {
+            registers[i] = i % stride == 0 ? 0 : 0xee;
+        }
+        registers[5 * stride] = 0x61;
+        assert_int_equal(uart_init_mmio(&uart, registers, (struct uart_layout){stride, 1}, 0), UART_OK);
+        assert_int_equal(registers[2 * stride], 0x07);
+        assert_int_equal(registers[3 * stride], 0x03);
+        assert_int_equal(registers[4 * stride], 0x03);
+        assert_int_equal(registers[6 * stride], 0);
+        uart_write(&uart, "A", 1);
+        assert_int_equal(registers[0], 'A');
+        assert_int_equal(uart_get(&uart), 'A');
+        for (unsigned i = 0; i < 8u * stride; i++) {
+            if (i % stride != 0) {
+                assert_int_equal(registers[i], 0xee);
+            }
+        }
+    }
 }
 
 int main(void)
@@ -323,6 +352,7 @@ int main(void)
         cmocka_unit_test_setup(put_gives_up_on_a_stuck_uart, fresh_device),
         cmocka_unit_test_setup(flush_is_bounded, fresh_device),
         cmocka_unit_test_setup(memory_mapped, fresh_device),
+        cmocka_unit_test_setup(memory_mapped_by_bytes, fresh_device),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
