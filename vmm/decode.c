@@ -3,7 +3,7 @@
 #include "vmm/decode.h"
 #include "vmm/decode_operand.h"
 
-#define PREFIX_NONE 0xffu
+#define NO_SEGMENT 0xffu
 
 /* Takes the prefixes and gives the byte after them, the opcode's first. A REX counts only right before it. */
 static uint8_t prefixes(struct decoder *d, struct instruction *instruction)
@@ -88,6 +88,7 @@ static bool lockable(const struct instruction *instruction)
     case OPERATION_XADD:
     case OPERATION_CMPXCHG:
     case OPERATION_CMPXCHG8B:
+    case OPERATION_CMPXCHG16B:
         return true;
     default:
         return false;
@@ -104,8 +105,6 @@ static enum decode_status special(const struct decoder *d, uint8_t opcode, bool 
     if (form == FORM_G_ED && d->code_size != 8) /* ARPL */
         return DECODE_UNKNOWN;
     if (form == FORM_E_G_WIDE && mandatory)
-        return DECODE_UNKNOWN;
-    if (form == FORM_E_QUAD && (d->rex & REX_W)) /* CMPXCHG16B */
         return DECODE_UNKNOWN;
     return DECODE_OK;
 }
@@ -168,28 +167,39 @@ static enum decode_status without_modrm(struct decoder *d, struct instruction *i
     return d->status;
 }
 
+/* F2 and F3 go before 66. */
+static enum opcode_prefix mandatory_prefix(const struct decoder *d)
+{
+    if (d->repeat != 0)
+        return d->repeat == 0xf3 ? PREFIX_F3 : PREFIX_F2;
+    return d->operand_prefix ? PREFIX_66 : PREFIX_NONE;
+}
+
 /* The opcode after the prefixes, of one to three bytes. */
 static enum decode_status opcode_and_rest(struct decoder *d, struct instruction *instruction, uint8_t byte)
 {
     struct opcode opcode = opcodes_one_byte[byte];
     bool two_byte = byte == 0x0f;
+    unsigned map = 0;
 
+    if (byte == 0xc4 || byte == 0xc5)
+        return decode_vex(d, instruction, byte == 0xc4);
     if (two_byte) {
+        map = 1;
         byte = decode_next(d);
-        opcode = opcodes_two_byte[byte];
+        opcode = opcode_two_byte(byte, mandatory_prefix(d));
         instruction->condition = byte & 15;
-        if (byte == 0x38) { /* the one of its kind */
+        if (byte == 0x38) {
+            map = 2;
             byte = decode_next(d);
-            if ((byte != 0xf0 && byte != 0xf1) || d->repeat != 0)
-                return d->status != DECODE_OK ? d->status : DECODE_UNKNOWN;
-            opcode = (struct opcode){OPERATION_MOVBE, byte == 0xf0 ? FORM_G_E : FORM_E_G, 0, 0};
+            opcode = opcode_three_byte(byte, mandatory_prefix(d));
         }
     }
     if (d->status != DECODE_OK)
         return d->status;
     switch (opcode.form) {
     case FORM_UNKNOWN:
-        return DECODE_UNKNOWN;
+        return decode_vector(d, instruction, map, byte, mandatory_prefix(d));
     case FORM_UNDEFINED:
         return DECODE_UNDEFINED;
     case FORM_STRING:
@@ -204,7 +214,7 @@ static enum decode_status opcode_and_rest(struct decoder *d, struct instruction 
 enum decode_status decode_instruction(const uint8_t *bytes, size_t count, unsigned code_size,
                                       struct instruction *instruction)
 {
-    struct decoder d = {.bytes = bytes, .count = count, .code_size = code_size, .segment = PREFIX_NONE};
+    struct decoder d = {.bytes = bytes, .count = count, .code_size = code_size, .segment = NO_SEGMENT};
     enum decode_status status;
     uint8_t byte;
 
@@ -219,7 +229,7 @@ enum decode_status decode_instruction(const uint8_t *bytes, size_t count, unsign
     status = opcode_and_rest(&d, instruction, byte);
     if (status != DECODE_OK)
         return status;
-    if (d.segment != PREFIX_NONE)
+    if (d.segment != NO_SEGMENT)
         instruction->memory.segment = d.segment;
     if (instruction->lock && !lockable(instruction))
         return DECODE_UNDEFINED;

@@ -4,9 +4,9 @@
  * instruction out, in 16-, 32- and 64-bit code. SDM vol. 2, "Instruction Format". Pure; it knows no guest.
  *
  * It knows what programs do to device registers: moves, string moves, INS, OUTS, arithmetic and logic,
- * shifts, bit tests, exchanges, PUSH, POP, near CALL and JMP with a memory operand. An instruction without an
- * explicit memory operand, a far pointer, DIV, a load of a segment register, x87, SSE and AVX are
- * DECODE_UNKNOWN.
+ * shifts, bit tests and scans, exchanges, PUSH, POP, near CALL and JMP with a memory operand, and the plain
+ * moves of SSE and AVX. An instruction without an explicit memory operand, a far pointer, a load of a segment
+ * or descriptor table register, x87, MMX, AVX-512 and vector arithmetic are DECODE_UNKNOWN.
  */
 #ifndef VMM_DECODE_H
 #define VMM_DECODE_H
@@ -47,8 +47,10 @@ enum operation {
     OPERATION_NOT,
     OPERATION_NEG,
     OPERATION_TEST,
-    OPERATION_MUL,     /* of the accumulator */
-    OPERATION_IMUL,    /* of the accumulator */
+    OPERATION_MUL,  /* of the accumulator */
+    OPERATION_IMUL, /* of the accumulator */
+    OPERATION_DIV,
+    OPERATION_IDIV,
     OPERATION_IMUL_TO, /* two and three operands */
     OPERATION_MOV,     /* MOVNTI too */
     OPERATION_MOVZX,
@@ -60,6 +62,16 @@ enum operation {
     OPERATION_XADD,
     OPERATION_CMPXCHG,
     OPERATION_CMPXCHG8B,
+    OPERATION_CMPXCHG16B,
+    OPERATION_BSF,
+    OPERATION_BSR,
+    OPERATION_TZCNT,
+    OPERATION_LZCNT,
+    OPERATION_POPCNT,
+    OPERATION_CRC32,
+    OPERATION_SLDT,
+    OPERATION_STR,
+    OPERATION_SMSW,
     OPERATION_PUSH,
     OPERATION_POP,
     OPERATION_CALL,
@@ -71,6 +83,26 @@ enum operation {
     OPERATION_SCAS,
     OPERATION_INS,
     OPERATION_OUTS,
+    /* Moves of vector registers. First those that change or store a half of the low 16 bytes. */
+    OPERATION_MOVLPS,
+    OPERATION_MOVLPD,
+    OPERATION_MOVHPS,
+    OPERATION_MOVHPD,
+    OPERATION_MOVUPS,
+    OPERATION_MOVUPD,
+    OPERATION_MOVSS,
+    OPERATION_MOVSD,
+    OPERATION_MOVAPS,
+    OPERATION_MOVAPD,
+    OPERATION_MOVNTPS,
+    OPERATION_MOVNTPD,
+    OPERATION_MOVD,
+    OPERATION_MOVQ,
+    OPERATION_MOVDQA,
+    OPERATION_MOVDQU,
+    OPERATION_MOVNTDQ,
+    OPERATION_MOVNTDQA,
+    OPERATION_LDDQU,
     OPERATION_COUNT,
 };
 
@@ -82,7 +114,9 @@ enum segment_register {
     SEGMENT_DS,
     SEGMENT_FS,
     SEGMENT_GS,
-    SEGMENT_COUNT
+    SEGMENT_COUNT, /* of those that instructions address memory by */
+    SEGMENT_LDTR = SEGMENT_COUNT,
+    SEGMENT_TR,
 };
 
 enum operand {
@@ -92,6 +126,8 @@ enum operand {
     OPERAND_SEGMENT,   /* segment register: instruction.reg */
     OPERAND_IMMEDIATE, /* instruction.immediate */
     OPERAND_CL,        /* a shift's count */
+    OPERAND_VECTOR,    /* vector register: instruction.reg */
+    OPERAND_VECTOR_2,  /* vector register: instruction.vector */
 };
 
 enum repeat { REPEAT_NONE, REPEAT_EQUAL /* F3: REP, REPE */, REPEAT_NOT_EQUAL /* F2 */ };
@@ -121,8 +157,8 @@ struct instruction {
     uint8_t operation;                  /* enum operation */
     uint8_t length;                     /* 1..15 bytes, with prefixes */
     uint8_t code_size;                  /* 2, 4, 8: as it was decoded */
-    uint8_t operand_size;               /* 1, 2, 4, 8: of the operation, and of a register */
-    uint8_t memory_size;                /* 1, 2, 4, 8: of the memory operand, of a string's element */
+    uint8_t operand_size;               /* 1, 2, 4, 8: of the operation, and of a register; vectors: 16, 32 */
+    uint8_t memory_size;                /* 1, 2, 4, 8, 16, 32: of the memory operand, of a string's element */
     uint8_t address_size;               /* 2, 4, 8 */
     uint8_t destination, source, third; /* enum operand */
     uint8_t reg;                        /* register that an operand is */
@@ -130,6 +166,9 @@ struct instruction {
     uint8_t condition;                  /* of CMOV and SET: opcode bits 3:0 */
     uint8_t repeat;                     /* enum repeat; string instructions alone have one */
     bool lock;
+    bool vex;           /* encoded with a VEX prefix: an instruction of AVX */
+    bool aligned;       /* the memory operand must be aligned to its size: #GP */
+    uint8_t vector;     /* the second source of MOVLPS and its like; without VEX it is reg */
     uint64_t immediate; /* sign-extended to 64 bits */
     struct memory_operand memory;
 };
@@ -142,13 +181,29 @@ enum decode_status {
     DECODE_UNKNOWN,   /* nothing that this decoder knows */
 };
 
+/* What not every processor has. */
+#define DECODE_FEATURE_MOVBE      (1u << 0)
+#define DECODE_FEATURE_POPCNT     (1u << 1)
+#define DECODE_FEATURE_CRC32      (1u << 2)
+#define DECODE_FEATURE_CMPXCHG16B (1u << 3)
+#define DECODE_FEATURE_TZCNT      (1u << 4) /* without it the same bytes are BSF */
+#define DECODE_FEATURE_LZCNT      (1u << 5) /* without it the same bytes are BSR */
+#define DECODE_FEATURE_AVX        (1u << 6)
+#define DECODE_FEATURE_ALL        0x7fu
+
 /*
- * Decodes the instruction at `bytes`, of which there are `count` (15 suffice always). code_size: 2, 4, 8 for
- * 16-, 32-, 64-bit code. *instruction means something only with DECODE_OK. Whether the processor has MOVBE is
- * for the caller to say.
+ * Decodes the instruction at `bytes`, of which there are `count` (15 suffice always), for a processor that
+ * has everything. code_size: 2, 4, 8 for 16-, 32-, 64-bit code. *instruction means something only with
+ * DECODE_OK.
  */
 enum decode_status decode_instruction(const uint8_t *bytes, size_t count, unsigned code_size,
                                       struct instruction *instruction);
+
+/*
+ * What a decoded instruction is to a processor with these features, DECODE_FEATURE_...: DECODE_OK, the
+ * instruction perhaps changed to the one that the processor takes it for; or DECODE_UNDEFINED.
+ */
+enum decode_status decode_for_features(struct instruction *instruction, uint32_t features);
 
 /* "ADD", "MOV"...; "?" for another number. */
 const char *operation_name(unsigned operation);
@@ -166,6 +221,18 @@ static inline bool operation_uses_stack(unsigned operation)
 static inline bool operation_is_port_string(unsigned operation)
 {
     return operation == OPERATION_INS || operation == OPERATION_OUTS;
+}
+
+/* SLDT, STR, SMSW: memory <- a system register. */
+static inline bool operation_is_system_store(unsigned operation)
+{
+    return operation >= OPERATION_SLDT && operation <= OPERATION_SMSW;
+}
+
+/* Between memory and a vector register. */
+static inline bool operation_moves_vector(unsigned operation)
+{
+    return operation >= OPERATION_MOVLPS && operation < OPERATION_COUNT;
 }
 
 /* String instructions: memory at RSI or RDI or both, and `repeat`. */

@@ -127,6 +127,15 @@ void decode_operands(struct decoder *d, struct instruction *instruction, enum op
         break;
     case FORM_E_QUAD:
         instruction->memory_size = 8;
+        if (d->rex & REX_W) {
+            instruction->operation = OPERATION_CMPXCHG16B;
+            instruction->memory_size = 16;
+            instruction->aligned = true;
+        }
+        decode_set_operands(instruction, OPERAND_MEMORY, OPERAND_NONE, OPERAND_NONE);
+        break;
+    case FORM_E_WORD:
+        instruction->operand_size = instruction->memory_size = 2;
         decode_set_operands(instruction, OPERAND_MEMORY, OPERAND_NONE, OPERAND_NONE);
         break;
     case FORM_E_SEGMENT:
@@ -152,6 +161,11 @@ void decode_operands(struct decoder *d, struct instruction *instruction, enum op
     case FORM_G_EW:
     case FORM_G_ED:
         instruction->memory_size = (uint8_t)(form == FORM_G_EB ? 1 : form == FORM_G_EW ? 2 : immediate);
+        decode_set_operands(instruction, OPERAND_REGISTER, OPERAND_MEMORY, OPERAND_NONE);
+        break;
+    case FORM_G_E_LONG:
+        instruction->operand_size = d->rex & REX_W ? 8 : 4;
+        decode_register(d, instruction, instruction->operand_size);
         decode_set_operands(instruction, OPERAND_REGISTER, OPERAND_MEMORY, OPERAND_NONE);
         break;
     case FORM_G_E:

@@ -40,6 +40,16 @@ void decode_memory(struct decoder *decoder, struct memory_operand *memory, unsig
 /* Operands, their sizes and the immediate, of the forms after FORM_GROUP that have a ModRM. */
 void decode_operands(struct decoder *decoder, struct instruction *instruction, enum opcode_form form);
 
+/*
+ * vmm/decode_vector.c: a move of a vector register by its map, opcode and mandatory prefix, ModRM next.
+ * UNKNOWN: it is none.
+ */
+enum decode_status decode_vector(struct decoder *decoder, struct instruction *instruction, unsigned map,
+                                 uint8_t byte, enum opcode_prefix prefix);
+
+/* vmm/decode_vector.c: what C5, or C4 (three), begins: an instruction with a VEX prefix, or LDS or LES. */
+enum decode_status decode_vex(struct decoder *decoder, struct instruction *instruction, bool three);
+
 static inline void decode_set_operands(struct instruction *instruction, enum operand destination,
                                        enum operand source, enum operand third)
 {

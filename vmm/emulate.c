@@ -4,15 +4,6 @@
 #include "vmm/emulate_alu.h"
 #include "vmm/emulate_operand.h"
 
-/* An instruction under way. */
-struct run {
-    struct emulate_processor *processor;
-    const struct instruction *instruction;
-    struct emulate_exception *exception;
-    struct emulate_place memory; /* the explicit operand */
-    uint64_t offset;             /* its offset in its segment */
-};
-
 /* Whether the memory operand is read, where it is the destination. */
 static bool reads_destination(unsigned operation)
 {
@@ -20,6 +11,9 @@ static bool reads_destination(unsigned operation)
     case OPERATION_MOV:
     case OPERATION_MOVBE:
     case OPERATION_SET:
+    case OPERATION_SLDT:
+    case OPERATION_STR:
+    case OPERATION_SMSW:
         return false;
     default:
         return true;
@@ -34,6 +28,8 @@ static bool writes_destination(unsigned operation)
     case OPERATION_BT:
     case OPERATION_MUL:
     case OPERATION_IMUL:
+    case OPERATION_DIV:
+    case OPERATION_IDIV:
         return false;
     default:
         return true;
@@ -49,7 +45,7 @@ static bool writes_memory(const struct instruction *instruction)
  * A bit number in a register reaches beyond the operand, by as many operands as it counts; one in an
  * immediate does not. SDM vol. 1, "Bit String"; SDM vol. 2, "BT - Bit Test".
  */
-static void move_by_bit_number(struct run *run)
+static void move_by_bit_number(struct emulate_run *run)
 {
     const struct instruction *instruction = run->instruction;
     unsigned size = instruction->operand_size, shift = size == 2 ? 4 : size == 4 ? 5 : 6;
@@ -63,7 +59,7 @@ static void move_by_bit_number(struct run *run)
     run->offset &= alu_mask(instruction->address_size);
 }
 
-static enum emulate_status locate_memory(struct run *run)
+static enum emulate_status locate_memory(struct emulate_run *run)
 {
     const struct instruction *instruction = run->instruction;
 
@@ -72,20 +68,20 @@ static enum emulate_status locate_memory(struct run *run)
                           run->exception);
 }
 
-static enum emulate_status read_memory(struct run *run, uint64_t *value)
+static enum emulate_status read_memory(struct emulate_run *run, uint64_t *value)
 {
     *value = 0;
     return run->processor->read(run->processor->context, &run->memory, value);
 }
 
-static enum emulate_status write_memory(struct run *run, uint64_t value)
+enum emulate_status emulate_write_memory(struct emulate_run *run, uint64_t value)
 {
     return run->processor->write(run->processor->context, &run->memory,
                                  value & alu_mask(run->instruction->memory_size));
 }
 
 /* A source that is not memory. */
-static uint64_t source_value(const struct run *run, enum operand source)
+static uint64_t source_value(const struct emulate_run *run, enum operand source)
 {
     struct emulate_segment segment;
 
@@ -106,7 +102,7 @@ static uint64_t source_value(const struct run *run, enum operand source)
 }
 
 /* Register <- memory. */
-static enum emulate_status load(struct run *run)
+static enum emulate_status load(struct emulate_run *run)
 {
     struct emulate_processor *processor = run->processor;
     const struct instruction *instruction = run->instruction;
@@ -138,6 +134,20 @@ static enum emulate_status load(struct run *run)
                                                                  : operand_register(processor, instruction),
                          &high, &processor->rflags);
         break;
+    case OPERATION_BSF:
+    case OPERATION_BSR:
+        if (!alu_scan(instruction->operation, size, value, &value, &processor->rflags))
+            return EMULATE_DONE; /* of 0: the register stays */
+        break;
+    case OPERATION_TZCNT:
+    case OPERATION_LZCNT:
+    case OPERATION_POPCNT:
+        value = alu_count(instruction->operation, size, value, &processor->rflags);
+        break;
+    case OPERATION_CRC32:
+        value =
+            alu_crc32((uint32_t)operand_register(processor, instruction), value, instruction->memory_size);
+        break;
     default:
         value = alu_compute(instruction->operation, size, operand_register(processor, instruction), value,
                             &processor->rflags);
@@ -148,63 +158,8 @@ static enum emulate_status load(struct run *run)
     return EMULATE_DONE;
 }
 
-/* Memory is written even if the comparison fails, with what was in it. */
-static enum emulate_status compare_exchange(struct run *run, uint64_t old)
-{
-    struct emulate_processor *processor = run->processor;
-    unsigned size = run->instruction->operand_size;
-    uint64_t accumulator = processor->gpr[REGISTER_RAX] & alu_mask(size), flags = processor->rflags;
-    bool equal = accumulator == old;
-    enum emulate_status status;
-
-    (void)alu_compute(OPERATION_CMP, size, accumulator, old, &flags);
-    status = write_memory(run, equal ? operand_register(processor, run->instruction) : old);
-    if (status != EMULATE_DONE)
-        return status;
-    processor->rflags = flags;
-    if (!equal)
-        operand_set_register(processor, REGISTER_RAX, size, old);
-    return EMULATE_DONE;
-}
-
-static enum emulate_status compare_exchange_8_bytes(struct run *run, uint64_t old)
-{
-    uint64_t *gpr = run->processor->gpr;
-    bool equal = old == (gpr[REGISTER_RDX] << 32 | (uint32_t)gpr[REGISTER_RAX]);
-    enum emulate_status status =
-        write_memory(run, equal ? gpr[REGISTER_RCX] << 32 | (uint32_t)gpr[REGISTER_RBX] : old);
-
-    if (status != EMULATE_DONE)
-        return status;
-    if (equal) {
-        run->processor->rflags |= FLAG_ZF;
-        return EMULATE_DONE;
-    }
-    run->processor->rflags &= ~FLAG_ZF;
-    gpr[REGISTER_RAX] = (uint32_t)old;
-    gpr[REGISTER_RDX] = old >> 32;
-    return EMULATE_DONE;
-}
-
-/* MUL and IMUL of the accumulator: AX, DX:AX, EDX:EAX, RDX:RAX. */
-static enum emulate_status multiply(struct run *run, uint64_t value)
-{
-    struct emulate_processor *processor = run->processor;
-    unsigned size = run->instruction->operand_size;
-    uint64_t high, low = alu_multiply(run->instruction->operation == OPERATION_IMUL, size,
-                                      processor->gpr[REGISTER_RAX], value, &high, &processor->rflags);
-
-    if (size == 1) {
-        operand_set_register(processor, REGISTER_RAX, 2, high << 8 | low);
-    } else {
-        operand_set_register(processor, REGISTER_RAX, size, low);
-        operand_set_register(processor, REGISTER_RDX, size, high);
-    }
-    return EMULATE_DONE;
-}
-
 /* Memory <- memory and perhaps a second operand. */
-static enum emulate_status modify(struct run *run)
+static enum emulate_status modify(struct emulate_run *run)
 {
     struct emulate_processor *processor = run->processor;
     const struct instruction *instruction = run->instruction;
@@ -217,12 +172,12 @@ static enum emulate_status modify(struct run *run)
     source = source_value(run, (enum operand)instruction->source);
     switch (operation) {
     case OPERATION_CMPXCHG:
-        return compare_exchange(run, old);
     case OPERATION_CMPXCHG8B:
-        return compare_exchange_8_bytes(run, old);
     case OPERATION_MUL:
     case OPERATION_IMUL:
-        return multiply(run, old);
+    case OPERATION_DIV:
+    case OPERATION_IDIV:
+        return emulate_accumulator(run, old);
     case OPERATION_XCHG:
         result = source;
         break;
@@ -240,7 +195,7 @@ static enum emulate_status modify(struct run *run)
                      : alu_compute(operation, size, old, source, &flags);
     }
     if (writes_destination(operation))
-        status = write_memory(run, result);
+        status = emulate_write_memory(run, result);
     if (status != EMULATE_DONE)
         return status;
     processor->rflags = flags;
@@ -250,7 +205,7 @@ static enum emulate_status modify(struct run *run)
 }
 
 /* Memory <- value. */
-static enum emulate_status store(struct run *run)
+static enum emulate_status store(struct emulate_run *run)
 {
     const struct instruction *instruction = run->instruction;
     uint64_t value = source_value(run, (enum operand)instruction->source);
@@ -259,32 +214,42 @@ static enum emulate_status store(struct run *run)
         value = alu_condition(instruction->condition, run->processor->rflags);
     else if (instruction->operation == OPERATION_MOVBE)
         value = alu_swap_bytes(value, instruction->operand_size);
-    return write_memory(run, value);
+    else if (operation_is_system_store(instruction->operation))
+        value = emulate_system_value(run);
+    return emulate_write_memory(run, value);
 }
 
-static enum emulate_status execute(struct run *run)
+static enum emulate_status execute(struct emulate_run *run)
 {
-    enum emulate_status status;
+    unsigned operation = run->instruction->operation;
+    enum emulate_status status = EMULATE_DONE;
 
-    status = locate_memory(run);
+    if (operation_is_system_store(operation))
+        status = emulate_system_check(run);
+    if (status == EMULATE_DONE)
+        status = locate_memory(run);
     if (status != EMULATE_DONE)
         return status;
+    if (operation == OPERATION_CMPXCHG16B)
+        return emulate_compare_exchange_16(run);
     if (run->instruction->destination == OPERAND_REGISTER)
         return load(run);
-    return reads_destination(run->instruction->operation) ? modify(run) : store(run);
+    return reads_destination(operation) ? modify(run) : store(run);
 }
 
 enum emulate_status emulate_instruction(struct emulate_processor *processor,
                                         const struct instruction *instruction,
                                         struct emulate_exception *exception)
 {
-    struct run run;
+    struct emulate_run run;
     enum emulate_status status;
 
     if (operation_is_string(instruction->operation)) {
         status = emulate_string(processor, instruction, exception);
     } else if (operation_uses_stack(instruction->operation)) {
         status = emulate_stack(processor, instruction, exception);
+    } else if (operation_moves_vector(instruction->operation)) {
+        status = emulate_vector(processor, instruction, exception);
     } else {
         run.processor = processor;
         run.instruction = instruction;

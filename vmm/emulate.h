@@ -18,6 +18,7 @@
 #define SEGMENT_TYPE_WRITABLE    (1u << 1) /* data: may be written; code: may be read */
 #define SEGMENT_TYPE_EXPAND_DOWN (1u << 2)
 #define SEGMENT_TYPE_CODE        (1u << 3)
+#define SEGMENT_DPL(rights)      ((rights) >> 5 & 3)
 #define SEGMENT_DB               (1u << 14) /* upper bound of expand-down data, size of the stack */
 #define SEGMENT_UNUSABLE         (1u << 16)
 
@@ -53,6 +54,13 @@ struct emulate_place {
     uint64_t guest_physical[2];
 };
 
+/* What instructions ask of the control registers, as the guest sees them. */
+struct emulate_controls {
+    uint64_t cr0, cr4, xcr0;
+};
+
+#define EMULATE_VECTOR_BYTES 32u
+
 struct emulate_processor {
     /* State; RIP, RFLAGS and the registers are changed. */
     uint64_t *gpr; /* 16, in the order of their encoding */
@@ -81,6 +89,11 @@ struct emulate_processor {
      */
     enum emulate_status (*transfer)(void *context, uint16_t port, bool in, const struct emulate_place *place,
                                     unsigned count, unsigned *moved);
+    void (*controls)(void *context, struct emulate_controls *controls);
+    /* The low 16 or 32 bytes of a vector register. Written with `clears`, as AVX does, all above becomes 0.
+     */
+    void (*vector_read)(void *context, unsigned reg, unsigned size, void *bytes);
+    void (*vector_write)(void *context, unsigned reg, unsigned size, bool clears, const void *bytes);
 };
 
 /* Executes an instruction that decode_instruction() has given; its code size must be that of the processor.

@@ -15,17 +15,12 @@ static bool parity_even(uint64_t value)
     return !(0x6996u >> nibbles & 1);
 }
 
-static void set_flag(uint64_t *flags, uint64_t flag, bool on)
-{
-    *flags = on ? *flags | flag : *flags & ~flag;
-}
-
 /* SF, ZF and PF come from the result alone. */
 static void set_result_flags(uint64_t *flags, unsigned size, uint64_t result)
 {
-    set_flag(flags, FLAG_SF, result & sign_bit(size));
-    set_flag(flags, FLAG_ZF, result == 0);
-    set_flag(flags, FLAG_PF, parity_even(result & 0xff));
+    alu_set_flag(flags, FLAG_SF, result & sign_bit(size));
+    alu_set_flag(flags, FLAG_ZF, result == 0);
+    alu_set_flag(flags, FLAG_PF, parity_even(result & 0xff));
 }
 
 /* a + b + carry. A carry out of bit n shows where the sum differs from the exclusive or of what went in. */
@@ -34,9 +29,9 @@ static uint64_t add(unsigned size, uint64_t a, uint64_t b, bool carry, uint64_t 
     uint64_t result = (a + b + carry) & alu_mask(size);
     uint64_t carries = (a & b) | ((a | b) & ~result);
 
-    set_flag(flags, FLAG_CF, carries & sign_bit(size));
-    set_flag(flags, FLAG_AF, carries & 8);
-    set_flag(flags, FLAG_OF, (a ^ result) & (b ^ result) & sign_bit(size));
+    alu_set_flag(flags, FLAG_CF, carries & sign_bit(size));
+    alu_set_flag(flags, FLAG_AF, carries & 8);
+    alu_set_flag(flags, FLAG_OF, (a ^ result) & (b ^ result) & sign_bit(size));
     set_result_flags(flags, size, result);
     return result;
 }
@@ -46,9 +41,9 @@ static uint64_t subtract(unsigned size, uint64_t a, uint64_t b, bool borrow, uin
     uint64_t result = (a - b - borrow) & alu_mask(size);
     uint64_t borrows = (~a & b) | ((~a | b) & result);
 
-    set_flag(flags, FLAG_CF, borrows & sign_bit(size));
-    set_flag(flags, FLAG_AF, borrows & 8);
-    set_flag(flags, FLAG_OF, (a ^ b) & (a ^ result) & sign_bit(size));
+    alu_set_flag(flags, FLAG_CF, borrows & sign_bit(size));
+    alu_set_flag(flags, FLAG_AF, borrows & 8);
+    alu_set_flag(flags, FLAG_OF, (a ^ b) & (a ^ result) & sign_bit(size));
     set_result_flags(flags, size, result);
     return result;
 }
@@ -66,7 +61,7 @@ static uint64_t by_one(unsigned size, uint64_t a, bool up, uint64_t *flags)
     uint64_t carry = *flags & FLAG_CF;
     uint64_t result = up ? add(size, a, 1, false, flags) : subtract(size, a, 1, false, flags);
 
-    set_flag(flags, FLAG_CF, carry);
+    alu_set_flag(flags, FLAG_CF, carry);
     return result;
 }
 
@@ -74,7 +69,7 @@ static uint64_t bit(unsigned operation, unsigned size, uint64_t a, uint64_t numb
 {
     uint64_t mask = UINT64_C(1) << (number & (8 * size - 1));
 
-    set_flag(flags, FLAG_CF, a & mask);
+    alu_set_flag(flags, FLAG_CF, a & mask);
     switch (operation) {
     case OPERATION_BTS:
         return a | mask;
@@ -131,7 +126,7 @@ static uint64_t rotate_through_carry(bool left, unsigned bits, uint64_t value, u
 
         value = left ? value << 1 | in : value >> 1 | (uint64_t)in << (bits - 1);
         value &= alu_mask(bits / 8);
-        set_flag(flags, FLAG_CF, out);
+        alu_set_flag(flags, FLAG_CF, out);
     }
     return value;
 }
@@ -153,13 +148,13 @@ static uint64_t rotate(unsigned operation, unsigned size, uint64_t value, unsign
         result = by == 0 ? value
                  : left  ? (value << by | value >> (bits - by)) & alu_mask(size)
                          : (value >> by | value << (bits - by)) & alu_mask(size);
-        set_flag(flags, FLAG_CF, left ? result & 1 : (result & sign_bit(size)) != 0);
+        alu_set_flag(flags, FLAG_CF, left ? result & 1 : (result & sign_bit(size)) != 0);
     }
     top = result & sign_bit(size);
     if (left)
-        set_flag(flags, FLAG_OF, (top != 0) != ((*flags & FLAG_CF) != 0));
+        alu_set_flag(flags, FLAG_OF, (top != 0) != ((*flags & FLAG_CF) != 0));
     else
-        set_flag(flags, FLAG_OF, top ^ (result << 1 & sign_bit(size)));
+        alu_set_flag(flags, FLAG_OF, top ^ (result << 1 & sign_bit(size)));
     return result;
 }
 
@@ -178,12 +173,12 @@ static uint64_t shift(unsigned operation, unsigned size, uint64_t value, unsigne
             result = result >> 1 | (operation == OPERATION_SAR ? sign : 0);
         }
     }
-    set_flag(flags, FLAG_CF, out);
+    alu_set_flag(flags, FLAG_CF, out);
     if (operation == OPERATION_SHL)
-        set_flag(flags, FLAG_OF, ((result & sign_bit(size)) != 0) != out);
+        alu_set_flag(flags, FLAG_OF, ((result & sign_bit(size)) != 0) != out);
     else
-        set_flag(flags, FLAG_OF, operation == OPERATION_SHR && sign);
-    set_flag(flags, FLAG_AF, false);
+        alu_set_flag(flags, FLAG_OF, operation == OPERATION_SHR && sign);
+    alu_set_flag(flags, FLAG_AF, false);
     set_result_flags(flags, size, result);
     return result;
 }
@@ -206,9 +201,9 @@ static uint64_t shift_double(unsigned operation, unsigned size, uint64_t value, 
             other >>= 1;
         }
     }
-    set_flag(flags, FLAG_CF, out);
-    set_flag(flags, FLAG_OF, (result ^ value) & sign_bit(size));
-    set_flag(flags, FLAG_AF, false);
+    alu_set_flag(flags, FLAG_CF, out);
+    alu_set_flag(flags, FLAG_OF, (result ^ value) & sign_bit(size));
+    alu_set_flag(flags, FLAG_AF, false);
     set_result_flags(flags, size, result);
     return result;
 }
@@ -225,25 +220,6 @@ uint64_t alu_shift(unsigned operation, unsigned size, uint64_t value, uint64_t o
     if (operation <= OPERATION_RCR)
         return rotate(operation, size, value, count, flags);
     return shift(operation, size, value, count, flags);
-}
-
-uint64_t alu_multiply(bool is_signed, unsigned size, uint64_t a, uint64_t b, uint64_t *high, uint64_t *flags)
-{
-    unsigned __int128 product;
-    uint64_t low;
-    bool more;
-
-    if (is_signed)
-        product = (unsigned __int128)((__int128)(int64_t)alu_sign_extend(a, size) *
-                                      (int64_t)alu_sign_extend(b, size));
-    else
-        product = (unsigned __int128)(a & alu_mask(size)) * (b & alu_mask(size));
-    low = (uint64_t)product & alu_mask(size);
-    *high = (uint64_t)(product >> (8 * size)) & alu_mask(size);
-    more = *high != (is_signed && (low & sign_bit(size)) ? alu_mask(size) : 0);
-    set_flag(flags, FLAG_CF, more);
-    set_flag(flags, FLAG_OF, more);
-    return low;
 }
 
 bool alu_condition(unsigned condition, uint64_t flags)

@@ -49,6 +49,32 @@ uint64_t alu_shift(unsigned operation, unsigned size, uint64_t value, uint64_t o
  */
 uint64_t alu_multiply(bool is_signed, unsigned size, uint64_t a, uint64_t b, uint64_t *high, uint64_t *flags);
 
+/*
+ * DIV and IDIV: high:low by `divisor`, all of `size` bytes. false: the divisor is 0 or the quotient has no
+ * room
+ * (#DE). The flags, undefined, stay.
+ */
+bool alu_divide(bool is_signed, unsigned size, uint64_t high, uint64_t low, uint64_t divisor,
+                uint64_t *quotient, uint64_t *remainder);
+
+/*
+ * BSF and BSR: the number of the first or the last bit that is set, in *number. false: none is, and the
+ * destination stays. ZF says so; the other flags, undefined, stay.
+ */
+bool alu_scan(unsigned operation, unsigned size, uint64_t value, uint64_t *number, uint64_t *flags);
+
+/* TZCNT, LZCNT and POPCNT. What is undefined of the flags stays. */
+uint64_t alu_count(unsigned operation, unsigned size, uint64_t value, uint64_t *flags);
+
+/* CRC32: `crc` with the low `size` bytes of a value added. */
+uint32_t alu_crc32(uint32_t crc, uint64_t value, unsigned size);
+
+/* Sets or clears one or more flags. */
+static inline void alu_set_flag(uint64_t *flags, uint64_t flag, bool on)
+{
+    *flags = on ? *flags | flag : *flags & ~flag;
+}
+
 /* Whether the condition 0..15 of an opcode's low bits holds. SDM vol. 1, "EFLAGS Condition Codes". */
 bool alu_condition(unsigned condition, uint64_t flags);
 

@@ -128,7 +128,10 @@ enum emulate_status operand_locate(struct emulate_processor *processor, const st
 
     if (!linear_address(processor, instruction, segment, offset, size, write, &linear))
         return operand_raise(exception, segment == SEGMENT_SS ? EMULATE_VECTOR_SS : EMULATE_VECTOR_GP, 0);
-    if (processor->check_alignment && (linear & (size - 1)) != 0)
+    if (instruction->aligned && (linear & (size - 1)) != 0)
+        return operand_raise(exception, EMULATE_VECTOR_GP, 0);
+    /* Of wider operands it is the processor's affair whether they are checked. SDM vol. 2, "MOVUPS". */
+    if (processor->check_alignment && size <= 8 && (linear & (size - 1)) != 0)
         return operand_raise(exception, EMULATE_VECTOR_AC, 0);
     first = PAGE_BYTES - (unsigned)(linear & (PAGE_BYTES - 1));
     if (first > size)
@@ -138,4 +141,62 @@ enum emulate_status operand_locate(struct emulate_processor *processor, const st
     place->size[1] = (uint16_t)(size - first);
     place->linear[1] = instruction->code_size == 8 ? linear + first : (uint32_t)(linear + first);
     return processor->translate(processor->context, place, write, exception);
+}
+
+/* Bytes [at, at + size) of a place. */
+static struct emulate_place part_of(const struct emulate_place *place, unsigned at, unsigned size)
+{
+    struct emulate_place part = {0};
+    unsigned page = at >= place->size[0], offset = page ? at - place->size[0] : at;
+    unsigned room = place->size[page] - offset;
+
+    part.linear[0] = place->linear[page] + offset;
+    part.guest_physical[0] = place->guest_physical[page] + offset;
+    part.size[0] = (uint16_t)(size < room ? size : room);
+    if (size > room) {
+        part.linear[1] = place->linear[1];
+        part.guest_physical[1] = place->guest_physical[1];
+        part.size[1] = (uint16_t)(size - room);
+    }
+    return part;
+}
+
+enum emulate_status operand_read(struct emulate_processor *processor, const struct emulate_place *place,
+                                 void *bytes)
+{
+    unsigned size = place->size[0] + (unsigned)place->size[1], length;
+
+    for (unsigned at = 0; at < size; at += length) {
+        struct emulate_place part;
+        enum emulate_status status;
+        uint64_t value = 0;
+
+        length = size - at < 8 ? size - at : 8;
+        part = part_of(place, at, length);
+        status = processor->read(processor->context, &part, &value);
+        if (status != EMULATE_DONE)
+            return status;
+        __builtin_memcpy((uint8_t *)bytes + at, &value, length);
+    }
+    return EMULATE_DONE;
+}
+
+enum emulate_status operand_write(struct emulate_processor *processor, const struct emulate_place *place,
+                                  const void *bytes)
+{
+    unsigned size = place->size[0] + (unsigned)place->size[1], length;
+
+    for (unsigned at = 0; at < size; at += length) {
+        struct emulate_place part;
+        enum emulate_status status;
+        uint64_t value = 0;
+
+        length = size - at < 8 ? size - at : 8;
+        part = part_of(place, at, length);
+        __builtin_memcpy(&value, (const uint8_t *)bytes + at, length);
+        status = processor->write(processor->context, &part, value);
+        if (status != EMULATE_DONE)
+            return status;
+    }
+    return EMULATE_DONE;
 }

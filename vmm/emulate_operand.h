@@ -40,13 +40,52 @@ static inline uint64_t operand_next_rip(const struct emulate_processor *processo
     return instruction->code_size == 8 ? next : (uint32_t)next;
 }
 
+/*
+ * Both for a place of any size: `bytes` has room for it. In parts of 8 bytes, from the first on. DONE or
+ * REFUSED.
+ */
+enum emulate_status operand_read(struct emulate_processor *processor, const struct emulate_place *place,
+                                 void *bytes);
+enum emulate_status operand_write(struct emulate_processor *processor, const struct emulate_place *place,
+                                  const void *bytes);
+
 /* Raises an exception: gives EMULATE_EXCEPTION. */
 enum emulate_status operand_raise(struct emulate_exception *exception, unsigned vector, uint32_t error_code);
 
+#define EMULATE_VECTOR_DE 0u
 #define EMULATE_VECTOR_UD 6u
+#define EMULATE_VECTOR_NM 7u
 #define EMULATE_VECTOR_SS 12u
 #define EMULATE_VECTOR_GP 13u
 #define EMULATE_VECTOR_AC 17u
+
+/* An instruction under way, with its explicit operand located. */
+struct emulate_run {
+    struct emulate_processor *processor;
+    const struct instruction *instruction;
+    struct emulate_exception *exception;
+    struct emulate_place memory;
+    uint64_t offset; /* of the operand in its segment */
+};
+
+/* Writes the low bytes of a value to the operand. */
+enum emulate_status emulate_write_memory(struct emulate_run *run, uint64_t value);
+
+/*
+ * vmm/emulate_accumulator.c: MUL, IMUL of the accumulator, DIV, IDIV, CMPXCHG, CMPXCHG8B; `value` is what has
+ * been read. CMPXCHG16B reads by itself.
+ */
+enum emulate_status emulate_accumulator(struct emulate_run *run, uint64_t value);
+enum emulate_status emulate_compare_exchange_16(struct emulate_run *run);
+
+/* vmm/emulate_system.c: whether SLDT, STR and SMSW may be executed: DONE or EXCEPTION; and what they store.
+ */
+enum emulate_status emulate_system_check(struct emulate_run *run);
+uint64_t emulate_system_value(struct emulate_run *run);
+
+/* vmm/emulate_vector.c: moves of vector registers. */
+enum emulate_status emulate_vector(struct emulate_processor *processor, const struct instruction *instruction,
+                                   struct emulate_exception *exception);
 
 /* vmm/emulate_stack.c: PUSH, POP, near CALL and JMP. RIP is changed by CALL and JMP alone. */
 enum emulate_status emulate_stack(struct emulate_processor *processor, const struct instruction *instruction,

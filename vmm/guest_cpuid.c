@@ -6,6 +6,7 @@
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
 #include "vmm/cpu.h"
+#include "vmm/decode.h"
 #include "vmm/hypercall_abi.h"
 #include "vmm/machine.h"
 
@@ -93,6 +94,19 @@ uint64_t guest_cpuid_xcr0_bits(void)
         return 0;
     leaf = cpuid(0xd, 0);
     return ((uint64_t)leaf.edx << 32 | leaf.eax) & FPU_COMPONENTS;
+}
+
+uint32_t guest_cpuid_decode_features(void)
+{
+    /* Instructions that CPUID hides are executed all the same: what the processor has is what counts. */
+    uint32_t one = cpuid(1, 0).ecx,
+             extended = cpuid_highest_extended() >= 0x80000001 ? cpuid(0x80000001, 0).ecx : 0;
+    uint32_t seven = cpuid_highest() >= 7 ? cpuid(7, 0).ebx : 0;
+
+    return (one & 1u << 22 ? DECODE_FEATURE_MOVBE : 0) | (one & 1u << 23 ? DECODE_FEATURE_POPCNT : 0) |
+           (one & 1u << 20 ? DECODE_FEATURE_CRC32 : 0) | (one & 1u << 13 ? DECODE_FEATURE_CMPXCHG16B : 0) |
+           (one & 1u << 28 ? DECODE_FEATURE_AVX : 0) | (seven & 1u << 3 ? DECODE_FEATURE_TZCNT : 0) |
+           (extended & 1u << 5 ? DECODE_FEATURE_LZCNT : 0);
 }
 
 uint64_t guest_cpuid_cr4_bits(void)

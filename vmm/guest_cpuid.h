@@ -41,6 +41,8 @@ uint32_t guest_cpuid_xsave_size(const uint32_t ends[GUEST_XSAVE_COMPONENTS], uin
 uint64_t guest_cpuid_cr4_bits(void);
 /* XCR0 bits that the guest may set; 0 without XSAVE. */
 uint64_t guest_cpuid_xcr0_bits(void);
+/* DECODE_FEATURE_... of vmm/decode.h: instructions that are the guest's. */
+uint32_t guest_cpuid_decode_features(void);
 bool guest_cpuid_has_rdtscp(void);
 bool guest_cpuid_has_invpcid(void);
 

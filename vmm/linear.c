@@ -14,9 +14,6 @@
  * is set or another vCPU has written, so this is enough unless others write without end. */
 #define WALKS_MAX 8
 
-/* The VMCS's fields of one kind follow each other in the order ES, CS, SS, DS, FS, GS, two apart. */
-#define SEGMENT_FIELD(first, which) ((enum vmcs_field)((unsigned)(first) + 2 * (unsigned)(which)))
-
 /* An entry of the guest's tables. Where nothing is, a bus that is not answered gives all ones. */
 static bool read_entry(void *context, uint64_t guest_physical_address, unsigned size, uint64_t *value)
 {
@@ -281,36 +278,4 @@ must_check enum emulate_status linear_compare_exchange(struct linear *linear, ui
         }
     }
     return exchange_alone(linear, &place, expected, value);
-}
-
-void linear_segment(void *context, enum segment_register which, struct emulate_segment *segment)
-{
-    (void)context;
-    segment->base = vmcs_read(SEGMENT_FIELD(VMCS_GUEST_ES_BASE, which));
-    segment->limit = (uint32_t)vmcs_read(SEGMENT_FIELD(VMCS_GUEST_ES_LIMIT, which));
-    segment->access_rights = (uint32_t)vmcs_read(SEGMENT_FIELD(VMCS_GUEST_ES_ACCESS_RIGHTS, which));
-    segment->selector = (uint16_t)vmcs_read(SEGMENT_FIELD(VMCS_GUEST_ES_SELECTOR, which));
-}
-
-void linear_processor(struct linear *linear, uint64_t rip, uint64_t rflags,
-                      struct emulate_processor *processor)
-{
-    const struct guest_paging *paging = &linear->paging;
-
-    *processor = (struct emulate_processor){
-        .gpr = linear->vcpu->registers.gpr,
-        .rip = rip,
-        .rflags = rflags,
-        .protected_mode = (paging->cr0 & CR0_PE) && !(rflags & RFLAGS_VM),
-        .check_alignment = paging->user && (paging->cr0 & CR0_AM) && (rflags & RFLAGS_AC),
-        .linear_width = paging->cr4 & CR4_LA57 ? 57 : 48,
-        .tag_from = {(uint8_t)guest_tag_from(paging, false), (uint8_t)guest_tag_from(paging, true)},
-        .elements_max = rflags & RFLAGS_TF ? 1 : EMULATE_ELEMENTS_MAX,
-        .context = linear,
-        .segment = linear_segment,
-        .translate = linear_translate,
-        .read = linear_read_place,
-        .write = linear_write_place,
-        .transfer = exit_io_transfer,
-    };
 }

@@ -2,15 +2,13 @@
 /* Fetch and decode. */
 #include "vmm/mmio_code.h"
 #include "arch/x86/control_registers.h"
-#include "arch/x86/cpuid.h"
 #include "arch/x86/memory.h"
 #include "vmm/linear.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
-#define CODE_SEGMENT_L    (1u << 13)
-#define CODE_SEGMENT_DB   (1u << 14)
-#define CPUID_1_ECX_MOVBE (1u << 22)
+#define CODE_SEGMENT_L  (1u << 13)
+#define CODE_SEGMENT_DB (1u << 14)
 
 _Static_assert(((CR4_PSE | CR4_PAE | CR4_LA57) & (MMIO_MODE_PAGED | MMIO_MODE_LONG)) == 0,
                "one word for both");
@@ -170,10 +168,8 @@ enum emulate_status mmio_decode(struct linear *linear, const struct mmio_key *ke
             return status;
         *decoded = decode_instruction(bytes->bytes, bytes->count, bytes->code_size, instruction);
     }
-    /* CPUID passes MOVBE on as the processor has it. */
-    if (*decoded == DECODE_OK && instruction->operation == OPERATION_MOVBE &&
-        !(cpuid(1, 0).ecx & CPUID_1_ECX_MOVBE))
-        *decoded = DECODE_UNDEFINED;
+    if (*decoded == DECODE_OK)
+        *decoded = decode_for_features(instruction, linear->vcpu->decode_features);
     if (*decoded != DECODE_OK)
         return EMULATE_DONE;
     place->plain = is_plain(instruction);

@@ -21,6 +21,7 @@ enum opcode_form {
     FORM_E_CL,      /* E <- CL */
     FORM_E,         /* E alone */
     FORM_E_BYTE,    /* E of one byte alone, by condition */
+    FORM_E_WORD,    /* E of two bytes alone */
     FORM_E_STACK,   /* E and the stack */
     FORM_E_NEAR,    /* E is a near pointer */
     FORM_E_QUAD,    /* E of 8 bytes */
@@ -33,6 +34,7 @@ enum opcode_form {
     FORM_G_EB,      /* G <- E of one byte */
     FORM_G_EW,      /* G <- E of two bytes */
     FORM_G_ED,      /* G <- E of up to four bytes, in 64-bit code */
+    FORM_G_E_LONG,  /* G of 4 or 8 bytes <- E */
     FORM_A_O,       /* accumulator <- offset */
     FORM_O_A,       /* offset <- accumulator */
     FORM_STRING,
@@ -47,6 +49,8 @@ enum opcode_group {
     GROUP_3,    /* f6, f7 */
     GROUP_4,    /* fe */
     GROUP_5,    /* ff */
+    GROUP_6,    /* 0f 00 */
+    GROUP_7,    /* 0f 01 */
     GROUP_8,    /* 0f ba */
     GROUP_9,    /* 0f c7 */
     GROUP_11,   /* c6, c7 */
@@ -63,5 +67,32 @@ struct opcode {
 extern const struct opcode opcodes_one_byte[256];
 extern const struct opcode opcodes_two_byte[256]; /* after 0f */
 extern const struct opcode opcode_groups[GROUP_COUNT][8];
+
+/* A mandatory prefix, in the order of VEX.pp. */
+enum opcode_prefix { PREFIX_NONE, PREFIX_66, PREFIX_F3, PREFIX_F2 };
+
+/* Opcodes that a mandatory prefix changes: after 0f, and after 0f 38. */
+struct opcode opcode_two_byte(uint8_t byte, enum opcode_prefix prefix);
+struct opcode opcode_three_byte(uint8_t byte, enum opcode_prefix prefix);
+
+/* A move between memory and a vector register, with and without VEX. */
+struct opcode_vector {
+    uint8_t map; /* 1: after 0f, 2: after 0f 38, as VEX.mmmmm counts */
+    uint8_t byte;
+    uint8_t prefix;    /* enum opcode_prefix */
+    uint8_t operation; /* enum operation */
+    uint8_t memory;    /* bytes of the memory operand; 0: all of the register; VECTOR_BY_W */
+    uint8_t flags;     /* VECTOR_... */
+};
+
+#define VECTOR_BY_W 1u /* bytes: 4, with W 8 and then the operation is MOVQ */
+
+#define VECTOR_STORE   1u
+#define VECTOR_ALIGNED 2u
+#define VECTOR_MERGES  4u /* a load keeps the other half, of the second source with VEX */
+#define VECTOR_128     8u /* VEX.L must be 0 */
+
+extern const struct opcode_vector opcodes_vector[];
+extern const unsigned opcodes_vector_count;
 
 #endif

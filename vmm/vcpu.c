@@ -95,6 +95,7 @@ static bool load(struct vcpu *vcpu, struct vmm_cpu *cpu)
     enum vmx_status status = vmcs_setup(vcpu);
 
     vcpu->xcr0_allowed = guest_cpuid_xcr0_bits();
+    vcpu->decode_features = guest_cpuid_decode_features();
     vcpu->cr4_allowed = guest_cr4_allowed();
     vcpu->cr3_bits = cpuid_cr3_bits();
     vcpu->cr0_host_bits = guest_cr0_host_bits();

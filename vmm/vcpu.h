@@ -140,6 +140,7 @@ struct vcpu {
     /* Constants of its: bits that it may set, and those whose writes exit (the VMCS has these, too). */
     uint64_t xcr0_allowed, cr4_allowed, cr0_host_bits, cr4_host_bits;
     uint64_t cr3_bits; /* that MOV to CR3 takes: cpuid_cr3_bits() */
+    uint32_t decode_features; /* DECODE_FEATURE_... of its processor: a constant, too */
     uint64_t kernel_gs_base, star, lstar, cstar, fmask, tsc_aux;
 
     uint64_t deadline; /* TSC after which it is ended, ~0: never */

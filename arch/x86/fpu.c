@@ -34,3 +34,64 @@ void fpu_reset(void)
         __asm__ volatile("fxrstor64 %0" : : "m"(initial) : "memory");
     }
 }
+
+struct bytes16 {
+    uint8_t bytes[16];
+};
+struct bytes32 {
+    uint8_t bytes[32];
+};
+
+/* The registers are the guest's, and the compiler knows none: each number has instructions of its own. */
+#define EACH_REGISTER(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+
+#define STORE_16(number)                                                                                     \
+    case number:                                                                                             \
+        __asm__ volatile("movups %%xmm" #number ", %0" : "=m"(*(struct bytes16 *)bytes));                    \
+        break;
+#define STORE_32(number)                                                                                     \
+    case number:                                                                                             \
+        __asm__ volatile("vmovups %%ymm" #number ", %0" : "=m"(*(struct bytes32 *)bytes));                   \
+        break;
+#define LOAD_16(number)                                                                                      \
+    case number:                                                                                             \
+        __asm__ volatile("movups %0, %%xmm" #number : : "m"(*(const struct bytes16 *)bytes));                \
+        break;
+#define LOAD_16_CLEARING(number)                                                                             \
+    case number:                                                                                             \
+        __asm__ volatile("vmovups %0, %%xmm" #number : : "m"(*(const struct bytes16 *)bytes));               \
+        break;
+#define LOAD_32(number)                                                                                      \
+    case number:                                                                                             \
+        __asm__ volatile("vmovups %0, %%ymm" #number : : "m"(*(const struct bytes32 *)bytes));               \
+        break;
+
+void fpu_vector_read(unsigned reg, unsigned size, void *bytes)
+{
+    if (size == 16) {
+        switch (reg) {
+            EACH_REGISTER(STORE_16)
+        }
+    } else {
+        switch (reg) {
+            EACH_REGISTER(STORE_32)
+        }
+    }
+}
+
+void fpu_vector_write(unsigned reg, unsigned size, bool clears, const void *bytes)
+{
+    if (size == 32) {
+        switch (reg) {
+            EACH_REGISTER(LOAD_32)
+        }
+    } else if (clears) {
+        switch (reg) {
+            EACH_REGISTER(LOAD_16_CLEARING)
+        }
+    } else {
+        switch (reg) {
+            EACH_REGISTER(LOAD_16)
+        }
+    }
+}

@@ -37,7 +37,7 @@ static void segment(void *context, enum segment_register which, struct emulate_s
 {
     const struct guest *guest = context;
 
-    require(which < SEGMENT_COUNT);
+    require(which <= SEGMENT_TR);
     *segment_ =
         (struct emulate_segment){.base = (uint64_t)guest->head->segments << 4,
                                  .limit = guest->head->segments & 1 ? UINT32_MAX : 0xffff,
@@ -51,7 +51,7 @@ static enum emulate_status translate(void *context, struct emulate_place *place,
     struct guest *guest = context;
 
     (void)write;
-    require(place->size[0] >= 1 && place->size[0] + place->size[1] <= 8);
+    require(place->size[0] >= 1 && place->size[0] + place->size[1] <= 32);
     require((place->linear[0] & 4095) + place->size[0] <= 4096);
     require(place->size[1] == 0 || (place->linear[1] & 4095) == 0);
     if (guest->translated++ % 8 == guest->head->faults % 8u && (guest->head->faults & 8)) {
@@ -100,6 +100,27 @@ static enum emulate_status transfer(void *context, uint16_t port, bool in, const
     return EMULATE_DONE;
 }
 
+static void controls(void *context, struct emulate_controls *controls_)
+{
+    const struct guest *guest = context;
+
+    *controls_ = (struct emulate_controls){.cr0 = guest->head->flags, .cr4 = UINT64_MAX, .xcr0 = 7};
+}
+
+static void vector_read(void *context, unsigned reg, unsigned size, void *bytes)
+{
+    (void)context;
+    require(reg < REGISTERS && (size == 16 || size == 32));
+    memset(bytes, (int)reg, size);
+}
+
+static void vector_write(void *context, unsigned reg, unsigned size, bool clears, const void *bytes)
+{
+    (void)context;
+    (void)bytes;
+    require(reg < REGISTERS && (size == 16 || (size == 32 && clears)));
+}
+
 static bool power_of_two(unsigned value)
 {
     return value == 1 || value == 2 || value == 4 || value == 8;
@@ -110,13 +131,19 @@ static void check_decoded(const struct instruction *instruction, size_t count, u
     require(instruction->length >= 1 && instruction->length <= INSTRUCTION_LENGTH_MAX &&
             instruction->length <= count);
     require(instruction->operation > OPERATION_NONE && instruction->operation < OPERATION_COUNT);
-    require(instruction->code_size == code_size && power_of_two(instruction->operand_size) &&
-            power_of_two(instruction->memory_size) && power_of_two(instruction->address_size));
+    bool vector = operation_moves_vector(instruction->operation);
+
+    require(instruction->code_size == code_size &&
+            (vector ? instruction->operand_size == 16 || instruction->operand_size == 32
+                    : power_of_two(instruction->operand_size)) &&
+            (power_of_two(instruction->memory_size) || instruction->memory_size == 16 ||
+             (vector && instruction->memory_size == 32)) &&
+            power_of_two(instruction->address_size));
     require(instruction->address_size >= 2 && instruction->reg < REGISTERS);
     require(instruction->memory.segment < SEGMENT_COUNT && instruction->memory.base <= REGISTER_RIP &&
             instruction->memory.index <= REGISTER_NONE && power_of_two(instruction->memory.scale));
-    require(code_size == 8 ||
-            (instruction->reg < 8 && instruction->operand_size < 8 && instruction->address_size < 8));
+    require(code_size == 8 || (instruction->reg < 8 && (vector || instruction->operand_size < 8) &&
+                               instruction->address_size < 8));
     require(!operation_is_string(instruction->operation) || !instruction->lock);
     (void)instruction_uses_rsp(instruction);
 }
@@ -138,7 +165,10 @@ static void run(const struct head *head, const struct instruction *instruction)
                                           .translate = translate,
                                           .read = read,
                                           .write = write,
-                                          .transfer = transfer};
+                                          .transfer = transfer,
+                                          .controls = controls,
+                                          .vector_read = vector_read,
+                                          .vector_write = vector_write};
     enum emulate_status status;
 
     for (unsigned i = 0; i < REGISTERS; i++)
@@ -150,7 +180,8 @@ static void run(const struct head *head, const struct instruction *instruction)
     if (status == EMULATE_EXCEPTION && instruction->repeat == REPEAT_NONE) {
         require(memcmp(gpr, old, sizeof(gpr)) == 0);
         require(guest.accesses == 0 || instruction->operation == OPERATION_CALL ||
-                instruction->operation == OPERATION_JMP); /* their pointer is read to be checked */
+                instruction->operation == OPERATION_JMP || /* their pointer is read to be checked */
+                instruction->operation == OPERATION_DIV || instruction->operation == OPERATION_IDIV);
     }
     require(guest.accesses <= 2 * 16);
 }

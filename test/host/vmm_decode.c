@@ -46,18 +46,67 @@ static void test_undefined(void **state)
 static void test_unknown(void **state)
 {
     assert_int_equal(DECODE(&decoded, 8, 0x0f, 0x6f, 0x03), DECODE_UNKNOWN);       /* MOVQ MM0,[RBX] */
-    assert_int_equal(DECODE(&decoded, 8, 0x66, 0x0f, 0x6f, 0x03), DECODE_UNKNOWN); /* MOVDQA */
-    assert_int_equal(DECODE(&decoded, 8, 0xc5, 0xf9, 0x6f, 0x03), DECODE_UNKNOWN); /* VMOVDQA */
+    assert_int_equal(DECODE(&decoded, 8, 0x66, 0x0f, 0x6f, 0xc3), DECODE_UNKNOWN); /* MOVDQA of registers */
+    assert_int_equal(DECODE(&decoded, 8, 0x66, 0x0f, 0xfe, 0x03), DECODE_UNKNOWN); /* PADDD */
+    assert_int_equal(DECODE(&decoded, 8, 0xc5, 0xf9, 0xfe, 0x03), DECODE_UNKNOWN); /* VPADDD */
     assert_int_equal(DECODE(&decoded, 8, 0x62, 0xf1, 0x7d, 0x08, 0x6f, 0x03), DECODE_UNKNOWN);
-    assert_int_equal(DECODE(&decoded, 8, 0xd9, 0x03), DECODE_UNKNOWN);             /* FLD */
-    assert_int_equal(DECODE(&decoded, 8, 0xf7, 0x33), DECODE_UNKNOWN);             /* DIV */
-    assert_int_equal(DECODE(&decoded, 8, 0xff, 0x1b), DECODE_UNKNOWN);             /* far CALL */
-    assert_int_equal(DECODE(&decoded, 8, 0x8e, 0x1b), DECODE_UNKNOWN);             /* MOV DS,[RBX] */
-    assert_int_equal(DECODE(&decoded, 8, 0x48, 0x0f, 0xc7, 0x0b), DECODE_UNKNOWN); /* CMPXCHG16B */
-    assert_int_equal(DECODE(&decoded, 8, 0x8b, 0xc3), DECODE_UNKNOWN);             /* MOV of registers */
-    assert_int_equal(DECODE(&decoded, 8, 0x50), DECODE_UNKNOWN);                   /* PUSH RAX */
-    assert_int_equal(DECODE(&decoded, 4, 0x63, 0x03), DECODE_UNKNOWN);             /* ARPL */
-    assert_int_equal(DECODE(&decoded, 8, 0xf2, 0x0f, 0x38, 0xf0, 0x03), DECODE_UNKNOWN); /* CRC32 */
+    assert_int_equal(DECODE(&decoded, 8, 0xd9, 0x03), DECODE_UNKNOWN);       /* FLD */
+    assert_int_equal(DECODE(&decoded, 8, 0xff, 0x1b), DECODE_UNKNOWN);       /* far CALL */
+    assert_int_equal(DECODE(&decoded, 8, 0x8e, 0x1b), DECODE_UNKNOWN);       /* MOV DS,[RBX] */
+    assert_int_equal(DECODE(&decoded, 8, 0x0f, 0x00, 0x13), DECODE_UNKNOWN); /* LLDT */
+    assert_int_equal(DECODE(&decoded, 8, 0x0f, 0x01, 0x13), DECODE_UNKNOWN); /* LGDT */
+    assert_int_equal(DECODE(&decoded, 4, 0xc5, 0x03), DECODE_UNKNOWN);       /* LDS */
+    assert_int_equal(DECODE(&decoded, 8, 0x0f, 0xb8, 0x03), DECODE_UNKNOWN); /* JMPE */
+    assert_int_equal(DECODE(&decoded, 8, 0x8b, 0xc3), DECODE_UNKNOWN);       /* MOV of registers */
+    assert_int_equal(DECODE(&decoded, 8, 0x50), DECODE_UNKNOWN);             /* PUSH RAX */
+    assert_int_equal(DECODE(&decoded, 4, 0x63, 0x03), DECODE_UNKNOWN);       /* ARPL */
+}
+
+/* What a VEX prefix must have, and must not have before it. */
+static void test_vex(void **state)
+{
+    assert_int_equal(DECODE(&decoded, 8, 0xc5, 0xfe, 0x6f, 0x03), DECODE_OK); /* VMOVDQU YMM0,[RBX] */
+    assert_true(decoded.vex && decoded.memory_size == 32 && decoded.operand_size == 32 && !decoded.aligned);
+    assert_int_equal(DECODE(&decoded, 8, 0xc4, 0x41, 0x79, 0x6f, 0x03), DECODE_OK); /* VMOVDQA XMM8,[R11] */
+    assert_true(decoded.aligned && decoded.memory_size == 16 && decoded.reg == 8 &&
+                decoded.memory.base == 11);
+    assert_int_equal(DECODE(&decoded, 8, 0xc5, 0xf6, 0x6f, 0x03), DECODE_UNDEFINED); /* vvvv */
+    assert_int_equal(DECODE(&decoded, 8, 0xc5, 0xec, 0x12, 0x03), DECODE_UNDEFINED); /* VMOVLPS of 32 bytes */
+    assert_int_equal(DECODE(&decoded, 8, 0xc5, 0xe8, 0x12, 0x03), DECODE_OK);
+    assert_true(decoded.vector == 2 && decoded.memory_size == 8);
+    assert_int_equal(DECODE(&decoded, 8, 0x66, 0xc5, 0xfe, 0x6f, 0x03), DECODE_UNDEFINED);
+    assert_int_equal(DECODE(&decoded, 8, 0xf3, 0xc5, 0xfe, 0x6f, 0x03), DECODE_UNDEFINED);
+    assert_int_equal(DECODE(&decoded, 8, 0xf0, 0xc5, 0xfe, 0x6f, 0x03), DECODE_UNDEFINED);
+    assert_int_equal(DECODE(&decoded, 8, 0x48, 0xc5, 0xfe, 0x6f, 0x03), DECODE_UNDEFINED);
+    assert_int_equal(DECODE(&decoded, 8, 0x65, 0x67, 0xc5, 0xfe, 0x6f, 0x03), DECODE_OK);
+    assert_int_equal(DECODE(&decoded, 8, 0xf0, 0x66, 0x0f, 0x6f, 0x03), DECODE_UNDEFINED); /* LOCK MOVDQA */
+}
+
+/* The same bytes on processors that have, or have not, what they mean. */
+static void test_features(void **state)
+{
+    assert_int_equal(DECODE(&decoded, 8, 0xf3, 0x0f, 0xbc, 0x03), DECODE_OK);
+    assert_int_equal(decoded.operation, OPERATION_TZCNT);
+    assert_int_equal(decode_for_features(&decoded, DECODE_FEATURE_ALL), DECODE_OK);
+    assert_int_equal(decoded.operation, OPERATION_TZCNT);
+    assert_int_equal(decode_for_features(&decoded, DECODE_FEATURE_ALL & ~DECODE_FEATURE_TZCNT), DECODE_OK);
+    assert_int_equal(decoded.operation, OPERATION_BSF);
+    assert_int_equal(DECODE(&decoded, 8, 0xf3, 0x0f, 0xbd, 0x03), DECODE_OK);
+    assert_int_equal(decode_for_features(&decoded, 0), DECODE_OK);
+    assert_int_equal(decoded.operation, OPERATION_BSR);
+    assert_int_equal(DECODE(&decoded, 8, 0x0f, 0x38, 0xf0, 0x03), DECODE_OK); /* MOVBE */
+    assert_int_equal(decode_for_features(&decoded, DECODE_FEATURE_MOVBE), DECODE_OK);
+    assert_int_equal(decode_for_features(&decoded, ~DECODE_FEATURE_MOVBE), DECODE_UNDEFINED);
+    assert_int_equal(DECODE(&decoded, 8, 0xf2, 0x0f, 0x38, 0xf0, 0x03), DECODE_OK); /* CRC32 */
+    assert_int_equal(decode_for_features(&decoded, ~DECODE_FEATURE_CRC32), DECODE_UNDEFINED);
+    assert_int_equal(DECODE(&decoded, 8, 0xf3, 0x0f, 0xb8, 0x03), DECODE_OK); /* POPCNT */
+    assert_int_equal(decode_for_features(&decoded, ~DECODE_FEATURE_POPCNT), DECODE_UNDEFINED);
+    assert_int_equal(DECODE(&decoded, 8, 0x48, 0x0f, 0xc7, 0x0b), DECODE_OK); /* CMPXCHG16B */
+    assert_int_equal(decode_for_features(&decoded, ~DECODE_FEATURE_CMPXCHG16B), DECODE_UNDEFINED);
+    assert_int_equal(DECODE(&decoded, 8, 0xc5, 0xfe, 0x6f, 0x03), DECODE_OK);
+    assert_int_equal(decode_for_features(&decoded, ~DECODE_FEATURE_AVX), DECODE_UNDEFINED);
+    assert_int_equal(DECODE(&decoded, 8, 0x8b, 0x03), DECODE_OK);
+    assert_int_equal(decode_for_features(&decoded, 0), DECODE_OK);
 }
 
 /* Whatever is cut off, the decoder asks for more; 15 bytes are enough to know. */
@@ -148,8 +197,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lock),     cmocka_unit_test(test_undefined), cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_partial),  cmocka_unit_test(test_too_long),  cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_segments), cmocka_unit_test(test_uses_rsp),
+        cmocka_unit_test(test_vex),      cmocka_unit_test(test_features),  cmocka_unit_test(test_partial),
+        cmocka_unit_test(test_too_long), cmocka_unit_test(test_sizes),     cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_uses_rsp),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

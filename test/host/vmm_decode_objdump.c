@@ -72,6 +72,48 @@ static void add_opcode(const uint8_t *opcode, unsigned length, bool modrm, unsig
     }
 }
 
+/* Every move of a vector register: as SSE, and with VEX prefixes of two and three bytes, mostly with what
+ * they must have where they name no register. */
+static void add_vectors(unsigned code_size)
+{
+    static const uint8_t prefix_bytes[] = {0, 0x66, 0xf3, 0xf2};
+
+    for (unsigned i = 0; i < opcodes_vector_count; i++) {
+        const struct opcode_vector *opcode = &opcodes_vector[i];
+
+        for (unsigned form = 0; form < 24 * 6; form++) {
+            uint8_t bytes[32];
+            unsigned count = 0, kind = form / 24, low = form % 24;
+            uint8_t last = (uint8_t)(opcode->prefix | (random32() % 2 ? 4 : 0) |
+                                     (random32() % 8 ? 0x78 : random32() % 16 << 3));
+
+            if (random32() % 4 == 0)
+                bytes[count++] = 0x64;
+            if (kind >= 4 && opcode->map == 1) {
+                bytes[count++] = 0xc5;
+                bytes[count++] = (uint8_t)(last | (code_size == 8 && random32() % 2 ? 0 : 0x80));
+            } else if (kind >= 2) {
+                bytes[count++] = 0xc4;
+                bytes[count++] = (uint8_t)(opcode->map | (code_size == 8 ? random32() % 8 << 5 : 0xe0));
+                bytes[count++] = (uint8_t)(last | random32() % 2 << 7);
+            } else {
+                if (opcode->prefix != PREFIX_NONE)
+                    bytes[count++] = prefix_bytes[opcode->prefix];
+                if (code_size == 8 && random32() % 2)
+                    bytes[count++] = (uint8_t)(0x40 | random32() % 16);
+                bytes[count++] = 0x0f;
+                if (opcode->map == 2)
+                    bytes[count++] = 0x38;
+            }
+            bytes[count++] = opcode->byte;
+            bytes[count++] = (uint8_t)(low >> 3 << 6 | random32() % 8 << 3 | (low & 7));
+            while (count < INSTRUCTION_LENGTH_MAX)
+                bytes[count++] = (uint8_t)random32();
+            add_slot(bytes, count);
+        }
+    }
+}
+
 static void make_corpus(unsigned code_size)
 {
     slots = 0;
@@ -85,8 +127,13 @@ static void make_corpus(unsigned code_size)
         if (opcodes_two_byte[i].form > FORM_UNDEFINED)
             add_opcode(two, 2, true, code_size);
     }
-    add_opcode((const uint8_t[]){0x0f, 0x38, 0xf0}, 3, true, code_size);
-    add_opcode((const uint8_t[]){0x0f, 0x38, 0xf1}, 3, true, code_size);
+    for (unsigned i = 0; i < 2; i++) {
+        add_opcode((const uint8_t[]){0x0f, 0x38, (uint8_t)(0xf0 | i)}, 3, true, code_size);
+        add_opcode((const uint8_t[]){0xf2, 0x0f, 0x38, (uint8_t)(0xf0 | i)}, 4, true, code_size);
+        add_opcode((const uint8_t[]){0xf3, 0x0f, (uint8_t)(0xbc | i)}, 3, true, code_size);
+    }
+    add_opcode((const uint8_t[]){0xf3, 0x0f, 0xb8}, 3, true, code_size);
+    add_vectors(code_size);
     for (unsigned i = 0; i < RANDOM; i++) {
         uint8_t bytes[INSTRUCTION_LENGTH_MAX];
 
@@ -107,6 +154,8 @@ static void register_text(char *to, unsigned reg, unsigned size, bool high)
 
     if (high)
         sprintf(to, "%ch", low[reg][0]);
+    else if (size > 8)
+        sprintf(to, "%cmm%u", size == 16 ? 'x' : 'y', reg);
     else if (reg >= 8)
         sprintf(to, "r%u%s", reg, size == 1 ? "b" : size == 2 ? "w" : size == 4 ? "d" : "");
     else if (size == 1)
@@ -117,7 +166,12 @@ static void register_text(char *to, unsigned reg, unsigned size, bool high)
 
 static const char *size_text(unsigned size)
 {
-    return size == 1 ? "BYTE" : size == 2 ? "WORD" : size == 4 ? "DWORD" : "QWORD";
+    return size == 1    ? "BYTE"
+           : size == 2  ? "WORD"
+           : size == 4  ? "DWORD"
+           : size == 8  ? "QWORD"
+           : size == 16 ? "XMMWORD"
+                        : "YMMWORD";
 }
 
 static void memory_text(char *to, const struct instruction *instruction)
@@ -165,6 +219,12 @@ static void operand_text(char *to, const struct instruction *instruction, unsign
         break;
     case OPERAND_REGISTER:
         register_text(to, instruction->reg, instruction->operand_size, instruction->reg_high);
+        break;
+    case OPERAND_VECTOR:
+        register_text(to, instruction->reg, instruction->operand_size, false);
+        break;
+    case OPERAND_VECTOR_2:
+        register_text(to, instruction->vector, instruction->operand_size, false);
         break;
     case OPERAND_SEGMENT:
         strcpy(to, segments[instruction->reg]);
@@ -221,6 +281,8 @@ static void instruction_text(char *to, const struct instruction *instruction)
         string_text(to, instruction);
         return;
     }
+    if (instruction->vex)
+        *to++ = 'v';
     for (const char *name = operation_name(instruction->operation); *name != '\0'; name++)
         *to++ = (char)(*name >= 'A' && *name <= 'Z' ? *name + ('a' - 'A') : *name);
     if (instruction->operation == OPERATION_CMOV || instruction->operation == OPERATION_SET)
@@ -289,8 +351,11 @@ static void normalise(char *text, unsigned code_size)
 {
     static const char *const idle[] = {"+eiz*1", "+eiz*2", "+eiz*4", "+eiz*8",
                                        "+riz*1", "+riz*2", "+riz*4", "+riz*8"};
-    static const char *const renamed[][2] = {
-        {"movabs ", "mov "}, {"movnti ", "mov "}, {"movsxd ", "movsx "}, {"sal ", "shl "}};
+    static const char *const renamed[][2] = {{"movabs ", "mov "},
+                                             {"movnti ", "mov "},
+                                             {"movsxd ", "movsx "},
+                                             {"sal ", "shl "},
+                                             {"cmpxchg16b OWORD", "cmpxchg16b XMMWORD"}};
     char *comment = strstr(text, " #"), *at;
 
     if (comment != NULL)
@@ -311,6 +376,9 @@ static void normalise(char *text, unsigned code_size)
     replace(text, "+0x0]", "]");
     if (strlen(text) > 2 && strcmp(text + strlen(text) - 2, ",1") == 0)
         replace(text + strlen(text) - 2, ",1", ",0x1");
+    /* LDDQU alone is written without the size. */
+    if (strstr(text, "lddqu ") != NULL && strstr(text, "PTR") == NULL)
+        replace(text, ",", strstr(text, "ymm") != NULL ? ",YMMWORD PTR " : ",XMMWORD PTR ");
     at = strstr(text, "PTR [");
     if (at != NULL) {
         char with[16];
@@ -338,7 +406,7 @@ static bool same(const char *ours, const char *theirs)
         return true;
     /* Where the accumulator says the size, it is left out: "mov al,ds:0x10". */
     strcpy(without_size, ours);
-    for (unsigned size = 1; size <= 8; size *= 2) {
+    for (unsigned size = 1; size <= 32; size *= 2) {
         char from[16];
 
         sprintf(from, "%s PTR ", size_text(size));

@@ -18,14 +18,21 @@
 #define CODE      0xc09bu
 #define NOT_READ  0xc099u /* execute-only */
 #define DOWN      0xc097u /* expand-down */
+#define OSFXSR    (1u << 9)
+#define OSXSAVE   (1u << 18)
+#define UMIP      (1u << 11)
+#define EM        4u
+#define TS        8u
 
 static uint8_t memory[MEMORY];
 static uint64_t gpr[16];
-static struct emulate_segment segments[SEGMENT_COUNT];
+static struct emulate_segment segments[SEGMENT_TR + 1];
 static struct emulate_processor processor;
 static struct emulate_exception exception;
 static uint64_t fault_from; /* linear addresses from here on fault */
 static unsigned reads, writes;
+static struct emulate_controls control_registers;
+static uint8_t vectors[16][EMULATE_VECTOR_BYTES];
 
 static void segment(void *context, enum segment_register which, struct emulate_segment *segment_)
 {
@@ -63,8 +70,27 @@ static enum emulate_status write(void *context, const struct emulate_place *plac
     return EMULATE_DONE;
 }
 
+static void controls(void *context, struct emulate_controls *controls_)
+{
+    *controls_ = control_registers;
+}
+
+static void vector_read(void *context, unsigned reg, unsigned size, void *bytes)
+{
+    memcpy(bytes, vectors[reg], size);
+}
+
+static void vector_write(void *context, unsigned reg, unsigned size, bool clears, const void *bytes)
+{
+    memcpy(vectors[reg], bytes, size);
+    if (clears)
+        memset(vectors[reg] + size, 0, EMULATE_VECTOR_BYTES - size);
+}
+
 static int reset(void **state)
 {
+    control_registers = (struct emulate_controls){.cr0 = 0x31, .cr4 = OSFXSR | OSXSAVE, .xcr0 = 7};
+    memset(vectors, 0xee, sizeof(vectors));
     memset(memory, 0, sizeof(memory));
     memset(gpr, 0, sizeof(gpr));
     for (unsigned i = 0; i < SEGMENT_COUNT; i++)
@@ -79,7 +105,10 @@ static int reset(void **state)
                                            .segment = segment,
                                            .translate = translate,
                                            .read = read,
-                                           .write = write};
+                                           .write = write,
+                                           .controls = controls,
+                                           .vector_read = vector_read,
+                                           .vector_write = vector_write};
     fault_from = UINT64_MAX;
     reads = writes = 0;
     exception = (struct emulate_exception){0};
@@ -345,6 +374,107 @@ static void test_compare_exchange_writes(void **state)
     assert_false(processor.rflags & FLAG_ZF);
 }
 
+static void test_divide(void **state)
+{
+    gpr[REGISTER_RBX] = 0x100;
+    gpr[REGISTER_RAX] = 100;
+    assert_int_equal(RUN(4, 0xf7, 0x33), EMULATE_EXCEPTION); /* by 0 */
+    assert_int_equal(exception.vector, 0);
+    assert_true(gpr[REGISTER_RAX] == 100 && processor.rip == 0x1000);
+    memory[0x100] = 7;
+    assert_int_equal(RUN(4, 0xf7, 0x33), EMULATE_DONE);
+    assert_true(gpr[REGISTER_RAX] == 14 && gpr[REGISTER_RDX] == 2);
+    gpr[REGISTER_RDX] = 7;
+    processor.rip = 0x1000;
+    assert_int_equal(RUN(4, 0xf7, 0x33), EMULATE_EXCEPTION); /* a quotient of 33 bits */
+    assert_int_equal(exception.vector, 0);
+    memory[0x100] = 0xff;
+    gpr[REGISTER_RAX] = 0xff80; /* IDIV: -128 / -1 has no room in AL */
+    assert_int_equal(RUN(4, 0xf6, 0x3b), EMULATE_EXCEPTION);
+    gpr[REGISTER_RAX] = 0xff81;
+    assert_int_equal(RUN(4, 0xf6, 0x3b), EMULATE_DONE);
+    assert_int_equal(gpr[REGISTER_RAX], 127);
+}
+
+static void test_system_registers(void **state)
+{
+    gpr[REGISTER_RBX] = 0x100;
+    segments[SEGMENT_LDTR].selector = 0x1234;
+    segments[SEGMENT_TR].selector = 0x5678;
+    memset(memory + 0x100, 0xff, 8);
+    assert_int_equal(RUN(4, 0x0f, 0x00, 0x03), EMULATE_DONE);
+    assert_memory_equal(memory + 0x100, "\x34\x12\xff", 3);
+    assert_int_equal(RUN(8, 0x48, 0x0f, 0x00, 0x0b), EMULATE_DONE); /* 16 bits whatever the operand size */
+    assert_memory_equal(memory + 0x100, "\x78\x56\xff", 3);
+    assert_int_equal(RUN(4, 0x0f, 0x01, 0x23), EMULATE_DONE); /* SMSW */
+    assert_memory_equal(memory + 0x100, "\x31\x00\xff", 3);
+    reset(NULL);
+    processor.protected_mode = false;
+    assert_raises(RUN(4, 0x0f, 0x00, 0x03), 6); /* SLDT in real mode */
+    assert_int_equal(RUN(4, 0x0f, 0x01, 0x23), EMULATE_DONE);
+    reset(NULL);
+    control_registers.cr4 |= UMIP;
+    assert_int_equal(RUN(4, 0x0f, 0x01, 0x23), EMULATE_DONE); /* CPL 0 */
+    reset(NULL);
+    control_registers.cr4 |= UMIP;
+    segments[SEGMENT_SS].access_rights |= 3 << 5;
+    assert_raises(RUN(4, 0x0f, 0x01, 0x23), 13);
+    assert_raises(RUN(4, 0x0f, 0x00, 0x0b), 13);
+}
+
+/* Who may use the vector registers, and in which order what is missing shows. */
+static void test_vectors_enabled(void **state)
+{
+    control_registers.cr0 |= EM | TS;
+    assert_raises(RUN(4, 0x0f, 0x10, 0x03), 6);
+    control_registers.cr0 ^= EM;
+    assert_raises(RUN(4, 0x0f, 0x10, 0x03), 7);
+    assert_raises(RUN(4, 0xc5, 0xf8, 0x10, 0x03), 7);
+    control_registers = (struct emulate_controls){.cr0 = EM, .cr4 = OSXSAVE, .xcr0 = 7};
+    assert_int_equal(RUN(4, 0xc5, 0xf8, 0x10, 0x03), EMULATE_DONE); /* EM and OSFXSR are nothing to AVX */
+    reset(NULL);
+    control_registers.cr4 = OSXSAVE;
+    assert_raises(RUN(4, 0x0f, 0x10, 0x03), 6);
+    control_registers.cr4 = OSFXSR;
+    assert_raises(RUN(4, 0xc5, 0xf8, 0x10, 0x03), 6);
+    control_registers = (struct emulate_controls){.cr4 = OSFXSR | OSXSAVE, .xcr0 = 3};
+    assert_raises(RUN(4, 0xc5, 0xf8, 0x10, 0x03), 6);
+    control_registers.xcr0 = 7;
+    processor.protected_mode = false;
+    assert_raises(RUN(2, 0xc5, 0xf8, 0x10, 0x07), 6);
+}
+
+static void test_vector_memory(void **state)
+{
+    gpr[REGISTER_RBX] = 0x108;
+    assert_raises(RUN(8, 0x66, 0x0f, 0x6f, 0x03), 13); /* MOVDQA */
+    assert_raises(RUN(8, 0x66, 0x0f, 0xe7, 0x03), 13); /* MOVNTDQ */
+    assert_raises(RUN(8, 0x48, 0x0f, 0xc7, 0x0b), 13); /* CMPXCHG16B */
+    gpr[REGISTER_RSP] = 0x108;
+    assert_raises(RUN(8, 0x66, 0x0f, 0x6f, 0x04, 0x24), 13); /* #GP by the stack segment, too */
+    gpr[REGISTER_RBX] = 0x110;
+    assert_raises(RUN(8, 0xc5, 0xfd, 0x6f, 0x03), 13); /* VMOVDQA of 32 bytes */
+    assert_int_equal(RUN(8, 0xc5, 0xf9, 0x6f, 0x03), EMULATE_DONE);
+    reset(NULL);
+    processor.check_alignment = true;
+    gpr[REGISTER_RBX] = 0x1ff1;
+    for (unsigned i = 0; i < 32; i++)
+        memory[0x1ff1 + i] = (uint8_t)i;
+    assert_int_equal(RUN(8, 0xf3, 0x0f, 0x6f, 0x0b), EMULATE_DONE); /* MOVDQU over a page border */
+    assert_memory_equal(vectors[1], memory + 0x1ff1, 16);
+    assert_int_equal(vectors[1][16], 0xee);
+    assert_int_equal(RUN(8, 0xc5, 0xfe, 0x6f, 0x13), EMULATE_DONE);
+    assert_memory_equal(vectors[2], memory + 0x1ff1, 32);
+    assert_int_equal(RUN(8, 0xc5, 0xfa, 0x6f, 0x0b), EMULATE_DONE); /* with VEX the rest is cleared */
+    assert_int_equal(vectors[1][16], 0);
+    reset(NULL);
+    fault_from = 0x2000;
+    gpr[REGISTER_RBX] = 0x1ff1;
+    assert_raises(RUN(8, 0xf3, 0x0f, 0x7f, 0x0b), 14);
+    assert_int_equal(exception.address, 0x2000);
+    assert_raises(RUN(8, 0x0f, 0x13, 0x5b, 0x08), 14); /* MOVLPS [RBX+8] */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +493,10 @@ int main(void)
         cmocka_unit_test_setup(test_call_and_jump, reset),
         cmocka_unit_test_setup(test_bit_string, reset),
         cmocka_unit_test_setup(test_compare_exchange_writes, reset),
+        cmocka_unit_test_setup(test_divide, reset),
+        cmocka_unit_test_setup(test_system_registers, reset),
+        cmocka_unit_test_setup(test_vectors_enabled, reset),
+        cmocka_unit_test_setup(test_vector_memory, reset),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -330,6 +330,128 @@ CONTROL equ 0x700
     form ARITHMETIC, 1, movbe [b + 8], r10
 %endif
 %%no_movbe:
+    more_forms
+%endmacro
+
+; Scans and counts (without LZCNT and TZCNT the processor takes them for BSR and BSF), division, system registers, vector registers.
+%macro more_forms 0
+    form ZF, 1, bsf ecx, [b + 1]
+    form ZF, 1, bsr cx, [b + 2]
+    form ZF, 1, tzcnt ecx, [b + 3]
+    form ZF, 1, lzcnt cx, [b + 3]
+    form ARITHMETIC, 1, popcnt ecx, [b + 5]
+    form ARITHMETIC, 1, crc32 ecx, byte [b + 5]
+    form ARITHMETIC, 1, crc32 ecx, word [b + 5]
+    form ARITHMETIC, 1, crc32 ecx, dword [b + 5]
+    forms_begin 0, 4
+    xor edx, edx
+    div dword [b + 4]
+    mov ax, 77
+    div byte [b + 8]
+    mov eax, -12345
+    cdq
+    idiv dword [b + 12]
+    mov ax, -77
+    idiv byte [b + 9]
+    forms_end
+    form ARITHMETIC, 1, smsw [b + 4]
+%if __BITS__ > 16
+    form ARITHMETIC, 1, sldt [b + 4]
+    form ARITHMETIC, 1, str [b + 6]
+%endif
+%if __BITS__ == 64
+    form ZF, 1, bsf rcx, [b + 1]
+    form ZF, 1, lzcnt r9, [b + 1]
+    form ARITHMETIC, 1, popcnt r9, [b + 1]
+    form ARITHMETIC, 1, crc32 r9, qword [b + 1]
+    forms_begin 0, 1
+    mov edx, 5
+    div qword [b + 8]
+    forms_end
+    form ARITHMETIC, 4, lock cmpxchg16b [b + 16]
+    forms_begin ARITHMETIC, 6
+    mov rax, [b + 16]
+    mov rdx, [b + 24]
+    cmpxchg16b [b + 16]
+    forms_end
+%endif
+    set_cr4_bit 9               ; OSFXSR
+    %assign %%from 0
+    %rep 4
+    vector_moves movups, movupd, %%from
+    %assign %%from %%from + 3
+    %endrep
+    vector_moves movaps, movntps, 0
+    vector_moves movapd, movntpd, 16
+    vector_moves movdqa, movntdq, 0
+    vector_moves lddqu, movdqu, 5
+    vector_moves movdqu, movdqa, 16
+    vector_moves movntdqa, movups, 16
+    vector_moves movss, movsd, 3
+    vector_moves movsd, movss, 3
+    vector_moves movlps, movhps, 3
+    vector_moves movhpd, movlpd, 8
+    vector_moves movq, movd, 7
+    vector_moves movd, movq, 7
+%if __BITS__ > 16
+    mov eax, 1
+    cpuid
+    test ecx, 1 << 28
+    jz %%no_avx
+    set_cr4_bit 18              ; OSXSAVE
+    xor ecx, ecx
+    xgetbv
+    or eax, 7
+    xsetbv
+    forms_begin ARITHMETIC, 12
+    vmovups ymm1, [b + 1]
+    vmovdqu [b + 0x41], ymm1
+    vmovdqa ymm2, [b + 0x20]
+    vmovaps [b], ymm2
+    vmovntdq [b + 0x40], ymm1
+    forms_end
+    forms_begin ARITHMETIC, 10
+    vmovups ymm3, [b + 1]
+    vmovups xmm3, [b + 2]       ; the upper half becomes 0
+    vmovups [b + 0x40], ymm3
+    vmovups ymm4, [b + 3]
+    movups xmm4, [b + 4]        ; the upper half stays
+    vmovups [b + 0x21], ymm4
+    forms_end
+    forms_begin ARITHMETIC, 6
+    vmovups xmm5, [b + 1]
+    vmovlps xmm6, xmm5, [b + 8]
+    vmovhps xmm7, xmm6, [b + 16]
+    vmovss xmm1, [b + 4]
+    vmovq xmm2, [b + 9]
+    vmovups [b + 0x20], xmm7
+    vmovd [b + 0x30], xmm1
+    vmovq [b + 0x38], xmm2
+    forms_end
+%%no_avx:
+%endif
+%endmacro
+
+%macro set_cr4_bit 1
+%if __BITS__ == 64
+    mov rax, cr4
+    bts rax, %1
+    mov cr4, rax
+%else
+    mov eax, cr4
+    bts eax, %1
+    mov cr4, eax
+%endif
+%endmacro
+
+; One vector move from the device, by another back to it, both behind what the register had before.
+%macro vector_moves 3           ; load, store, offset
+    forms_begin ARITHMETIC, 2
+    movups xmm2, [b + 0x30]
+    %1 xmm2, [b + %3]
+    %2 [b + 0x40 + %3], xmm2
+    movups [b + 0x60], xmm2
+    forms_end
 %endmacro
 
 ; --- The runners ---------------------------------------------------------------------------------------------------------
