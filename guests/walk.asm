@@ -23,7 +23,8 @@ OLD_DIRECTORY equ 0x18000       ; 32-bit paging
 OLD_LOW equ 0x19000             ; 0..4 MiB
 OLD_WINDOW equ 0x1a000
 LARGE_DIRECTORY equ 0x1b000     ; 32-bit paging with 4 MiB pages
-TABLES_END equ 0x1c000
+PML5 equ 0x1c000                ; 5-level paging
+TABLES_END equ 0x1d000
 
 DATA equ 0x30000                ; guest-physical pages of the probes
 READ_ONLY equ 0x31000
@@ -38,6 +39,7 @@ IN_WINDOW_VICTIM equ WINDOW + 0x3000
 IN_WINDOW_NO_EXECUTE equ WINDOW + 0x4000
 IN_WINDOW_RESERVED equ WINDOW + 0x5000
 IN_WINDOW_FAR equ WINDOW + 0x6000
+IN_LARGE_RESERVED equ 0x600000  ; a 2 MiB page whose entry has a bit set that is reserved on every processor
 LARGE_LOW equ 0x400000          ; 4 MiB pages: -> 0, writable
 LARGE_READ_ONLY equ 0x800000    ; -> 0
 LARGE_ABSENT equ 0xc00000
@@ -49,6 +51,8 @@ ACCESSED equ 0x20
 LARGE equ 0x80
 CR4_PSE equ 1 << 4
 CR4_PAE equ 1 << 5
+CR4_LA57 equ 1 << 12
+LARGE_RESERVED equ 1 << 13
 MSR_EFER equ 0xc0000080
 EFER_LME equ 1 << 8
 EFER_NXE equ 1 << 11
@@ -119,7 +123,11 @@ PROBE_SIZE equ 40
 %macro wide_probes 0
     probe "fetch of a no-execute page", IN_WINDOW_NO_EXECUTE, FETCH, PAGE_FAULT, 0x11, 0x11, NONE, 0, 0, ANY
     probe "read of a no-execute page", IN_WINDOW_NO_EXECUTE + 8, READ, DONE, 0, 0, NONE, 0, 0, EXACT
+    probe "read of a large page with a reserved bit", IN_LARGE_RESERVED + 8, READ, PAGE_FAULT, 9, 9, NONE, 0, 0, ANY
+    probe "write to a large page with a reserved bit", IN_LARGE_RESERVED + 8, WRITE, PAGE_FAULT, 0xb, 0xb, NONE, 0, 0, ANY
+read_of_address_bit:
     probe "read with a reserved bit", IN_WINDOW_RESERVED + 8, READ, PAGE_FAULT, 9, 9, NONE, 0, 0, ANY
+write_of_address_bit:
     probe "write with a reserved bit", IN_WINDOW_RESERVED + 8, WRITE, PAGE_FAULT, 0xb, 0xb, NONE, 0, 0, ANY
 %endmacro
 
@@ -163,11 +171,13 @@ protected:
     add edi, 4
     loop .old_low
 
+    mov dword [PML5], PML4 | P | W
     mov dword [PML4], PDPT | P | W
     mov dword [PDPT], DIRECTORY | P | W
     mov dword [PAE_PDPT], DIRECTORY | P
     mov dword [DIRECTORY], TABLE_LOW | P | W
     mov dword [DIRECTORY + (WINDOW >> 21) * 8], TABLE_WINDOW | P | W
+    mov dword [DIRECTORY + (IN_LARGE_RESERVED >> 21) * 8], P | W | LARGE | LARGE_RESERVED
     mov dword [OLD_DIRECTORY], OLD_LOW | P | W
     mov dword [OLD_DIRECTORY + (WINDOW >> 22) * 4], OLD_WINDOW | P | W
 %macro window_page 3            ; number, page and rights, upper half where entries have one
@@ -179,7 +189,14 @@ protected:
     window_page 1, READ_ONLY | P, 0
     window_page 3, VICTIM | P | W, 0
     window_page 4, DATA | P | W, 1 << 31
-    window_page 5, DATA | P | W, 1 << 19     ; bit 51 of the entry
+    window_page 5, DATA | P | W, 1 << 19     ; bit 51 of the entry: reserved, unless physical addresses have 52 bits,
+    mov eax, 0x80000008
+    cpuid
+    cmp al, 52
+    jb .narrow
+    mov dword [read_of_address_bit + PROBE_ADDRESS], IN_LARGE_RESERVED + 8      ; and then no address bit is
+    mov dword [write_of_address_bit + PROBE_ADDRESS], IN_LARGE_RESERVED + 8
+.narrow:
     window_page 6, FAR_PAGE | P | W, 0
     mov dword [LARGE_DIRECTORY], P | W | LARGE
     mov dword [LARGE_DIRECTORY + (LARGE_LOW >> 22) * 4], P | W | LARGE
@@ -276,8 +293,28 @@ long_mode:
     xor ecx, ecx
     cpuid
     test ecx, 1 << 16
-    check_condition z, "5-level paging is offered: this guest must learn to use it"
+    jnz .five_levels
     print "walk: 5-level paging: CR4.LA57 is not offered to guests, not run", 10
+    pass
+.five_levels:
+    jmp far dword [to_compatibility_mode]
+    bits 32
+compatibility_mode:
+    mov eax, cr0
+    and eax, ~CR0_PG
+    mov cr0, eax
+    mov eax, CR4_PAE | CR4_LA57
+    mov cr4, eax
+    mov eax, PML5
+    mov cr3, eax
+    mov eax, cr0
+    or eax, CR0_PG
+    mov cr0, eax
+    jmp CODE64:five_level_paging
+    bits 64
+five_level_paging:
+    mov esp, esp
+    run_probes probes_wide, 5, "walk: 5-level paging: "
     pass
 
 ; ------------------------------------------------------------------------------------------------------------
@@ -513,6 +550,10 @@ idt_64_pointer:
     dw idt_64_end - idt_64 - 1
     dq idt_64
 
+    align 4, db 0
+to_compatibility_mode:
+    dd compatibility_mode
+    dw GDT_CODE32
     align 4, db 0
 result_status: dd 0
 result_ebx: dd 0

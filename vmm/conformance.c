@@ -190,7 +190,7 @@ static bool run_cases(struct run *run)
 
     conformance_predict_prepare(&run->guest.memory, &run->walk);
     run->seed = options->conformance_seed;
-    run->departures = emulator_is_bochs() && !test_word("conformance-processor");
+    run->departures = emulator_bochs() != 0 && !test_word("conformance-processor");
     console_printf("conformance: begin cases=%llu seed=%llu systematic=%u ad=%u large_1g=%u execute_only=%u "
                    "physical_width=%u machine=%s\n",
                    (unsigned long long)options->conformance_cases, (unsigned long long)run->seed,

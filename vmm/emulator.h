@@ -5,11 +5,19 @@
 #define VMM_EMULATOR_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#define EMULATOR_BIOS_BASE 0xf0000u /* where a BIOS keeps its SMBIOS entry point */
+#define EMULATOR_BIOS_SIZE 0x10000u
 
 /*
- * Bochs, by its clock: the TSC counts instructions, so a hundred more NOPs take about a hundred ticks more. A
- * processor retires at least two in a tick. Bochs has no word for itself in CPUID. Any CPU, interrupts off.
+ * Bochs's version, 100 times the first number and the second one (3.0: 300); 0 on any other machine. By what
+ * its BIOS says in the SMBIOS tables, where CPUID names no hypervisor: QEMU can run that BIOS, too, but says
+ * TCG or KVM there; a processor's firmware has another vendor. Any CPU, any time after paging_init().
  */
-bool emulator_is_bochs(void);
+unsigned emulator_bochs(void);
+
+/* The same of the 64 KiB at EMULATOR_BIOS_BASE alone; whatever they hold. Pure. */
+unsigned emulator_bochs_of_bios(const uint8_t *area);
 
 #endif

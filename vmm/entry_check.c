@@ -46,10 +46,11 @@
 #define PAT_VALID(value)   pat_is_valid(value)
 
 /* EPT_POINTER. SDM vol. 3, "Extended-Page-Table Pointer (EPTP)". */
-#define EPTP_AD       (UINT64_C(1) << 6)
-#define EPTP_RESERVED UINT64_C(0xf80)
-#define EPTP_TYPE     (V(EPT_POINTER) & 7)
-#define EPTP_WALK     (V(EPT_POINTER) >> 3 & 7)
+#define EPTP_AD           (UINT64_C(1) << 6)
+#define EPTP_SHADOW_STACK (UINT64_C(1) << 7) /* rights of supervisor shadow-stack pages are enforced */
+#define EPTP_RESERVED     (UINT64_C(0xf00) | (FLAG(CAPS(ept_vpid), EPT_CAP_SHADOW_STACK) ? 0 : EPTP_SHADOW_STACK))
+#define EPTP_TYPE         (V(EPT_POINTER) & 7)
+#define EPTP_WALK         (V(EPT_POINTER) >> 3 & 7)
 #define EPTP_TYPE_VALID                                                                                      \
     ((EPTP_TYPE == 0 && FLAG(CAPS(ept_vpid), EPT_CAP_UC)) ||                                                 \
      (EPTP_TYPE == 6 && FLAG(CAPS(ept_vpid), EPT_CAP_WB)))

@@ -9,6 +9,7 @@
 #include "vmm/decode.h"
 #include "vmm/hypercall_abi.h"
 #include "vmm/machine.h"
+#include "vmm/workaround.h"
 
 #define LEAF_EXTENDED 0x80000000u
 /* On every processor: leaves 15H and 16H tell the guest the rate of its clocks. */
@@ -39,6 +40,7 @@
 #define LEAF7_ECX_KNOWN                                                                                      \
     (1u << 1 | 1u << 2 | 1u << 6 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 14 |           \
      1u << 16 | 1u << 22)
+#define LEAF7_ECX_LA57  (1u << 16)
 #define LEAF7_ECX_RDPID (1u << 22)
 #define CPUID_7_ECX_TME (1u << 13)
 /* SDM vol. 4, IA32_TME_ACTIVATE: 1 enable, 35:32 key-id bits. */
@@ -128,7 +130,7 @@ uint64_t guest_cpuid_cr4_bits(void)
     bits |= seven.ebx & (1u << 7) ? CR4_SMEP : 0;
     bits |= seven.ebx & (1u << 20) ? CR4_SMAP : 0;
     bits |= seven.ecx & (1u << 2) ? CR4_UMIP : 0;
-    bits |= seven.ecx & (1u << 16) ? CR4_LA57 : 0;
+    bits |= seven.ecx & LEAF7_ECX_LA57 ? CR4_LA57 : 0;
     return bits & vmx_shared_capabilities()->cr4_fixed1;
 }
 
@@ -155,6 +157,8 @@ static struct cpuid_result leaf7(struct cpuid_result real, uint32_t subleaf)
     real.ecx &= LEAF7_ECX_KNOWN;
     if (!secondary_available(VMX_ENABLE_RDTSCP))
         real.ecx &= ~LEAF7_ECX_RDPID;
+    if (workaround_active(WORKAROUND_NO_LA57))
+        real.ecx &= ~LEAF7_ECX_LA57;
     real.edx = 0;
     return real;
 }

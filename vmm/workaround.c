@@ -5,6 +5,7 @@
 #include "arch/x86/memory.h"
 #include "arch/x86/msr.h"
 #include "drivers/console.h"
+#include "vmm/emulator.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -79,6 +80,11 @@ static bool has_itlb_multihit(void)
     return false;
 }
 
+static bool exit_changes_la57_in_vain(void)
+{
+    return emulator_bochs() == 300;
+}
+
 static const struct {
     const char *name, *why;
     bool (*applies)(void);
@@ -96,6 +102,9 @@ static const struct {
          "large EPT pages are not executable on this processor, and split at the first fetch",
          has_itlb_multihit},
     [WORKAROUND_CR0_PG_EXITS] = {"cr0-pg-exits", "KVM below: switching paging on is emulated", below_is_kvm},
+    [WORKAROUND_NO_LA57] = {"no-la57",
+                            "Bochs 3.0 below: guests are not offered five-level paging, which stops it",
+                            exit_changes_la57_in_vain},
 };
 
 static bool active[WORKAROUND_COUNT];

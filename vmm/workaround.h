@@ -22,10 +22,13 @@ enum workaround {
        EPT: such writes exit. */
     WORKAROUND_CR0_PG_EXITS,
     /*
-     * iTLB multihit: a guest that changes the size of a page which it executes can stop processors from Nehalem to Comet Lake. There, large
-     * EPT pages are not executable, and split at the first fetch.
+     * iTLB multihit: a guest that changes the size of a page which it executes can stop processors from
+     * Nehalem to Comet Lake. There, large EPT pages are not executable, and split at the first fetch.
      */
     WORKAROUND_ITLB_MULTIHIT,
+    /* Bochs 3.0 stops at an exit of a guest whose CR4.LA57 is not the host's: guests have no five-level
+       paging. */
+    WORKAROUND_NO_LA57,
     WORKAROUND_COUNT,
 };
 

@@ -21,6 +21,7 @@
 #define EPT_CAP_1G                          (1ull << 17)
 #define EPT_CAP_INVEPT                      (1ull << 20)
 #define EPT_CAP_ACCESSED_DIRTY              (1ull << 21)
+#define EPT_CAP_SHADOW_STACK                (1ull << 23)
 #define EPT_CAP_INVEPT_SINGLE_CONTEXT       (1ull << 25)
 #define EPT_CAP_INVEPT_ALL_CONTEXTS         (1ull << 26)
 #define VPID_CAP_INVVPID                    (1ull << 32)

@@ -62,6 +62,22 @@ def nasm(context, source, target, *options):
     return path
 
 
+@functools.lru_cache
+def bochs_version():
+    """(2, 7) for Bochs 2.7: what it says of itself."""
+    said = subprocess.run(["bochs", "--help", "cpu"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return tuple(map(int, re.search(r"Bochs x86 Emulator (\d+)\.(\d+)", said.stdout + said.stderr).groups()))
+
+
+# Processors that Bochs has since 3.0.
+NEW_MODELS = ("sapphire_rapids", "arrow_lake")
+
+
+def new_models():
+    """Those of them that the Bochs here has: all or none."""
+    return NEW_MODELS if bochs_version() >= (3, 0) else ()
+
+
 class Run:
     """One run of the launcher: exit status and console lines (without their line ends, and without what the monitor's prompt wrote and
     took away again)."""
@@ -157,6 +173,19 @@ def check(context, name, run, status=0, expect=(), forbid=(), ran=True):
     for pattern in expect:
         if not run.has(pattern):
             raise Failure(f"'{pattern}' does not appear: {first_complaint(context, name, run)}")
+
+
+def launcher_error(context, name, pattern, **variables):
+    """tools/run says in one line what is wrong, and does not start an emulator."""
+
+    def test():
+        run = launch(context, name, **variables)
+        said = context.read_log(name + ".launcher").splitlines()[1:]
+        if run.status != 2 or run.console:
+            raise Failure(f"exit status {run.status}, console of {len(run.console)} bytes")
+        if len(said) != 1 or pattern not in said[0]:
+            raise Failure(f"it says {said}, not one line with '{pattern}'")
+    return name, test
 
 
 def emulator_test(context, name, status=0, expect=(), forbid=(), ran=True, timeout=EMULATOR_TIMEOUT, **variables):

@@ -2,21 +2,8 @@
 """Machines that cannot run guests, the boot by UEFI, and the launcher's own errors."""
 import os
 
-from harness import EMULATOR_TIMEOUT, Failure, emulator_test, launch, run_logged
+from harness import EMULATOR_TIMEOUT, Failure, emulator_test, launch, launcher_error, run_logged
 from guests import cpu_lines
-
-
-def launcher_error(context, name, pattern, **variables):
-    """tools/run says in one line what is wrong, and does not start an emulator."""
-
-    def test():
-        run = launch(context, name, **variables)
-        said = context.read_log(name + ".launcher").splitlines()[1:]
-        if run.status != 2 or run.console:
-            raise Failure(f"exit status {run.status}, console of {len(run.console)} bytes")
-        if len(said) != 1 or pattern not in said[0]:
-            raise Failure(f"it says {said}, not one line with '{pattern}'")
-    return name, test
 
 
 FIRMWARE = "/usr/share/ovmf/OVMF.fd"
@@ -72,6 +59,7 @@ def tests(context):
 
     yield launcher_error(context, "launcher-no-guest", "no guest 'nope'", GUEST="nope")
     yield launcher_error(context, "launcher-bad-model", "no such processor", MODEL="z80")
+    yield launcher_error(context, "launcher-bad-memory", "MEM=6T is not a size in MiB, or in GiB with a G", MEM="6T")
     yield launcher_error(context, "launcher-bad-cpus", "CPUS=many", CPUS="many")
     yield launcher_error(context, "launcher-bad-emulator", "EMU=vmware", EMU="vmware")
     yield launcher_error(context, "launcher-bad-serial", "SERIAL=3", SERIAL=3)
