@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A good elements_max: enough that an exit is worth it, few enough that no exit is long. */
-#define EMULATE_ELEMENTS_MAX 256u
+/* A good elements_max: enough that an exit is worth it; `enough` ends one of slow elements before. */
+#define EMULATE_ELEMENTS_MAX 1024u
 
 /* Segment registers as the VMCS has them. SDM vol. 3, "Guest Register State", access rights. */
 #define SEGMENT_TYPE_WRITABLE    (1u << 1) /* data: may be written; code: may be read */
@@ -72,6 +72,9 @@ struct emulate_processor {
     uint16_t elements_max; /* of a string instruction with REP in one call, not 0 */
 
     void *context; /* of the callbacks */
+    /* Whether what is left of a REP is for another call; NULL: no. Asked behind each element or run of them.
+     */
+    bool (*enough)(void *context);
     void (*segment)(void *context, enum segment_register which, struct emulate_segment *segment);
     /*
      * Finds the guest-physical addresses for a read, or for a write (also of what is read first). DONE;

@@ -165,6 +165,8 @@ enum emulate_status emulate_string(struct emulate_processor *processor, const st
         operand_set_register(processor, REGISTER_RCX, instruction->address_size, *counter - moved);
         if (ends_by_flag(processor, instruction))
             return EMULATE_DONE;
+        if (processor->enough != NULL && processor->enough(processor->context))
+            break;
     }
     return (*counter & mask) == 0 ? EMULATE_DONE : EMULATE_AGAIN;
 }

@@ -21,7 +21,7 @@
 #define QUALIFICATION_REP    (1u << 5)
 
 /* Bytes that go between a port and RAM at once. */
-#define TRANSFER_BYTES 512u
+#define TRANSFER_BYTES 1024u
 
 /* SDM vol. 3, "Format of the VM-Exit Instruction-Information Field as Used for INS and OUTS": 9:7 address
  * size, 17:15 segment register of OUTS. */
@@ -101,15 +101,17 @@ static void port_write_run(struct vcpu *vcpu, uint16_t port, unsigned size, cons
 static enum emulate_status transfer_one(struct linear *linear, uint16_t port, bool in,
                                         const struct emulate_place *place)
 {
-    unsigned size = place->size[0] + place->size[1];
+    unsigned size = place->size[0] + (unsigned)place->size[1];
     enum emulate_status status;
-    uint64_t value;
+    uint64_t value = 0;
 
-    if (in)
-        return linear_write_place(linear, place, port_read(linear->vcpu, port, size));
+    if (in) {
+        port_read_run(linear->vcpu, port, size, (uint8_t *)&value, 1);
+        return linear_write_place(linear, place, value);
+    }
     status = linear_read_place(linear, place, &value);
     if (status == EMULATE_DONE)
-        port_write(linear->vcpu, port, size, (uint32_t)value);
+        port_write_run(linear->vcpu, port, size, (const uint8_t *)&value, 1);
     return status;
 }
 

@@ -109,6 +109,20 @@ size_t guest_memory_write(struct vm *vm, uint64_t guest_physical_address, const 
     return done;
 }
 
+bool guest_memory_device(struct vm *vm, uint64_t guest_physical_address, void *buffer, size_t length,
+                         bool write)
+{
+    const struct ept_region *region = ept_region_find(&vm->regions, guest_physical_address);
+    void *at;
+
+    if (region == NULL || region->kind != EPT_REGION_MMIO ||
+        !(watch_rights(region) & (write ? EPT_WRITE : EPT_READ)))
+        return false;
+    at = phys_to_virt(region->hpa + (guest_physical_address - region->gpa));
+    copy(write ? at : buffer, write ? buffer : at, length);
+    return true;
+}
+
 bool guest_memory_writable(struct vm *vm, uint64_t guest_physical_address, size_t length)
 {
     size_t done = 0;

@@ -27,6 +27,13 @@ size_t guest_memory_write(struct vm *vm, uint64_t guest_physical_address, const 
  */
 const void *guest_memory_view(struct vm *vm, uint64_t guest_physical_address, size_t length);
 
+/*
+ * The same between a buffer and memory of the machine's own devices that an identity guest has (video
+ * memory), within a page, as wide as the access is. false: no such memory, or not the right to it.
+ */
+bool guest_memory_device(struct vm *vm, uint64_t guest_physical_address, void *buffer, size_t length,
+                         bool write);
+
 /* True if guest_memory_write() would write all of it. */
 bool guest_memory_writable(struct vm *vm, uint64_t guest_physical_address, size_t length);
 

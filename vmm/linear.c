@@ -132,7 +132,8 @@ static enum emulate_status read_page(struct linear *linear, uint64_t guest_physi
                                      unsigned size)
 {
     if (!is_violated(linear, guest_physical) &&
-        guest_memory_read(linear->vcpu->vm, guest_physical, buffer, size) == size)
+        (guest_memory_read(linear->vcpu->vm, guest_physical, buffer, size) == size ||
+         guest_memory_device(linear->vcpu->vm, guest_physical, buffer, size, false)))
         return EMULATE_DONE;
     return mmio_page_read(linear->vcpu, guest_physical, buffer, size, linear->devices_held);
 }
@@ -140,10 +141,15 @@ static enum emulate_status read_page(struct linear *linear, uint64_t guest_physi
 static enum emulate_status write_page(struct linear *linear, uint64_t guest_physical, const void *buffer,
                                       unsigned size)
 {
-    if (!is_violated(linear, guest_physical) &&
-        guest_memory_writable(linear->vcpu->vm, guest_physical, size)) {
-        (void)guest_memory_write(linear->vcpu->vm, guest_physical, buffer, size);
-        return EMULATE_DONE;
+    struct vm *vm = linear->vcpu->vm;
+
+    if (!is_violated(linear, guest_physical)) {
+        if (guest_memory_writable(vm, guest_physical, size))
+            return guest_memory_write(vm, guest_physical, buffer, size) == size ? EMULATE_DONE
+                                                                                : EMULATE_RESTART;
+        /* The buffer is only read from. */
+        if (guest_memory_device(vm, guest_physical, (void *)(uintptr_t)buffer, size, true))
+            return EMULATE_DONE;
     }
     return mmio_page_write(linear->vcpu, guest_physical, buffer, size, linear->devices_held);
 }

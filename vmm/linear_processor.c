@@ -2,6 +2,7 @@
 /* A vCPU as the emulator takes it. */
 #include "arch/x86/control_registers.h"
 #include "arch/x86/fpu.h"
+#include "arch/x86/tsc.h"
 #include "vmm/exit.h"
 #include "vmm/linear.h"
 #include "vmm/vcpu.h"
@@ -31,6 +32,12 @@ static void controls(void *context, struct emulate_controls *controls_)
     controls_->xcr0 = vcpu->xcr0;
 }
 
+/* No exit is long, whatever its elements cost. */
+static bool enough(void *context)
+{
+    return tsc_read() >= exit_piece_end(((const struct linear *)context)->vcpu);
+}
+
 static void vector_read(void *context, unsigned reg, unsigned size, void *bytes)
 {
     (void)context;
@@ -58,6 +65,7 @@ void linear_processor(struct linear *linear, uint64_t rip, uint64_t rflags,
         .tag_from = {(uint8_t)guest_tag_from(paging, false), (uint8_t)guest_tag_from(paging, true)},
         .elements_max = rflags & RFLAGS_TF ? 1 : EMULATE_ELEMENTS_MAX,
         .context = linear,
+        .enough = enough,
         .segment = linear_segment,
         .translate = linear_translate,
         .read = linear_read_place,

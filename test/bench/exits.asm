@@ -11,6 +11,9 @@ N equ 1000
 %endif
 UNKNOWN_CALL equ 0x12340000
 ABSENT_PORT equ 0x1234
+FW_CFG_DATA equ 0x511
+STRING_BUFFER equ 0x4000
+STRING_BYTES equ 512            ; as test/bench/figures.py has it
 MSR_MISC_ENABLE equ 0x1a0
 MSR_PAT equ 0x277
 CR0_CD equ 1 << 30
@@ -30,6 +33,13 @@ WAKE_AFTER equ 20000            ; ticks
 %macro load_pat 0
     mov eax, [pat]
     mov edx, [pat + 4]
+%endmacro
+
+%macro string_registers 1       ; port
+    mov ecx, STRING_BYTES
+    mov edi, STRING_BUFFER
+    mov esi, STRING_BUFFER
+    mov edx, %1
 %endmacro
 
 %macro load_xcr0 0
@@ -114,6 +124,8 @@ WAKE_AFTER equ 20000            ; ticks
     row "out_absent", N, {out dx, al}, nothing, {mov edx, ABSENT_PORT}
     row "in_uart", N, {in al, dx}, nothing, {mov edx, PORT_COM1 + 5}
     row "out_uart", N, {out dx, al}, nothing, {mov edx, PORT_COM1 + 7}
+    row "rep_insb", N, {rep insb}, nothing, {string_registers FW_CFG_DATA}
+    row "rep_outsb", N, {rep outsb}, nothing, {string_registers PORT_COM1 + 7}
     read_cr 0
     mov [cr0_value], eax
     row "mov_cr0", N, {write_cr 0}, {xor dword [cr0_value], CR0_CD}, {mov eax, [cr0_value]}

@@ -16,6 +16,7 @@ PEERS = {
     "rdmsr": (1215, 370, 100),
     "in_absent": (3398, 339, 110),
     "mmio_read": (3868, 5905, 600),
+    "rep_insb": (None, None, 40),
     "ept_4k": (3065, 827, 200),
     "ept_2m": (2927, 921, 220),
     "ept_new_1g": (None, 1628, 900),
@@ -25,8 +26,8 @@ PEERS = {
     "trace_record": (None, None, 40),
 }
 
-# A guest measures all pages of an operation together; its row is for one.
-PAGES = {"split_page": 512, "merge_page": 512, "pml_drain_page": 512, "dirty_collect_page": 4096,
+# A guest measures all pages of an operation together, and all elements of a string; its row is for one.
+PAGES = {"rep_insb": 512, "rep_outsb": 512, "split_page": 512, "merge_page": 512, "pml_drain_page": 512, "dirty_collect_page": 4096,
          "ept_4k_1_cpu": 1000, "ept_4k_2_cpus": 1000, "ept_4k_8_cpus": 1000}
 # Rows without an instruction of the guest's own in them; and those that begin with TRACE_RECORD, which are differences.
 HOST_ALONE = ("external_interrupt", "shootdown_2", "shootdown_8", "boot_1", "boot_8")

@@ -34,11 +34,13 @@ def tests(context):
         r"^\[string_io\] string_io: CPL 3: all is well$"])
     yield width(context, "string-io-decoded", 0)
     yield width(context, "key-id-bits", KEY_BITS)
+    yield made_guest(context, "string-io-identity", "string_io_identity", options="memory=identity", CMDLINE="trace=none", expect=[
+        r"^\[string_io_identity\] string_io: video memory: all is well$"])
     # What nobody answers.
     yield made_guest(context, "string-io-hole-ends", "string_io", status=1, options="policy=hole:end", CMDLINE="trace=none test=mmio-device", expect=[
-        r"^adept: guest string_io: fail \(access to a hole by an emulated instruction: gpa=0x8000000 access=R\)$"])
+        r"^adept: guest string_io: fail \(access to a hole: gpa=0x8000000 access=R cs:ip="])
     yield made_guest(context, "string-io-rom-ends", "string_io", status=1, options="policy=rom:end", CMDLINE="trace=none test=mmio-device", expect=[
-        r"^adept: guest string_io: fail \(access without the right to it by an emulated instruction: gpa=0xf0001 access=W\)$"])
+        r"^adept: guest string_io: fail \(write to ROM: gpa=0xf0001 access=W cs:ip="])
     for model in MODELS:
         yield made_guest(context, f"table-race-{model}", "table_race", options="vcpus=2", CPUS=2, MODEL=model, timeout=120, CMDLINE="trace=none test=mmio-device",
                          expect=[r"^\[table_race\] table_race: all is well$"])

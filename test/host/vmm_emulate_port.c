@@ -55,6 +55,11 @@ static enum emulate_status transfer(void *context, uint16_t port, bool in, const
     return EMULATE_DONE;
 }
 
+static bool always(void *context)
+{
+    return true;
+}
+
 static int reset(void **state)
 {
     memset(gpr, 0, sizeof(gpr));
@@ -67,7 +72,7 @@ static int reset(void **state)
                                            .rflags = 2,
                                            .protected_mode = true,
                                            .linear_width = 48,
-                                           .elements_max = EMULATE_ELEMENTS_MAX,
+                                           .elements_max = 256,
                                            .segment = segment,
                                            .translate = translate,
                                            .transfer = transfer};
@@ -273,6 +278,13 @@ static void test_runs(void **state)
     most = 1; /* a device register takes one at a time */
     assert_int_equal(RUN(4, REP, OUTSB), EMULATE_DONE);
     assert_string_equal(journal, "o80:fe.1*2 o80:ff.1*1 ");
+    gpr[REGISTER_RCX] = 3;
+    processor.enough = always;
+    assert_int_equal(RUN(4, REP, OUTSB), EMULATE_AGAIN);
+    assert_string_equal(journal, "o80:100.1*3 ");
+    assert_int_equal(RUN(4, OUTSB), EMULATE_DONE);
+    gpr[REGISTER_RCX] = 1;
+    assert_int_equal(RUN(4, REP, OUTSB), EMULATE_DONE); /* nothing is left */
 }
 
 /* Each element is checked, not the first alone. */
