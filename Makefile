@@ -226,7 +226,7 @@ check-host:
 PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/paging_layout.c arch/x86/exception_name.c arch/x86/msr_name.c \
 	arch/x86/vmx_capabilities_merge.c arch/x86/invept_type.c \
 	drivers/*.c \
-	vmm/cmdline.c vmm/conformance_case.c vmm/conformance_confine.c vmm/conformance_judge.c vmm/conformance_memory.c \
+	vmm/breakpoint.c vmm/cmdline.c vmm/conformance_case.c vmm/conformance_confine.c vmm/conformance_judge.c vmm/conformance_memory.c \
 	vmm/conformance_predict.c vmm/control_rules.c vmm/decode*.c vmm/denied_access.c vmm/emulate*.c vmm/emulator_bios.c vmm/entry_break.c vmm/entry_check.c vmm/exit_reason.c vmm/exit_subjects.c vmm/frame_pool.c \
 	vmm/guest_config.c vmm/guest_cpus.c vmm/guest_line.c vmm/guest_map_module.c vmm/guest_mtrr.c vmm/guest_symbols.c vmm/guest_time.c \
 	vmm/hypercall_name.c vmm/monitor_complete.c vmm/monitor_edit.c vmm/monitor_line.c vmm/monitor_parse.c vmm/opcode.c vmm/operation.c vmm/option_text.c \

@@ -2,16 +2,15 @@
 /* Dispatch of VM exits: one bounded table from reason to handler, what every exit has in common, and entries
  * that failed. */
 #include "vmm/exit.h"
-#include "arch/x86/control_registers.h"
 #include "arch/x86/tsc.h"
+#include "vmm/boundary.h"
 #include "vmm/exit_trace.h"
 #include "vmm/machine.h"
 #include "vmm/step.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
-#define PENDING_DEBUG_BS (UINT64_C(1) << 14)
-#define CODE_SEGMENT_L   (1u << 13)
+#define CODE_SEGMENT_L (1u << 13)
 
 /* Of the reasons that are not here, instructions raise #UD, and all else ends the guest. */
 static exit_handler *const handlers[EXIT_REASON_COUNT] = {
@@ -33,6 +32,7 @@ static exit_handler *const handlers[EXIT_REASON_COUNT] = {
     [EXIT_RDTSC] = exit_rdtsc,
     [EXIT_VMCALL] = exit_vmcall,
     [EXIT_CR_ACCESS] = exit_cr_access,
+    [EXIT_MOV_DR] = exit_mov_dr,
     [EXIT_IO] = exit_io,
     [EXIT_RDMSR] = exit_rdmsr,
     [EXIT_WRMSR] = exit_wrmsr,
@@ -70,21 +70,6 @@ static __attribute__((noinline)) enum exit_action exit_without_handler(struct vc
     return exit_unexpected(vcpu);
 }
 
-/*
- * A guest that single-steps itself (RFLAGS.TF) expects its trap after an instruction that we have done for it
- * too, and the instruction also ends blocking by STI and MOV SS.
- */
-static void advance_single_stepping(void)
-{
-    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
-
-    if (blocking & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
-        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-                   blocking & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-    vmcs_write(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
-               vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_DEBUG_BS);
-}
-
 /* Outside of 64-bit code RIP has 32 bits. */
 static uint64_t wrapped(uint64_t rip)
 {
@@ -95,16 +80,16 @@ static uint64_t wrapped(uint64_t rip)
 }
 
 /*
- * An instruction has been done in the guest's stead. Unless the guest single-steps, blocking by STI or MOV SS
- * is left as it is; interrupts_deliver() knows by `advanced` that it is over.
+ * An instruction has been done in the guest's stead. Unless the guest single-steps or uses breakpoints,
+ * blocking by STI or MOV SS is left as it is; interrupts_deliver() knows by `advanced` that it is over.
  */
 static inline __attribute__((always_inline)) void go_on_at(struct vcpu *vcpu, uint64_t rip, uint64_t rflags)
 {
     vcpu->interrupts.advanced = true;
     shootdown_got_on(&vcpu->sync);
     vmcs_write(VMCS_GUEST_RIP, rip);
-    if (unlikely(rflags & RFLAGS_TF))
-        advance_single_stepping();
+    if (unlikely(boundary_stops(vcpu, rflags)))
+        boundary_end(vcpu, rflags);
 }
 
 /* Out of line: every way through the dispatch has this, and hardly any guest needs it. */
@@ -131,10 +116,9 @@ void exit_advance_to(struct vcpu *vcpu, uint64_t rip, uint64_t rflags)
     go_on_at(vcpu, rip, rflags);
 }
 
-/* The exit has saved RF as 0; in the middle of it the instruction does not break again. */
 enum exit_action exit_again(struct vcpu *vcpu)
 {
-    vmcs_write(VMCS_GUEST_RFLAGS, vmcs_read(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
+    boundary_again();
     vcpu->result.code = RESULT_UNFINISHED;
     return vm_has_ended(vcpu->vm) ? EXIT_ACTION_STOP : EXIT_ACTION_RESUME;
 }
@@ -173,7 +157,7 @@ static inline __attribute__((always_inline)) enum exit_action handle(struct vcpu
 
     if (unlikely(vcpu->step.active) && reason != EXIT_EPT_VIOLATION && reason != EXIT_EXCEPTION_NMI &&
         reason != EXIT_MONITOR_TRAP_FLAG)
-        step_finish(vcpu, false);
+        step_finish(vcpu);
     action = likely(handler != NULL) ? handler(vcpu) : exit_without_handler(vcpu);
     if (action == EXIT_ACTION_ADVANCE)
         advance(vcpu);

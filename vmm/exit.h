@@ -103,7 +103,7 @@ void exit_deliver_debug_exception(struct vcpu *vcpu, uint64_t qualification);
 must_check bool exit_is_outside_event(struct vcpu *vcpu, uint32_t reason);
 /* exit_instruction.c: instructions with little to them */
 exit_handler exit_hlt, exit_cache_instruction, exit_rdpmc, exit_xsetbv;
-exit_handler exit_rdtsc, exit_pause, exit_invlpg, exit_invpcid;
+exit_handler exit_rdtsc, exit_pause, exit_invlpg, exit_invpcid, exit_mov_dr;
 exit_handler exit_cpuid; /* exit_cpuid.c */
 exit_handler exit_io;    /* exit_io.c */
 /* exit_io.c: struct emulate_processor's callback of INS and OUTS, with a struct linear as context. */

@@ -171,13 +171,13 @@ static struct ept_fault_result with_frames(struct vcpu *vcpu, uint64_t guest_phy
 
 /* step_over(), likewise. */
 static bool step_with_frames(struct vcpu *vcpu, uint64_t guest_physical_address, uint64_t host_physical,
-                             unsigned rights, enum memory_type type, bool hidden)
+                             unsigned rights, enum memory_type type, bool ignored)
 {
     do {
-        if (step_over(vcpu, guest_physical_address, host_physical, rights, type, hidden))
+        if (step_over(vcpu, guest_physical_address, host_physical, rights, type, ignored))
             return true;
     } while (vm_take_cold_tables(vcpu->vm, guest_physical_address));
-    return drop_ept(vcpu) && step_over(vcpu, guest_physical_address, host_physical, rights, type, hidden);
+    return drop_ept(vcpu) && step_over(vcpu, guest_physical_address, host_physical, rights, type, ignored);
 }
 
 /* The instruction runs alone, over a translation of this page that lasts as long. */
@@ -185,7 +185,7 @@ static enum exit_action step_denied(struct vcpu *vcpu, uint64_t guest_physical_a
                                     uint64_t host_physical, unsigned rights, enum memory_type type,
                                     bool watched)
 {
-    if (step_with_frames(vcpu, guest_physical_address, host_physical, rights, type, watched))
+    if (step_with_frames(vcpu, guest_physical_address, host_physical, rights, type, !watched))
         return EXIT_ACTION_RESUME;
     vm_end(vcpu->vm, VM_FAILED, "no table frame is left for gpa=%#llx",
            (unsigned long long)guest_physical_address);

@@ -3,78 +3,41 @@
  * switches. */
 #include "arch/x86/apic.h"
 #include "arch/x86/control_registers.h"
+#include "vmm/boundary.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
 #include "vmm/step_trap.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
-/* DR6 as a #DB exit's qualification tells it: 3:0 B0-B3, 13 BD, 14 BS. SDM vol. 3, "Exit Qualification for
- * Debug Exceptions". */
-#define DR6_B0_B3 UINT64_C(0xf)
-#define DR6_BD    (UINT64_C(1) << 13)
-#define DR6_BS    (UINT64_C(1) << 14)
-#define DR7_GD    (UINT64_C(1) << 13)
-
-/* The trap of a step, or the late one of a step whose instruction raised an exception. true: nothing of it is
- * the guest's. */
-static bool own_trap(struct vcpu *vcpu, uint64_t *qualification)
-{
-    bool guest_tf = vcpu->step.guest_tf;
-
-    if (!(*qualification & DR6_BS))
-        return false;
-    if (vcpu->step.active) {
-        /* An instruction that has not moved on may be one with REP, or one that will fault at the same place
-         * for ever. */
-        if (vmcs_read(VMCS_GUEST_RIP) == vcpu->step.rip && !vcpu->step.hidden)
-            vcpu->no_progress.exit_count = vcpu->exit_count;
-        vcpu->debug.trapped = vcpu->step.hidden;
-        step_finish(vcpu, true);
-    } else if (vcpu->step.pushed) {
-        vcpu->step.pushed = false;
-        vmcs_write(VMCS_GUEST_RFLAGS, vmcs_read(VMCS_GUEST_RFLAGS) & ~RFLAGS_TF);
-    } else {
-        return false;
-    }
-    vcpu->result.code = RESULT_STEPPED;
-    if (guest_tf)
-        return false;
-    *qualification &= ~DR6_BS;
-    return !(*qualification & (DR6_B0_B3 | DR6_BD));
-}
-
-/* What blocking by STI or MOV SS there was ends with the delivery; with TF set, an entry would want a trap
- * pending beside it. */
-static void clear_blocking(struct vcpu *vcpu)
-{
-    uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
-
-    (void)vcpu;
-    if (state & (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS))
-        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-                   state & ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-}
+#define DR7_GD (UINT64_C(1) << 13)
 
 void exit_deliver_debug_exception(struct vcpu *vcpu, uint64_t qualification)
 {
     uint64_t dr7 = vmcs_read(VMCS_GUEST_DR7);
 
-    clear_blocking(vcpu);
-    dr6_write((dr6_read() & ~DR6_B0_B3) | (qualification & (DR6_B0_B3 | DR6_BD | DR6_BS)));
+    /* Blocking ends with the delivery; with TF set, an entry would want a trap pending beside it. */
+    (void)boundary_end_blocking();
+    dr6_write((dr6_read() & ~DEBUG_B0_B3) | (qualification & (DEBUG_B0_B3 | DEBUG_BD | DEBUG_BS)));
     /* As the delivery of #DB does. Below KVM a write of this field makes the next entry load everything. */
     if (dr7 & DR7_GD)
         vmcs_write(VMCS_GUEST_DR7, dr7 & ~DR7_GD);
     inject_exception(vcpu, VECTOR_DB, 0);
 }
 
-/* The guest's #DB: the exit has not touched DR6, so that is done here. */
+/* The trap of a step, or the guest's #DB: the exit has not touched DR6, so that is done here. */
 static enum exit_action debug_exception(struct vcpu *vcpu)
 {
     uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
 
-    if (!own_trap(vcpu, &qualification))
-        exit_deliver_debug_exception(vcpu, qualification);
+    if (step_trap_has_come(vcpu, qualification)) {
+        qualification = step_trapped(vcpu, qualification);
+        if (qualification == 0)
+            return EXIT_ACTION_RESUME;
+    } else if (vcpu->step.active) { /* in front of the stepped instruction */
+        step_finish(vcpu);
+    }
+    exit_deliver_debug_exception(vcpu, qualification);
     return EXIT_ACTION_RESUME;
 }
 
@@ -101,7 +64,7 @@ enum exit_action exit_exception(struct vcpu *vcpu)
     if (EVENT_TYPE(information) ==
         EVENT_PRIVILEGED_SOFTWARE_EXCEPTION) { /* INT1; it changes nothing in DR6 */
         if (vcpu->step.active)
-            step_finish(vcpu, false);
+            step_finish(vcpu);
         inject_software_exception(vcpu, information);
         return EXIT_ACTION_RESUME;
     }
@@ -111,11 +74,12 @@ enum exit_action exit_exception(struct vcpu *vcpu)
     case VECTOR_MC:
         /* Raised while a guest ran, about the machine: the host's own handler reads the banks and prints
          * them. */
+        step_goes_on(vcpu);
         __asm__ volatile("int $18");
         return EXIT_ACTION_RESUME;
     default:
         if (vcpu->step.active)
-            step_finish(vcpu, false);
+            step_finish(vcpu);
         if (information & EVENT_HAS_ERROR_CODE)
             error_code = (uint32_t)vmcs_read(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
         if (EVENT_TYPE(information) == EVENT_SOFTWARE_EXCEPTION)
@@ -131,13 +95,11 @@ enum exit_action exit_exception(struct vcpu *vcpu)
     }
 }
 
-/* A hidden step by the monitor trap flag is over. */
+/* A step by the monitor trap flag is over. What the instruction has left pending the next entry delivers. */
 enum exit_action exit_monitor_trap_flag(struct vcpu *vcpu)
 {
-    if (vcpu->step.active) {
-        vcpu->debug.trapped = true;
-        step_finish(vcpu, true);
-    }
+    if (vcpu->step.active)
+        (void)step_trapped(vcpu, 0);
     vcpu->result.code = RESULT_STEPPED;
     return EXIT_ACTION_RESUME;
 }

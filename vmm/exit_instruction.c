@@ -4,6 +4,7 @@
 #include "arch/x86/invept.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/tsc.h"
+#include "vmm/boundary.h"
 #include "vmm/control_rules.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
@@ -35,6 +36,16 @@ enum exit_action exit_cache_instruction(struct vcpu *vcpu)
 {
     (void)vcpu;
     return EXIT_ACTION_ADVANCE;
+}
+
+/* The guest does it itself; it is only good to know. SDM vol. 3, "MOV DR" in "Instructions That Cause VM Exits
+ * Conditionally": the exit comes before any fault of the instruction's. */
+enum exit_action exit_mov_dr(struct vcpu *vcpu)
+{
+    boundary_watch_breakpoints(vcpu);
+    boundary_again();
+    vcpu->result.code = RESULT_RESUMED;
+    return EXIT_ACTION_RESUME;
 }
 
 /* CPUID shows no performance counters. */

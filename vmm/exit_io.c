@@ -6,6 +6,7 @@
  */
 #include "arch/x86/memory.h"
 #include "arch/x86/tsc.h"
+#include "vmm/boundary.h"
 #include "vmm/cpu.h"
 #include "vmm/exit.h"
 #include "vmm/guest_output.h"

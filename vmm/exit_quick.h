@@ -69,6 +69,7 @@ struct exit_quick {
     bool look, kicked; /* other CPUs write these: a device asks for the processor, a shootdown for the CPU */
     bool unused[3];
     uint32_t reason;       /* the VMCS field EXIT_REASON, of every exit */
+    uint32_t trap_flags;   /* bits of RFLAGS with which boundary_end() of vmm/boundary.h is due */
     struct quick_key call; /* the number of the last unknown hypercall */
 };
 

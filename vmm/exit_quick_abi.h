@@ -12,6 +12,7 @@
 #define VCPU_QUICK_START 152
 #define VCPU_QUICK_CLOSED 160
 #define VCPU_QUICK_REASON 168
+#define VCPU_QUICK_TRAP_FLAGS 172
 #define VCPU_QUICK_CALL 176
 #define VCPU_TRACE_SOURCE 200
 #define VCPU_RING 208
@@ -94,7 +95,7 @@
 #define QUICK_RESULT_NO_DEVICE 8
 #define QUICK_RESULT_UNKNOWN_CALL 14
 
-/* Basic exit reasons, VMCS fields, a bit of RFLAGS. */
+/* Basic exit reasons, VMCS fields. */
 #define QUICK_REASON_CPUID 10
 #define QUICK_REASON_VMCALL 18
 #define QUICK_REASON_IO 30
@@ -109,6 +110,5 @@
 #define QUICK_FIELD_CR0 0x6800
 #define QUICK_FIELD_RIP 0x681e
 #define QUICK_FIELD_RFLAGS 0x6820
-#define QUICK_RFLAGS_TF 0x100
 
 #endif

@@ -71,11 +71,11 @@ extern vmx_bench_writes
     jae to_c
 %endmacro
 
-; Not for a guest that single-steps, which wants its trap.
+; Not for a guest that single-steps or has breakpoints, which wants its traps: vmm/boundary.h.
 %macro UNLESS_STEPPING 1-2 cx           ; where it goes on instead, register to use
     mov e%2, QUICK_FIELD_RFLAGS
     READ r%2, r%2, %1
-    test e%2, QUICK_RFLAGS_TF
+    test [AT(VCPU_QUICK_TRAP_FLAGS)], e%2
     jnz %1
 %endmacro
 

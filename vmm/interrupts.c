@@ -4,6 +4,7 @@
 #include "arch/x86/control_registers.h"
 #include "arch/x86/sleep.h"
 #include "arch/x86/tsc.h"
+#include "vmm/boundary.h"
 #include "vmm/cpu.h"
 #include "vmm/inject.h"
 #include "vmm/monitor.h"
@@ -63,13 +64,7 @@ static bool takes_interrupt(uint64_t blocking)
  */
 static uint64_t blocking_now(struct vcpu *vcpu)
 {
-    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
-
-    if (vcpu->interrupts.advanced && (blocking & BLOCKING_STI_MOV_SS) != 0) {
-        blocking &= ~(uint64_t)BLOCKING_STI_MOV_SS;
-        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking);
-    }
-    return blocking;
+    return vcpu->interrupts.advanced ? boundary_end_blocking() : vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 }
 
 /* Who calls writes `attention`, then `wake`: one of the two sees the other's. */
@@ -101,15 +96,6 @@ static void follow_deadline(struct vcpu *vcpu)
         set_next_wake(vcpu);
 }
 
-/*
- * A trap of the instruction that was done in the guest's stead, a single step's, goes first: an entry that
- * injects an interrupt or an NMI loses it. SDM vol. 3, "Delivery of Pending Debug Exceptions after VM Entry".
- */
-static bool trap_is_pending(const struct vcpu *vcpu)
-{
-    return vcpu->interrupts.advanced && vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) != 0;
-}
-
 void interrupts_deliver(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
@@ -127,8 +113,10 @@ void interrupts_deliver(struct vcpu *vcpu)
         vm_unlock_devices(vm);
         return;
     }
-    free = (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID) == 0 && !trap_is_pending(vcpu);
     blocking = blocking_now(vcpu);
+    /* A trap of the last instruction's goes first. SDM vol. 3, "Delivery of Pending Debug Exceptions after VM
+     * Entry". */
+    free = (vmcs_read(VMCS_ENTRY_INTERRUPTION_INFORMATION) & EVENT_VALID) == 0 && boundary_pending(vcpu) == 0;
     if (pc_nmi_pending(pc) && virtual_nmis()) {
         if (free && takes_nmi(blocking)) {
             pc_nmi_acknowledge(pc);

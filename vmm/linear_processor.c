@@ -2,7 +2,9 @@
 /* A vCPU as the emulator takes it. */
 #include "arch/x86/control_registers.h"
 #include "arch/x86/fpu.h"
+#include "arch/x86/memory.h"
 #include "arch/x86/tsc.h"
+#include "vmm/boundary.h"
 #include "vmm/exit.h"
 #include "vmm/linear.h"
 #include "vmm/vcpu.h"
@@ -50,6 +52,17 @@ static void vector_write(void *context, unsigned reg, unsigned size, bool clears
     fpu_vector_write(reg, size, clears, bytes);
 }
 
+/* What is translated is accessed if the instruction comes to its end. */
+static enum emulate_status translate_for_breakpoints(void *context, struct emulate_place *place, bool write,
+                                                     struct emulate_exception *exception)
+{
+    struct linear *linear = context;
+
+    for (unsigned i = 0; i < array_count(place->linear) && place->size[i] != 0; i++)
+        boundary_access(linear->vcpu, place->linear[i], place->size[i], write);
+    return linear_translate(context, place, write, exception);
+}
+
 void linear_processor(struct linear *linear, uint64_t rip, uint64_t rflags,
                       struct emulate_processor *processor)
 {
@@ -63,11 +76,11 @@ void linear_processor(struct linear *linear, uint64_t rip, uint64_t rflags,
         .check_alignment = paging->user && (paging->cr0 & CR0_AM) && (rflags & RFLAGS_AC),
         .linear_width = paging->cr4 & CR4_LA57 ? 57 : 48,
         .tag_from = {(uint8_t)guest_tag_from(paging, false), (uint8_t)guest_tag_from(paging, true)},
-        .elements_max = rflags & RFLAGS_TF ? 1 : EMULATE_ELEMENTS_MAX,
+        .elements_max = boundary_stops(linear->vcpu, rflags) ? 1 : EMULATE_ELEMENTS_MAX,
         .context = linear,
         .enough = enough,
         .segment = linear_segment,
-        .translate = linear_translate,
+        .translate = boundary_has_breakpoints(linear->vcpu) ? translate_for_breakpoints : linear_translate,
         .read = linear_read_place,
         .write = linear_write_place,
         .transfer = exit_io_transfer,

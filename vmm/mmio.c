@@ -144,7 +144,7 @@ enum exit_action exit_mmio(struct vcpu *vcpu, const struct ept_violation *violat
         return in_the_way(vcpu, violation);
     if (unlikely(vcpu->step.active)) /* a hole was met before by the same instruction, or the monitor steps:
                                         all of it is emulated now */
-        step_finish(vcpu, false);
+        step_finish(vcpu);
     vmcs_read_three(VMCS_GUEST_RIP, &rip, VMCS_GUEST_RFLAGS, &rflags, VMCS_GUEST_CS_ACCESS_RIGHTS, &rights);
     code = mmio_remembered(vcpu, rip, (uint32_t)rights, &key);
     if (likely(code != NULL && is_plain_move(code, violation->guest_physical_address)))

@@ -6,7 +6,7 @@
  *
  * What is not emulated ends the guest with the bytes shown: an instruction that the decoder does not know,
  * and a device as the target of an event's delivery. A fetch from a device, and paging structures in one,
- * find what is in a hole. Data breakpoints do not see emulated accesses.
+ * find what is in a hole.
  */
 #ifndef VMM_MMIO_H
 #define VMM_MMIO_H

@@ -3,6 +3,7 @@
 #include "vmm/mmio_code.h"
 #include "arch/x86/control_registers.h"
 #include "arch/x86/memory.h"
+#include "vmm/boundary.h"
 #include "vmm/linear.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
@@ -89,6 +90,12 @@ const struct mmio_code *mmio_remembered(const struct vcpu *vcpu, uint64_t rip, u
     return NULL;
 }
 
+void mmio_forget(struct vcpu *vcpu)
+{
+    for (unsigned i = 0; i < MMIO_CODE_COUNT; i++)
+        vcpu->mmio_code[i].key.code_size = 0;
+}
+
 /* Fills a place if all that it stands on can be looked at again. Its key comes last: until then it is empty.
  */
 static void remember(struct linear *linear, struct mmio_code *code, const struct mmio_key *key,
@@ -172,7 +179,7 @@ enum emulate_status mmio_decode(struct linear *linear, const struct mmio_key *ke
         *decoded = decode_for_features(instruction, linear->vcpu->decode_features);
     if (*decoded != DECODE_OK)
         return EMULATE_DONE;
-    place->plain = is_plain(instruction);
+    place->plain = is_plain(instruction) && !boundary_has_breakpoints(linear->vcpu);
     remember(linear, place, key, bytes, &walk);
     return EMULATE_DONE;
 }

@@ -37,7 +37,8 @@ struct mmio_code_entry {
 
 struct mmio_code {
     struct mmio_key key; /* code_size 0: this place is empty */
-    bool plain; /* MOV between memory and a general-purpose register other than RSP, or an immediate */
+    bool plain; /* MOV between memory and a general-purpose register other than RSP, or an immediate; and the
+                   guest has no breakpoints, which would have to be looked for */
     uint8_t entry_count;
     const uint8_t *view; /* the bytes in the host's memory */
     uint64_t bytes[2];   /* the first 8, the first 16 but the last: bytes 7 to 14 */
@@ -61,6 +62,9 @@ struct linear;
  */
 const struct mmio_code *mmio_remembered(const struct vcpu *vcpu, uint64_t rip, uint32_t code_rights,
                                         struct mmio_key *key);
+
+/* Nothing is remembered: whether breakpoints are looked for has changed. */
+void mmio_forget(struct vcpu *vcpu);
 
 /*
  * Fetches and decodes it. DONE: *decoded says how, and *code has it if DECODE_OK, remembered if it can be.

@@ -2,6 +2,7 @@
 /*
  * Hiding our RFLAGS.TF from the instruction that is stepped. What would store it is put right behind it, or
  * not run at all: INT n is delivered as an event, SYSCALL is done here, a load of SS by vmm/step_load_ss.c.
+ * Exceptions exit, and find TF as the guest has it.
  */
 #include "arch/x86/control_registers.h"
 #include "arch/x86/memory.h"
@@ -23,15 +24,8 @@
 #define RIGHTS_STACK   0xc093 /* read/write, accessed, present, DPL 0, B, G */
 #define SELECTOR_RPL   UINT64_C(3)
 #define SS_RIGHTS_B    (1u << 14)
+#define RFLAGS_IOPL    UINT64_C(0x3000)
 #define FLAGS_HIGH_TF  1u /* TF in the second byte of the flags */
-
-static void done_here(struct vcpu *vcpu, uint64_t rip)
-{
-    exit_advance_to(vcpu, rip, vmcs_read(VMCS_GUEST_RFLAGS));
-    vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-               vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) &
-                   ~(uint64_t)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
-}
 
 /* SDM vol. 2, "SYSCALL". false: it is to raise #UD. */
 static bool do_syscall(struct vcpu *vcpu, uint64_t rip, uint64_t rflags)
@@ -51,7 +45,7 @@ static bool do_syscall(struct vcpu *vcpu, uint64_t rip, uint64_t rflags)
     vmcs_write(VMCS_GUEST_SS_BASE, 0);
     vmcs_write(VMCS_GUEST_SS_LIMIT, UINT32_MAX);
     vmcs_write(VMCS_GUEST_SS_ACCESS_RIGHTS, RIGHTS_STACK);
-    done_here(vcpu, msr_read(MSR_IA32_LSTAR));
+    exit_advance_to(vcpu, msr_read(MSR_IA32_LSTAR), vmcs_read(VMCS_GUEST_RFLAGS));
     return true;
 }
 
@@ -68,6 +62,13 @@ static void look_behind(struct vcpu *vcpu, const struct vcpu_code *code)
     plan->is_pair = step_test_result() != MONITOR_TRAP_WORKS;
 }
 
+/* In virtual-8086 mode: INT n goes through the IDT; else it faults, or CR4.VME makes it the processor's
+ * affair. */
+static bool v86_interrupts(uint64_t rflags)
+{
+    return (rflags & RFLAGS_IOPL) == RFLAGS_IOPL && !(vmcs_read(VMCS_GUEST_CR4) & CR4_VME);
+}
+
 /* true: it is done in the guest's stead, or the next entry's event. */
 static bool instead(struct vcpu *vcpu, const struct vcpu_code *code, uint64_t rflags)
 {
@@ -75,7 +76,7 @@ static bool instead(struct vcpu *vcpu, const struct vcpu_code *code, uint64_t rf
 
     switch (plan->kind) {
     case STEP_INT:
-        if (rflags & RFLAGS_VM) /* whether it may is for the processor to say */
+        if ((rflags & RFLAGS_VM) && !v86_interrupts(rflags))
             return false;
         inject_software_interrupt(vcpu, plan->vector, plan->length);
         step_end_at_once(vcpu);
@@ -101,10 +102,9 @@ must_check bool step_hide(struct vcpu *vcpu)
     vcpu_code_read(vcpu, &code);
     step->plan = step_plan(code.bytes, code.count, code.code_size);
     interrupts_close_windows(vcpu);
-    /* A guest that steps itself has TF set for all to see. */
-    if (!(rflags & RFLAGS_TF) && instead(vcpu, &code, rflags)) {
+    if (instead(vcpu, &code, rflags)) {
         if (!step->delivering)
-            step_finish(vcpu, false);
+            step_finish(vcpu);
         return false;
     }
     vmcs_write(VMCS_EXCEPTION_BITMAP, ALL_EXCEPTIONS);
@@ -132,8 +132,6 @@ static void clear_pushed_flag(struct vcpu *vcpu)
 
 void step_hide_end(struct vcpu *vcpu, bool trapped)
 {
-    if (!vcpu->step.trapping)
-        return;
     vmcs_write(VMCS_EXCEPTION_BITMAP, VMCS_EXCEPTIONS);
     if (trapped && !vcpu->step.by_flag && !vcpu->step.guest_tf && vcpu->step.plan.kind == STEP_PUSHF)
         clear_pushed_flag(vcpu);

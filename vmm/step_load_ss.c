@@ -3,10 +3,12 @@
 #include "vmm/step_load_ss.h"
 #include "arch/x86/control_registers.h"
 #include "arch/x86/memory.h"
+#include "vmm/boundary.h"
 #include "vmm/emulate_operand.h"
+#include "vmm/exit.h"
 #include "vmm/inject.h"
 #include "vmm/linear.h"
-#include "vmm/vcpu.h"
+#include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
 #define OPCODE_MOV_LOAD 0x8b
@@ -34,13 +36,13 @@ struct load {
     uint64_t length, rsp; /* of the instruction; RSP behind it */
 };
 
-/* RAM and ROM alone: what a device gives is for the processor's own attempt. */
+/* What a device gives is for the processor's own attempt. */
 static enum emulate_status read(void *context, const struct emulate_place *place, uint64_t *value)
 {
     struct linear *linear = context;
 
     for (unsigned i = 0; i < array_count(place->linear) && place->size[i] != 0; i++)
-        if (guest_memory_view(linear->vcpu->vm, place->guest_physical[i], place->size[i]) == NULL)
+        if (bus_has_memory(&linear->vcpu->vm->pc.bus, place->guest_physical[i]))
             return EMULATE_REFUSED;
     return linear_read_place(linear, place, value);
 }
@@ -159,17 +161,14 @@ static bool load_segment(struct load *load)
     return true;
 }
 
-/* Behind it the processor blocks; exit_advance_to() would say that the blocking is over. */
 static void finish(struct load *load)
 {
-    uint64_t rip = load->code->rip + load->length, blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+    uint64_t rip = load->code->rip + load->length, rflags = vmcs_read(VMCS_GUEST_RFLAGS) & ~RFLAGS_RF;
 
     vmcs_write(VMCS_GUEST_RSP, load->rsp);
-    vmcs_write(VMCS_GUEST_RIP, load->code->code_size == 8 ? rip : (uint32_t)rip);
-    vmcs_write(VMCS_GUEST_RFLAGS, vmcs_read(VMCS_GUEST_RFLAGS) & ~RFLAGS_RF);
-    vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-               (blocking & ~(uint64_t)INTERRUPTIBILITY_STI) | INTERRUPTIBILITY_MOV_SS);
-    shootdown_got_on(&load->vcpu->sync);
+    vmcs_write(VMCS_GUEST_RFLAGS, rflags);
+    exit_advance_to(load->vcpu, load->code->code_size == 8 ? rip : (uint32_t)rip, rflags);
+    boundary_block_by_mov_ss(load->vcpu);
 }
 
 must_check bool step_load_ss(struct vcpu *vcpu, const struct vcpu_code *code, const struct step_plan *plan)

@@ -69,6 +69,9 @@ static void one_byte(struct step_plan *plan, const uint8_t *opcode, size_t left,
     case 0xcf:
         plan->kind = STEP_LOADS_FLAGS;
         break;
+    case 0xfb:
+        plan->is_sti = true;
+        break;
     case 0xcd:
         if (left < 2)
             break;

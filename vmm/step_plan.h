@@ -30,6 +30,7 @@ struct step_plan {
         ss_register; /* LOADS_SS: number of the general-purpose register, or STEP_SS_POPPED, STEP_SS_OTHER */
     uint8_t opcode_at; /* LOADS_SS: bytes in front of the opcode */
     bool is_pair;      /* a load of SS with the instruction behind it, of which the rest tells */
+    bool is_sti;       /* blocks interrupts for one instruction if it sets RFLAGS.IF; a trap ends that */
     bool repeats;      /* has a REP prefix: one step is one repetition */
     bool pushes;       /* PUSH, CALL and the like: operand_size is what goes to the stack */
 };

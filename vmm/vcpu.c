@@ -8,6 +8,7 @@
 #include "arch/x86/msr.h"
 #include "arch/x86/spinlock.h"
 #include "arch/x86/tsc.h"
+#include "vmm/boundary.h"
 #include "vmm/cpu.h"
 #include "vmm/entry_report.h"
 #include "vmm/entry_test.h"
@@ -109,6 +110,7 @@ static bool load(struct vcpu *vcpu, struct vmm_cpu *cpu)
     }
     load_registers(vcpu);
     exit_quick_prepare(vcpu);
+    boundary_prepare(vcpu);
     if (!vcpu_flush_stale(vcpu)) {
         vm_end(vcpu->vm, VM_FAILED, "INVEPT or INVVPID fails before the first entry");
         return false;

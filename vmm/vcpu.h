@@ -80,6 +80,12 @@ struct vcpu_interrupts {
     uint8_t timer_rate;    /* it counts once every 2^rate TSC ticks */
 };
 
+/* Breakpoints that the accesses of an instruction done in the guest's stead touch: vmm/boundary.h. */
+struct boundary_matched {
+    uint64_t exit_count; /* the vCPU's, of the exit that they are of */
+    uint64_t pending;    /* debug exceptions */
+};
+
 /* How another vCPU starts this one. */
 enum vcpu_start_state { VCPU_WAITS, VCPU_START_CLAIMED, VCPU_STARTED };
 
@@ -146,6 +152,7 @@ struct vcpu {
     uint64_t deadline; /* TSC after which it is ended, ~0: never */
     struct vcpu_interrupts interrupts;
     struct step step;
+    struct boundary_matched matched;
     struct vcpu_debug debug;
     struct no_progress no_progress;
     struct ept_violation violation;

@@ -2,6 +2,7 @@
 /* From a decoded instruction to the vCPU's state behind it. */
 #include "vmm/vcpu_emulate.h"
 #include "arch/x86/control_registers.h"
+#include "vmm/boundary.h"
 #include "vmm/vm.h"
 #include "vmm/vm_pause.h"
 #include "vmm/vmcs.h"
@@ -36,8 +37,8 @@ static enum exit_action finish(struct vcpu *vcpu, const struct emulate_processor
         vmcs_write(VMCS_GUEST_RSP, processor->gpr[REGISTER_RSP]);
     if (vm_has_ended(vcpu->vm))
         return EXIT_ACTION_STOP;
-    /* Between two elements of a string a guest that single-steps has its trap, too. */
-    if (status == EMULATE_DONE || (status == EMULATE_AGAIN && (rflags & RFLAGS_TF)))
+    /* Between two elements of a string the guest has its traps, too. */
+    if (status == EMULATE_DONE || (status == EMULATE_AGAIN && boundary_stops(vcpu, rflags)))
         exit_advance_to(vcpu, processor->rip, rflags);
     return EXIT_ACTION_SETTLED;
 }

@@ -124,6 +124,8 @@ def tests(context):
         yield made_guest(context, f"mtrr-{model}", "mtrr", MODEL=model, CMDLINE="trace=stats")
         yield made_guest(context, f"v86-{model}", "v86", MODEL=model, expect=[r"^\[v86\] \(\)$"], CMDLINE="trace=stats")
         yield made_guest(context, f"steps-{model}", "steps", MODEL=model, options="timeout=5", CMDLINE="trace=stats")
+        yield made_guest(context, f"shadows-{model}", "shadows", MODEL=model, options="boot=flat timeout=30", CMDLINE="trace=stats", expect=[
+            *(rf"^\[shadows\] shadows: {text}$" for text in ("interrupts", "TF", "breakpoints that MOV SS holds back", "breakpoints on devices"))])
         yield made_guest(context, f"privileged-{model}", "privileged", MODEL=model, CMDLINE="trace=stats", options="timeout=20")
         for name, words in (("cpuid", "trace=stats"), ("cpuid-slow", "trace=stats test=no-quick-exits")):
             yield made_guest(context, f"{name}-{model}", "cpuid", MODEL=model, CMDLINE=words, options="timeout=20")

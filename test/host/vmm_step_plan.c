@@ -30,6 +30,9 @@ static void flags_on_the_stack(void **state)
     assert_int_equal(PLAN(2, 0x66, 0xcf).kind, STEP_LOADS_FLAGS);
     assert_int_equal(PLAN(8, 0x48, 0xcf).kind, STEP_LOADS_FLAGS);
     assert_int_equal(PLAN(8, 0x48, 0x0f, 0x07).kind, STEP_LOADS_FLAGS);
+    assert_true(PLAN(2, 0xfb).is_sti);
+    assert_false(PLAN(2, 0xfa).is_sti);
+    assert_false(PLAN(2, 0x9d).is_sti); /* POPF blocks nothing */
 }
 
 static void calls_of_the_system(void **state)
