@@ -304,7 +304,11 @@ $(BUILD)/bench/ept_scale: test/bench/ept_scale.c test/bench/ept_scale.h test/hos
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) $(HOST_CFLAGS) -O2 $(filter %.c,$^) -lpthread -o $@
 
-bench-programs: $(BUILD)/bench/ept_tables $(BUILD)/bench/ept_scale
+$(BUILD)/bench/framebuffer: test/bench/framebuffer.c drivers/framebuffer.c drivers/text_grid.c drivers/font.c $(wildcard drivers/*.h) $(BUILD)/host/flags
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) -O2 $(filter %.c,$^) -o $@
+
+bench-programs: $(BUILD)/bench/ept_tables $(BUILD)/bench/ept_scale $(BUILD)/bench/framebuffer
 
 bench:
 	@tools/deps run

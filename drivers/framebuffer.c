@@ -78,6 +78,22 @@ static uint32_t colour(uint32_t level, uint8_t position, uint8_t size)
     return (level >> (8u - size)) << position;
 }
 
+/* Lit pixels have the colour, the others are black. */
+static void make_glyph_rows(struct framebuffer *screen, uint32_t foreground)
+{
+    for (unsigned bits = 0; bits < 256; bits++) {
+        uint8_t *bytes = (uint8_t *)screen->glyph_rows[bits];
+
+        for (unsigned x = 0; x < FONT_WIDTH; x++) {
+            uint32_t pixel = bits & (0x80u >> x) ? foreground : 0;
+
+            for (unsigned i = 0; i < screen->bytes_per_pixel; i++) {
+                *bytes++ = (uint8_t)(pixel >> (8 * i));
+            }
+        }
+    }
+}
+
 enum framebuffer_status framebuffer_init(struct framebuffer *screen, const struct framebuffer_config *config,
                                          volatile void *pixels)
 {
@@ -94,13 +110,13 @@ enum framebuffer_status framebuffer_init(struct framebuffer *screen, const struc
     screen->pixels = pixels;
     screen->pitch = config->pitch;
     screen->bytes_per_pixel = (uint8_t)bytes_per_pixel(config);
-    screen->foreground = colour(FOREGROUND_LEVEL, config->red_position, config->red_size) |
-                         colour(FOREGROUND_LEVEL, config->green_position, config->green_size) |
-                         colour(FOREGROUND_LEVEL, config->blue_position, config->blue_size);
-    screen->background = 0;
+    make_glyph_rows(screen, colour(FOREGROUND_LEVEL, config->red_position, config->red_size) |
+                                colour(FOREGROUND_LEVEL, config->green_position, config->green_size) |
+                                colour(FOREGROUND_LEVEL, config->blue_position, config->blue_size));
+    rows = rows < FRAMEBUFFER_MAX_ROWS ? rows : FRAMEBUFFER_MAX_ROWS;
     text_grid_init(&screen->grid, screen->wanted, screen->drawn,
-                   columns < FRAMEBUFFER_MAX_COLUMNS ? columns : FRAMEBUFFER_MAX_COLUMNS,
-                   rows < FRAMEBUFFER_MAX_ROWS ? rows : FRAMEBUFFER_MAX_ROWS);
+                   columns < FRAMEBUFFER_MAX_COLUMNS ? columns : FRAMEBUFFER_MAX_COLUMNS, rows,
+                   (rows + 1) / 2);
     return FRAMEBUFFER_OK;
 }
 
@@ -125,37 +141,30 @@ const char *framebuffer_status_text(enum framebuffer_status status)
     return "unknown framebuffer status";
 }
 
-static void draw_pixel(volatile uint8_t *at, uint8_t size, uint32_t pixel)
-{
-    switch (size) {
-    case 4:
-        *(volatile uint32_t *)at = pixel;
-        break;
-    case 3:
-        at[0] = (uint8_t)pixel;
-        at[1] = (uint8_t)(pixel >> 8);
-        at[2] = (uint8_t)(pixel >> 16);
-        break;
-    default:
-        *(volatile uint16_t *)at = (uint16_t)pixel;
-        break;
-    }
-}
+/* Framebuffers begin, and their lines lie, where the firmware likes. */
+typedef uint64_t __attribute__((aligned(1), may_alias)) unaligned_word;
 
+/* Whole words, as few as there are: in memory that combines writes each is a part of one write. */
 static void draw_cell(const struct framebuffer *screen, const struct text_grid_change *change)
 {
     const uint8_t *glyph = font_glyph(change->character);
-    volatile uint8_t *line = screen->pixels + (size_t)change->row * FONT_HEIGHT * screen->pitch +
-                             (size_t)change->column * FONT_WIDTH * screen->bytes_per_pixel;
+    const unsigned size = screen->bytes_per_pixel;
+    const size_t pitch = screen->pitch;
+    volatile uint8_t *line = screen->pixels + (size_t)change->row * FONT_HEIGHT * pitch +
+                             (size_t)change->column * FONT_WIDTH * size;
 
-    for (unsigned y = 0; y < FONT_HEIGHT; y++) {
-        for (unsigned x = 0; x < FONT_WIDTH; x++) {
-            bool lit = (glyph[y] & (0x80u >> x)) != 0;
+    for (unsigned y = 0; y < FONT_HEIGHT; y++, line += pitch) {
+        const uint64_t *pixels = screen->glyph_rows[glyph[y]];
+        volatile unaligned_word *words = (volatile unaligned_word *)line;
 
-            draw_pixel(line + (size_t)x * screen->bytes_per_pixel, screen->bytes_per_pixel,
-                       lit ? screen->foreground : screen->background);
+        words[0] = pixels[0];
+        words[1] = pixels[1];
+        if (size >= 3) {
+            words[2] = pixels[2];
         }
-        line += screen->pitch;
+        if (size == 4) {
+            words[3] = pixels[3];
+        }
     }
 }
 

@@ -13,7 +13,7 @@
 
 /* A larger screen shows text in its top left part only. */
 #define FRAMEBUFFER_MAX_COLUMNS 256u
-#define FRAMEBUFFER_MAX_ROWS    100u
+#define FRAMEBUFFER_MAX_ROWS    TEXT_GRID_ROWS_MAX
 /* Beyond these a description is taken for nonsense. */
 #define FRAMEBUFFER_MAX_WIDTH  16384u
 #define FRAMEBUFFER_MAX_HEIGHT 16384u
@@ -45,7 +45,8 @@ struct framebuffer {
     volatile uint8_t *pixels;
     uint32_t pitch;
     uint8_t bytes_per_pixel;
-    uint32_t foreground, background; /* as pixels */
+    uint64_t glyph_rows[256]
+                       [4]; /* the pixels of a glyph's row, by its bits: bytes_per_pixel words of 8 bytes */
     struct text_grid grid;
     uint8_t wanted[FRAMEBUFFER_MAX_COLUMNS * FRAMEBUFFER_MAX_ROWS];
     uint8_t drawn[FRAMEBUFFER_MAX_COLUMNS * FRAMEBUFFER_MAX_ROWS];

@@ -15,7 +15,7 @@ void vga_text_init(struct vga_text *vga, volatile uint16_t *cells,
 {
     vga->cells = cells;
     vga->port_out = port_out;
-    text_grid_init(&vga->grid, vga->wanted, vga->drawn, VGA_TEXT_COLUMNS, VGA_TEXT_ROWS);
+    text_grid_init(&vga->grid, vga->wanted, vga->drawn, VGA_TEXT_COLUMNS, VGA_TEXT_ROWS, 1);
 }
 
 void vga_text_put(struct vga_text *vga, const char *text, size_t length)

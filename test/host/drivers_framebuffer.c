@@ -84,9 +84,10 @@ static void draws(uint8_t bits_per_pixel, uint32_t foreground)
 
     framebuffer_put(&screen, "\n2\n3", 4);
     framebuffer_refresh(&screen);
-    assert_glyph(pixels, &config, 0, 0, 'R', foreground);
-    assert_glyph(pixels, &config, 0, 4, ' ', foreground);
-    assert_glyph(pixels, &config, 2, 0, '3', foreground);
+    assert_glyph(pixels, &config, 0, 0, '2', foreground); /* it has scrolled by half its height */
+    assert_glyph(pixels, &config, 0, 2, ' ', foreground);
+    assert_glyph(pixels, &config, 1, 0, '3', foreground);
+    assert_glyph(pixels, &config, 2, 0, ' ', foreground);
     for (unsigned y = 0; y < config.height; y++) {
         for (size_t x = (y < 48 ? 40 : 0) * bytes; x < config.pitch; x++) {
             assert_int_equal(pixels[y * config.pitch + x], 0xaa);

@@ -20,7 +20,7 @@ static char screen[ROWS][COLUMNS + 1];
 static int blank(void **state)
 {
     (void)state;
-    text_grid_init(&grid, wanted, drawn, COLUMNS, ROWS);
+    text_grid_init(&grid, wanted, drawn, COLUMNS, ROWS, 1);
     memset(screen, '.', sizeof(screen));
     return 0;
 }
@@ -104,6 +104,55 @@ static void scrolls(void **state)
     assert_rows("a long lin", "e that wra", "ps        ", "          ");
 }
 
+/* The last rows go up by as many at once; the space below fills before it happens again. */
+static void scrolls_by_a_jump(void **state)
+{
+    (void)state;
+    text_grid_init(&grid, wanted, drawn, COLUMNS, ROWS, 2);
+    put("1\n2\n3\n4");
+    (void)draw(1000);
+    assert_rows("1         ", "2         ", "3         ", "4         ");
+    put("\n5");
+    (void)draw(1000);
+    assert_rows("3         ", "4         ", "5         ", "          ");
+    put("\n6");
+    assert_int_equal(draw(1000), 1); /* no more than the new text */
+    assert_rows("3         ", "4         ", "5         ", "6         ");
+    put("\n7");
+    (void)draw(1000);
+    assert_rows("5         ", "6         ", "7         ", "          ");
+}
+
+/* A row is compared when something was put there, others are not. */
+static void only_changed_rows_are_compared(void **state)
+{
+    struct text_grid_change change;
+    unsigned budget = 1000;
+
+    (void)state;
+    (void)draw(1000);
+    put("a\n\nb");
+    assert_true(text_grid_next_change(&grid, &budget, &change));
+    assert_true(text_grid_next_change(&grid, &budget, &change));
+    assert_false(text_grid_next_change(&grid, &budget, &change));
+    assert_int_equal(budget, 1000 - 2 * COLUMNS);
+}
+
+/* Text in front of the place that a look has reached is found by the next one, whatever the budget was. */
+static void what_changes_during_a_scan_is_found(void **state)
+{
+    (void)state;
+    for (unsigned some = 1; some < COLUMNS * ROWS; some++) {
+        (void)blank(NULL);
+        put("0123456789ab");
+        (void)draw(some);
+        put("\rxy");
+        (void)draw(1000);
+        assert_int_equal(draw(1000), 0);
+        assert_rows("0123456789", "xy        ", "          ", "          ");
+    }
+}
+
 static void control_characters(void **state)
 {
     (void)state;
@@ -136,7 +185,7 @@ static void wild_positions_stay_inside(void **state)
     grid.row = 0xffffffff;
     grid.column = 0xffffffff;
     grid.top = 0xfffffff0;
-    grid.scan = 0xffffffff;
+    grid.scan_row = grid.scan_column = 0xffffffff;
     put("x\ty\nz");
     (void)draw(1000);
     assert_true(grid.row < ROWS);
@@ -150,7 +199,7 @@ static void one_cell(void **state)
     struct text_grid_change change;
 
     (void)state;
-    text_grid_init(&grid, want, have, 1, 1);
+    text_grid_init(&grid, want, have, 1, 1, 1);
     put("ab\t\nc");
     assert_true(text_grid_next_change(&grid, &budget, &change));
     assert_int_equal(change.character, 'c');
@@ -163,6 +212,9 @@ int main(void)
         cmocka_unit_test_setup(only_changes_are_drawn, blank),
         cmocka_unit_test_setup(wraps_late, blank),
         cmocka_unit_test_setup(scrolls, blank),
+        cmocka_unit_test_setup(scrolls_by_a_jump, blank),
+        cmocka_unit_test_setup(only_changed_rows_are_compared, blank),
+        cmocka_unit_test_setup(what_changes_during_a_scan_is_found, blank),
         cmocka_unit_test_setup(control_characters, blank),
         cmocka_unit_test_setup(budget_is_kept, blank),
         cmocka_unit_test_setup(wild_positions_stay_inside, blank),
