@@ -231,7 +231,7 @@ PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/pag
 	vmm/guest_config.c vmm/guest_cpus.c vmm/guest_line.c vmm/guest_map_module.c vmm/guest_mtrr.c vmm/guest_symbols.c vmm/guest_time.c \
 	vmm/hypercall_name.c vmm/monitor_complete.c vmm/monitor_edit.c vmm/monitor_line.c vmm/monitor_parse.c vmm/opcode.c vmm/operation.c vmm/option_text.c \
 	vmm/spcr_uart.c vmm/step_plan.c vmm/step_test_judge.c vmm/trace_filter.c vmm/trace_frame.c vmm/trace_output.c vmm/trace_record.c vmm/trace_ring.c vmm/trace_terms.c vmm/trace_text.c \
-	vmm/vcpu_words.c vmm/vpid_pool.c vmm/devices/*.c \
+	vmm/vcpu_words.c vmm/vpid_pool.c vmm/weakness.c vmm/devices/*.c \
 	vmm/guest_disk.c vmm/guest_memory_map.c vmm/guest_multiboot.c vmm/guest_multiboot_elf.c vmm/guest_multiboot_information.c \
 	$(filter-out vmm/bios_call.c vmm/bios_rom.c,$(wildcard vmm/bios*.c)) $(TRACE_TOOL_PARTS)))
 

@@ -55,6 +55,17 @@ static void handle_on_end(void *target, struct option_span value, struct option_
         options->on_end = values[index];
 }
 
+static void handle_mitigations(void *target, struct option_span value, struct option_problems *problems)
+{
+    struct cmdline_options *options = target;
+    unsigned index;
+
+    if (option_choose(value, "mitigations", "off|verw|l1d|all", &index, problems)) {
+        options->mitigate_verw = index & 1;
+        options->mitigate_l1d = index & 2;
+    }
+}
+
 static void handle_stats(void *target, struct option_span value, struct option_problems *problems)
 {
     unsigned index;
@@ -291,6 +302,7 @@ static const struct option_handler handlers[] = {
     {"conformance", handle_conformance},
     {"input", handle_input},
     {"stats", handle_stats},
+    {"mitigations", handle_mitigations},
     {"trace_to", handle_trace_to},
     {"filter", handle_filter},
     {"trace_rate", handle_trace_rate},

@@ -63,7 +63,8 @@ struct cmdline_options {
     bool dump_ept, dump_vmcs, dump_screen;
     struct guest_memtype memtype; /* of every guest */
     enum cmdline_on_end on_end;
-    bool stats_json; /* the exit statistics as JSON lines instead of a table */
+    bool mitigate_verw, mitigate_l1d; /* before each entry of a guest */
+    bool stats_json;                  /* the exit statistics as JSON lines instead of a table */
     struct cmdline_console console;
     unsigned cpus;      /* at most this many CPUs are used; 0: all */
     uint32_t timeout_s; /* of the whole run in seconds; 0: none */

@@ -8,6 +8,7 @@
 #include "vmm/guest_cpuid.h"
 #include "vmm/machine.h"
 #include "vmm/vm.h"
+#include "vmm/weakness.h"
 #include <stddef.h>
 
 /* No access to a port has it. */
@@ -150,7 +151,8 @@ void exit_quick_prepare(struct vcpu *vcpu)
     msr_constants_fill(vcpu->quick_msrs);
     for (unsigned i = 0; i < QUICK_PORTS; i++)
         vcpu->quick_ports[i].qualification.key = NO_QUALIFICATION;
-    vcpu->quick_off = cmdline_has_test(machine_options(), "no-quick-exits");
+    vcpu->quick_off =
+        cmdline_has_test(machine_options(), "no-quick-exits") || weakness_verw() || weakness_flush_l1d();
     exit_quick_choose(vcpu);
 }
 

@@ -27,6 +27,7 @@
 #include "vmm/trace_sink.h"
 #include "vmm/vm.h"
 #include "vmm/vpid.h"
+#include "vmm/weakness.h"
 #include "vmm/workaround.h"
 
 #define LAST_EXITS 32 /* in a panic */
@@ -264,6 +265,7 @@ int guests_run(void)
 
     panic_set_hook(print_last_exits);
     workaround_detect();
+    weakness_report();
     if (preflight_refusal() != NULL)
         result = refuse(preflight_refusal());
     else if (vmx_cpus_on() == 0)

@@ -29,10 +29,12 @@
 #include "vmm/vm_pause.h"
 #include "vmm/vmcs.h"
 #include "vmm/vpid.h"
+#include "vmm/weakness.h"
 
 /* Of the word that begins with quick.kinds. */
 #define LOOK_ALONE                                                                                           \
     (UINT64_C(1) << 8 * (offsetof(struct exit_quick, look) - offsetof(struct exit_quick, kinds)))
+#define FLUSH_CMD_L1D 1 /* of IA32_FLUSH_CMD */
 /* How long exits may stay quick while records wait to be drained, in microseconds: a UART's FIFO lasts
  * longer. */
 #define DRAIN_US 250
@@ -226,10 +228,28 @@ static bool exited_with_bus_lock(struct vmx_registers *registers)
     return exited(registers);
 }
 
+/* With mitigations=: every entry comes from run(). */
+static bool exited_once(struct vmx_registers *registers)
+{
+    struct vcpu *vcpu = (struct vcpu *)(void *)registers;
+
+    if (vcpu->vm->vcpu_count > 1)
+        shootdown_leave(&vcpu->sync);
+    vcpu->exit_action = exit_dispatch(vcpu);
+    return false;
+}
+
+static uint64_t run_cleared(struct vcpu *vcpu)
+{
+    if (weakness_flush_l1d())
+        msr_write(MSR_IA32_FLUSH_CMD, FLUSH_CMD_L1D);
+    return vmx_run_cleared(&vcpu->registers, exited_once);
+}
+
 static void run(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
-    const bool several = vm->vcpu_count > 1;
+    const bool several = vm->vcpu_count > 1, cleared = weakness_verw() || weakness_flush_l1d();
     bool (*const handle_exit)(struct vmx_registers * registers) =
         several                                           ? exited_of_several
         : cmdline_has_test(machine_options(), "bus-lock") ? exited_with_bus_lock
@@ -244,7 +264,7 @@ static void run(struct vcpu *vcpu)
             if (!shootdown_enter(&vm->sync, &vcpu->sync) && !shootdown_catch_up(vcpu))
                 break;
         }
-        outcome = vmx_run(&vcpu->registers, handle_exit);
+        outcome = cleared ? run_cleared(vcpu) : vmx_run(&vcpu->registers, handle_exit);
         if (unlikely(outcome != VMX_ENTER_EXITED)) {
             if (several)
                 shootdown_leave(&vcpu->sync);

@@ -164,7 +164,7 @@ struct vcpu {
     uint16_t bios_function; /* AX of the last BIOS call, for the trace */
     uint64_t nmi_count, external_interrupt_count, bus_lock_count;
     bool output_full;     /* vmm/guest_output.h */
-    bool quick_off;       /* test=no-quick-exits */
+    bool quick_off;       /* test=no-quick-exits, mitigations= */
     bool ran;             /* started, its state is the guest's */
     bool entry_failed;    /* the last VM entry did, and the report says why */
     uint32_t entry_error; /* its VM-instruction error number: any VMREAD may change the field. 0: another

@@ -3,19 +3,17 @@
 #include "vmm/workaround.h"
 #include "arch/x86/cpuid.h"
 #include "arch/x86/memory.h"
-#include "arch/x86/msr.h"
 #include "drivers/console.h"
 #include "vmm/emulator.h"
+#include "vmm/weakness.h"
 #include <stddef.h>
 #include <stdint.h>
 
 /* Type, family, model and stepping of CPUID leaf 1; the rest of EAX is reserved. */
 #define SIGNATURE_MASK 0x0fff3fffu
 
-#define CPUID_7_EDX_ARCH_CAPABILITIES    (1u << 29)
-#define ARCH_CAPABILITIES_PSCHANGE_MC_NO (UINT64_C(1) << 6)
-#define SIGNATURE_AVOTON_FAMILY          6
-#define SIGNATURE_AVOTON_MODEL           0x4d
+#define SIGNATURE_AVOTON_FAMILY 6
+#define SIGNATURE_AVOTON_MODEL  0x4d
 
 static bool under_hypervisor(void)
 {
@@ -56,28 +54,13 @@ static bool below_is_kvm(void)
     return strcmp(vendor, "KVMKVMKVM") == 0;
 }
 
-/*
- * Intel's "Machine Check Error Avoidance on Page Size Change": family 6 from Nehalem to Comet Lake, Atoms
- * excepted, unless IA32_ARCH_CAPABILITIES says PSCHANGE_MC_NO. A hypervisor below sees to it by itself.
- */
+/* A hypervisor below sees to it by itself. */
 static bool has_itlb_multihit(void)
 {
-    static const uint8_t models[] = {0x1a, 0x1e, 0x1f, 0x2e, 0x25, 0x2c, 0x2f, 0x2a, 0x2d,
-                                     0x3a, 0x3e, 0x3c, 0x3f, 0x45, 0x46, 0x3d, 0x47, 0x4f,
-                                     0x56, 0x4e, 0x5e, 0x55, 0x66, 0x8e, 0x9e, 0xa5, 0xa6};
-    struct cpuid_version version = cpuid_version();
-    uint64_t capabilities;
+    struct weakness_processor processor;
 
-    if (under_hypervisor() || version.family != 6)
-        return false;
-    if (cpuid_highest() >= 7 && (cpuid(7, 0).edx & CPUID_7_EDX_ARCH_CAPABILITIES) &&
-        msr_read_safe(MSR_IA32_ARCH_CAPABILITIES, &capabilities) &&
-        (capabilities & ARCH_CAPABILITIES_PSCHANGE_MC_NO))
-        return false;
-    for (size_t i = 0; i < array_count(models); i++)
-        if (models[i] == version.model)
-            return true;
-    return false;
+    weakness_processor_read(&processor);
+    return !under_hypervisor() && weakness_affects(&processor, WEAKNESS_ITLB_MULTIHIT);
 }
 
 static bool exit_changes_la57_in_vain(void)

@@ -11,6 +11,7 @@
 %include "vmx_entry_abi.inc"
 
 %define VM_INSTRUCTION_ERROR 0x4400
+%define SELECTOR_DATA 0x10              ; arch/x86/gdt.h; VERW must find a segment that can be written
 %define VMRESUME_NOT_LAUNCHED 5
 
 ; On the host's stack, from [host_rsp] on: the address of the structure, `exited` twice, the callee-saved registers.
@@ -44,11 +45,11 @@ section .text
 
 ; uint64_t vmx_enter(struct vmx_registers *registers)
 ; uint64_t vmx_run(struct vmx_registers *registers, bool (*exited)(struct vmx_registers *registers))
+; uint64_t vmx_run_cleared(struct vmx_registers *registers, bool (*exited)(struct vmx_registers *registers))
 global vmx_enter
 global vmx_run
-vmx_enter:
-    lea rsi, [leave_after_exit]
-vmx_run:
+global vmx_run_cleared
+%macro SAVE_HOST_REGISTERS 0
     push rbp
     push rbx
     push r12
@@ -59,6 +60,31 @@ vmx_run:
     push rsi
     push rdi                            ; [rsp]: for the way out and the failure path, and host_rsp points here
     mov [rdi + VMX_REGISTER_HOST_RSP], rsp
+%endmacro
+
+; VERW, with any selector that it takes, is the last before the entry: it also clears the buffers of memory accesses, on processors that need it
+; (vmm/weakness.h). `exited` returns false always: the next entry comes by here, too. Quick exits are closed.
+vmx_run_cleared:
+    SAVE_HOST_REGISTERS
+    LOAD_GUEST_REGISTERS
+    verw [verw_selector]
+    vmresume
+    jc enter.fail_invalid
+    mov eax, VM_INSTRUCTION_ERROR
+    vmread rax, rax
+    cmp eax, VMRESUME_NOT_LAUNCHED
+    jne enter.fail_valid
+    mov rdi, [rsp]
+    LOAD_GUEST_REGISTERS
+    verw [verw_selector]
+    vmlaunch
+    jc enter.fail_invalid
+    jmp enter.fail_valid
+
+vmx_enter:
+    lea rsi, [leave_after_exit]
+vmx_run:
+    SAVE_HOST_REGISTERS
 enter:
     LOAD_GUEST_REGISTERS
     vmresume
@@ -163,5 +189,9 @@ leave_to_c:
     pop rbx
     pop rbp
     ret
+
+section .rodata
+    align 2
+verw_selector: dw SELECTOR_DATA
 
 section .note.GNU-stack noalloc noexec nowrite progbits

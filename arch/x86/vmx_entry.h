@@ -51,4 +51,11 @@ must_check uint64_t vmx_enter(struct vmx_registers *registers);
  */
 must_check uint64_t vmx_run(struct vmx_registers *registers, bool (*exited)(struct vmx_registers *registers));
 
+/*
+ * The same with VERW right before the entry, which clears buffers on processors whose microcode says so
+ * (MD_CLEAR). `exited` must say false: it returns after each exit.
+ */
+must_check uint64_t vmx_run_cleared(struct vmx_registers *registers,
+                                    bool (*exited)(struct vmx_registers *registers));
+
 #endif

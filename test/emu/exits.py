@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What exits do, one by one, by guests made for it (test/emu/guests), and faults forced into the hypervisor."""
+import os
 import re
 
 from harness import Failure, check, emulator_test, launch, nasm
@@ -101,6 +102,19 @@ def line_then_silence(context, cpus):
     return name, test
 
 
+def verw_is_last(context):
+    """In the way into a guest that mitigations= takes, VERW is the last instruction before each entry."""
+
+    def test():
+        with open(os.path.join(context.build, "adept.dis"), encoding="utf-8") as listing:
+            code = re.search(r"<vmx_run_cleared>:\n(.*?)\n\n", listing.read(), re.DOTALL).group(1)
+        mnemonics = [line.split("\t")[-1].split()[0] for line in code.splitlines() if "\t" in line]
+        entries = [i for i, mnemonic in enumerate(mnemonics) if mnemonic in ("vmresume", "vmlaunch")]
+        if len(entries) != 2 or any(mnemonics[i - 1] != "verw" for i in entries):
+            raise Failure(f"not VERW before each of two entries: {mnemonics}")
+    return "mitigations-verw-last", test
+
+
 def tests(context):
     # All modes and back: what exits are two writes of CR0.NE, which is the host's, and three accesses to CR8. The switches are free.
     yield emulator_test(context, "mode-switches", GUEST="modes", CMDLINE="trace=stats",
@@ -137,6 +151,14 @@ def tests(context):
     for words in ("trace=all", "trace=none"):
         yield emulator_test(context, f"bus-lock-{words.split('=')[1]}", GUEST="tour", CMDLINE=f"test=bus-lock {words}", expect=[
             r"^adept: bus-locks: vm=tour count=\d{2,}$", r"^adept: exits vm=tour reason=EPT_VIOLATION\(48\) count=\d+ "])
+    # What the processor lets guests read, and VERW before each entry: no exit is quick then.
+    yield verw_is_last(context)
+    for model, affected in (("corei7_icelake_u", "no"), ("corei7_skylake_x", "yes")):
+        yield emulator_test(context, f"mitigations-{model}", GUEST="tour", MODEL=model, CMDLINE="trace=stats mitigations=all", expect=[
+            rf"^adept: weakness: itlb_multihit affected={affected}\b", r"^adept: weakness: mds affected=", r"^adept: weakness: l1tf affected=",
+            r"^adept: weakness: tsx_async_abort affected=", r"^adept: weakness: mmio_stale_data affected=",
+            r"^adept: weakness: reg_file_data_sampling affected=", r"reason=VMCALL\(18\) count=\d+ ticks=\d+ mean=\d+ min=1[5-9]\d "])
+    yield made_guest(context, "mitigations-vcpus", "vcpus", options="vcpus=4", CPUS=4, CMDLINE="trace=none mitigations=verw")
     yield nothing_lost_uncounted(context)
     for cpus in (1, 2):
         yield line_then_silence(context, cpus)

@@ -42,6 +42,7 @@ static void assert_defaults(void)
     assert_false(options.walk_given);
     assert_int_equal(options.conformance_cases, 0);
     assert_int_equal(options.on_end, ON_END_POWEROFF);
+    assert_false(options.mitigate_verw || options.mitigate_l1d);
     assert_true(options.console.serial);
     assert_false(options.console.serial_given);
     assert_int_equal(options.console.uart_port, 0x3f8);
@@ -209,6 +210,7 @@ static void problems_keep_the_default(void **state)
     problem("input=01234567890123456789012345678901",
             "input: '01234567890123456789012345678901' is no guest's name");
     problem("timeout=1s", "timeout: '1s' is no number of seconds");
+    problem("mitigations=some", "mitigations: 'some' is not off|verw|l1d|all");
     problem("on_end=explode", "on_end: 'explode' is not poweroff|halt|reboot");
     problem("on_end=", "on_end: '' is not poweroff|halt|reboot");
     problem("on_end=poweroff|halt", "on_end: 'poweroff|halt' is not poweroff|halt|reboot");
