@@ -117,6 +117,47 @@ static void indexed_registers(void **state)
     assert_int_equal(in(0x3ca), 0x01);
 }
 
+/* Of each register the bits that exist come back, and no others: programs look for a VGA so. */
+static void bits_that_exist(void **state)
+{
+    static const uint8_t sequencer[] = {0x03, 0x3d, 0x0f, 0x3f, 0x0e};
+    static const uint8_t graphics[] = {0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff};
+    static const uint8_t attribute[] = {0xef, 0xff, 0x3f, 0x0f, 0x0f}; /* from 0x10 on */
+
+    (void)state;
+    for (unsigned value = 0; value < 256; value++) {
+        for (uint8_t i = 0; i < sizeof(sequencer); i++) {
+            out(0x3c4, i);
+            out(0x3c5, (uint8_t)value);
+            assert_int_equal(in(0x3c5), value & sequencer[i]);
+        }
+        for (uint8_t i = 0; i < sizeof(graphics); i++) {
+            out(0x3ce, i);
+            out(0x3cf, (uint8_t)value);
+            assert_int_equal(in(0x3cf), value & graphics[i]);
+        }
+        for (uint8_t i = 0; i < VGA_ATTRIBUTE; i++) {
+            (void)in(0x3da);
+            out(0x3c0, i);
+            out(0x3c0, (uint8_t)value);
+            (void)in(0x3da);
+            assert_int_equal(in(0x3c1), value & (i < 16 ? 0x3f : attribute[i - 16]));
+        }
+        out(0x3c2, (uint8_t)value);
+        assert_int_equal(in(0x3cc), value & 0xef);
+    }
+    for (unsigned columns = 40; columns <= 80; columns += 40) { /* what firmware writes has no others */
+        const struct vga_text_mode *mode = vga_text_mode(columns);
+
+        for (unsigned i = 0; i < VGA_SEQUENCER; i++)
+            assert_int_equal(mode->sequencer[i] & ~sequencer[i], 0);
+        for (unsigned i = 0; i < VGA_GRAPHICS; i++)
+            assert_int_equal(mode->graphics[i] & ~graphics[i], 0);
+        for (unsigned i = 16; i < VGA_ATTRIBUTE; i++)
+            assert_int_equal(mode->attribute[i] & ~attribute[i - 16], 0);
+    }
+}
+
 /* Index and data through one port, in turn. */
 static void attribute_registers(void **state)
 {
@@ -261,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup(mode3, reset),
         cmocka_unit_test_setup(indexed_registers, reset),
         cmocka_unit_test_setup(attribute_registers, reset),
+        cmocka_unit_test_setup(bits_that_exist, reset),
         cmocka_unit_test_setup(palette, reset),
         cmocka_unit_test_setup(beam, reset),
         cmocka_unit_test_setup(rows, reset),

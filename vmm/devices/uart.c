@@ -59,6 +59,7 @@ void guest_uart_reset(struct guest_uart *uart)
     *uart = (struct guest_uart){.output = uart->output,
                                 .interrupt = uart->interrupt,
                                 .line_control = LINE_CONTROL_8N1,
+                                .data_bits = 0xff,
                                 .divisor_low = 1,
                                 .trigger = 1};
     device_line_set(&uart->interrupt, false);
@@ -142,17 +143,11 @@ static void take_in(struct guest_uart *uart, uint8_t value, uint64_t now)
         uart->received[uart->received_first] = value;
 }
 
-/* A frame carries as many of a character's bits as the line control says, the lowest; the others read as 0. */
-static uint8_t in_frame(const struct guest_uart *uart, uint8_t value)
-{
-    return value & (uint8_t)(0xffu >> (3 - (uart->line_control & LINE_CONTROL_LENGTH)));
-}
-
 void guest_uart_receive(struct guest_uart *uart, uint8_t value, uint64_t now)
 {
     if (loopback(uart)) /* the receiver listens to its own transmitter */
         return;
-    take_in(uart, in_frame(uart, value), now);
+    take_in(uart, value & uart->data_bits, now);
     update_interrupt(uart);
 }
 
@@ -279,7 +274,7 @@ static void write_fifo_control(struct guest_uart *uart, uint8_t value)
 
 static void send(struct guest_uart *uart, uint8_t value, uint64_t now)
 {
-    value = in_frame(uart, value);
+    value &= uart->data_bits;
     if (loopback(uart))
         take_in(uart, value, now);
     else
@@ -330,6 +325,8 @@ void guest_uart_write(struct guest_uart *uart, uint16_t offset, uint8_t value, u
         break;
     case LINE_CONTROL:
         uart->line_control = value;
+        /* A frame carries the lowest of a character's bits, as many as this says; the others read as 0. */
+        uart->data_bits = (uint8_t)(0xffu >> (3 - (value & LINE_CONTROL_LENGTH)));
         return;
     case MODEM_CONTROL:
         write_modem_control(uart, value);

@@ -18,6 +18,7 @@ struct guest_uart {
     struct device_output output;
     struct device_line interrupt;
     uint8_t interrupt_enable, line_control, modem_control, scratch;
+    uint8_t data_bits; /* of a frame, by line_control: a mask */
     uint8_t divisor_low, divisor_high;
     uint8_t modem_changes; /* bits 3:0 of the modem status: what has changed since it was last read */
     uint8_t trigger;       /* characters in the FIFO that make data available */

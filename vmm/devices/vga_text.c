@@ -33,6 +33,8 @@
 #define PROTECT             0x80u
 #define GRAPHICS_MISC       0x06u /* bit 0: graphics mode */
 #define ATTRIBUTE_SCREEN_ON 0x20u
+#define ATTRIBUTE_PALETTE   0x10u /* registers */
+#define MISCELLANEOUS_BITS  0xefu
 
 /* 720 x 400 at 70 Hz: lines of 31.78 us, 449 of them, of which 400 show; a line shows four fifths of its
  * time. */
@@ -91,6 +93,10 @@ void vga_text_reset(struct vga_text *vga)
         for (unsigned component = 0; component < 3; component++)
             vga->dac[colour][component] = vga_text_colour(colour, component);
 }
+
+/* The bits that exist; others read as 0. */
+static const uint8_t sequencer_bits[VGA_SEQUENCER] = {0x03, 0x3d, 0x0f, 0x3f, 0x0e};
+static const uint8_t graphics_bits[VGA_GRAPHICS] = {0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff};
 
 static uint8_t read_indexed(const uint8_t *registers, unsigned count, unsigned index)
 {
@@ -178,13 +184,21 @@ static void write_crtc(struct vga_text *vga, uint8_t value)
     vga->crtc[index] = value;
 }
 
+/* The palette's entries have six bits; behind them are mode, border, planes, panning and colour select. */
+static uint8_t attribute_bits(unsigned index)
+{
+    static const uint8_t bits[] = {0xef, 0xff, 0x3f, 0x0f, 0x0f};
+
+    return index < ATTRIBUTE_PALETTE ? 0x3f : bits[index - ATTRIBUTE_PALETTE];
+}
+
 /* One port for index and data in turn; reading 0x3da begins with the index. */
 static void write_attribute(struct vga_text *vga, uint8_t value)
 {
     if (!vga->attribute_data)
         vga->attribute_index = value & 0x3f;
     else if ((vga->attribute_index & 0x1f) < VGA_ATTRIBUTE)
-        vga->attribute[vga->attribute_index & 0x1f] = value & 0x3f;
+        vga->attribute[vga->attribute_index & 0x1f] = value & attribute_bits(vga->attribute_index & 0x1f);
     vga->attribute_data = !vga->attribute_data;
 }
 
@@ -215,14 +229,14 @@ static void write(void *device, uint16_t port, unsigned size, uint32_t wide, uin
         write_attribute(vga, value);
         break;
     case PORT_MISCELLANEOUS:
-        vga->miscellaneous = value;
+        vga->miscellaneous = value & MISCELLANEOUS_BITS;
         break;
     case PORT_SEQUENCER:
         vga->sequencer_index = value & 0x07;
         break;
     case PORT_SEQUENCER_DATA:
         if (vga->sequencer_index < VGA_SEQUENCER)
-            vga->sequencer[vga->sequencer_index] = value;
+            vga->sequencer[vga->sequencer_index] = value & sequencer_bits[vga->sequencer_index];
         break;
     case PORT_DAC_MASK:
         vga->dac_mask = value;
@@ -239,7 +253,7 @@ static void write(void *device, uint16_t port, unsigned size, uint32_t wide, uin
         break;
     case PORT_GRAPHICS_DATA:
         if (vga->graphics_index < VGA_GRAPHICS)
-            vga->graphics[vga->graphics_index] = value;
+            vga->graphics[vga->graphics_index] = value & graphics_bits[vga->graphics_index];
         break;
     case PORT_CRTC:
         vga->crtc_index = value & 0x3f;

@@ -4,9 +4,9 @@
  * 0xb8000, which the guest writes without any exit. IBM's "Personal System/2 Hardware Interface Technical
  * Reference", chapter on the video subsystem.
  *
- * All registers keep what is written; of it only the CRT controller's start address, offset, size and cursor
- * change what vga_text_row() gives. Not modelled: graphics modes, the planes and the font behind 0xa0000, the
- * monochrome addresses 0x3b4 to 0x3ba, the vertical-retrace interrupt. Pure.
+ * All registers keep what is written, of the bits that exist; of it only the CRT controller's start address,
+ * offset, size and cursor change what vga_text_row() gives. Not modelled: graphics modes, the planes and the
+ * font behind 0xa0000, the monochrome addresses 0x3b4 to 0x3ba, the vertical-retrace interrupt. Pure.
  */
 #ifndef VMM_DEVICES_VGA_TEXT_H
 #define VMM_DEVICES_VGA_TEXT_H
