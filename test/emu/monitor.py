@@ -166,6 +166,21 @@ def trap_flag_pretended(context):
     return "monitor-trap-pretended", test
 
 
+def watched_apic(context):
+    """Watches come and go while the local APIC lies over their page, and hold when the memory is back."""
+
+    def test():
+        name = "monitor-watch-apic"
+        run = launch(context, name, GUEST=f"{assemble(context, 'apic_watched')} name=g boot=flat mem=8M", CPUS=1,
+                     CMDLINE='trace=none cmd="watch 0x300030+4 rw log; watch 0x300080+4 r log; break 0x7d00; continue; watch delete 1; watch 0x300040 r log; '
+                     'ept audit; continue"')
+        check(context, name, run, 0, [
+            r"^\[g\] apic_watched: done$", r"^adept: watch: .* #1 gpa=0x300030 access=W ", r"^adept: watch: .* #2 gpa=0x300080 access=R ",
+            r"^adept: break: .* cs:ip=0000:7d00 ", r"RAM or ROM of the guest's"],
+            forbid=[r"#1 gpa=0x300030 access=R", r"isolation: VIOLATION"])
+    return "monitor-watch-apic", test
+
+
 def watched_together(context, vcpus):
     """Several vCPUs write to one page at the same time: each write is told of once, with the values of that write."""
     def test():
@@ -396,6 +411,7 @@ def tests(context):
     yield scripted(context, "monitor-changing", "monitored", CHANGING, CPUS=1)
     yield scripted(context, "monitor-stepping", "stepped", STEPPING, CPUS=1)
     yield scripted(context, "monitor-watching", "stepped", WATCHING, CPUS=1)
+    yield watched_apic(context)
     yield scripted(context, "monitor-watch-border", "watched_border", BORDER, CPUS=1)
     yield scripted(context, "monitor-breaking", "stepped", BREAKING, CPUS=1)
     yield scripted(context, "monitor-modes", "stepped_modes", MODES, CPUS=1)
