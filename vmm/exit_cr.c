@@ -87,8 +87,12 @@ static bool load_pdptes(struct vcpu *vcpu, uint64_t cr3)
     uint64_t pdpte[4];
 
     guest_paging_state(vcpu, &paging);
-    if (guest_memory_read(vcpu->vm, cr3 & UINT64_C(0xffffffe0), pdpte, sizeof(pdpte)) != sizeof(pdpte))
-        return false;
+    for (unsigned i = 0; i < 4; i++) { /* each at once, for another vCPU may write it */
+        uint64_t at = (cr3 & UINT64_C(0xffffffe0)) + i * sizeof(pdpte[i]);
+
+        if (guest_memory_read(vcpu->vm, at, &pdpte[i], sizeof(pdpte[i])) != sizeof(pdpte[i]))
+            return false;
+    }
     if (!control_pdptes_valid(pdpte, paging.physical_width))
         return false;
     for (unsigned i = 0; i < 4; i++)

@@ -6,7 +6,7 @@ from exits import assemble, made_guest
 from harness import Failure, check, launch
 
 MODELS = ("corei7_icelake_u", "corei5_arrandale_m520")
-READ_TICKS_MAX = 900  # of one MOV from the first byte of a page of the device, there and back, the loop and the timer included
+READ_TICKS_MAX = 750  # of one MOV from a register of the device, there and back, the loop included
 
 
 def instructions(context, model):

@@ -994,11 +994,11 @@ after_movsd:
 
 ; What a read costs, without the loop around it.
     mov ebx, WINDOW + 0x10
-    call time_loop
-    mov r14, rax
+    call least_time
+    mov r14, r15
     mov ebx, variables
-    call time_loop
-    sub r14, rax
+    call least_time
+    sub r14, r15
     mov rax, r14
     xor edx, edx
     mov ecx, 100
@@ -1009,6 +1009,18 @@ after_movsd:
     call put_decimal
     print 10
     pass
+
+; The least of some measurements, in R15: without what the hypervisor prints in between.
+least_time:
+    mov r15d, -1
+    mov r13d, 5
+.again:
+    call time_loop
+    cmp eax, r15d
+    cmovb r15d, eax
+    dec r13d
+    jnz .again
+    ret
 
 ; 100 reads at RBX: ticks in RAX.
 time_loop:
