@@ -8,6 +8,7 @@
 #include "vmm/emulate_operand.h"
 #include "vmm/mmio_code.h"
 #include "vmm/mmio_memory.h"
+#include "vmm/vcpu_code.h"
 #include "vmm/vcpu_emulate.h"
 #include "vmm/vmcs.h"
 
@@ -20,18 +21,30 @@ static enum exit_action ended(struct vcpu *vcpu)
     return EXIT_ACTION_STOP;
 }
 
-/* Ends the guest with the line that shows the instruction. */
+/*
+ * The bytes are none of an instruction that is emulated, or are in no RAM. Another vCPU may have written
+ * them, or the tables that lead to them, behind the exit: then the processor is to try again what is there
+ * now. What stays the same ends the guest, with the line that shows the instruction.
+ */
 static enum exit_action not_emulated(struct linear *linear, const struct mmio_bytes *code)
 {
+    struct vcpu *vcpu = linear->vcpu;
     char text[BYTES_TEXT_SIZE];
     size_t length = 0;
 
+    if (!mmio_refuses(&vcpu->mmio_refusal, vcpu->exit_count, linear->guest_physical_address, code))
+        return exit_again(vcpu);
+    if (code->missing != UINT64_MAX) {
+        vm_end(vcpu->vm, VM_FAILED, "device access by code that is in no RAM: gpa=%#llx",
+               (unsigned long long)code->missing);
+        return ended(vcpu);
+    }
     for (unsigned i = 0; i < code->count; i++)
         length += format(text + length, sizeof(text) - length, " %02x", code->bytes[i]);
     text[length < sizeof(text) ? length : sizeof(text) - 1] = '\0';
-    vm_end(linear->vcpu->vm, VM_FAILED, "cannot decode bits=%u bytes=%s at a device gpa=%#llx",
-           code->code_size * 8, text + 1, (unsigned long long)linear->guest_physical_address);
-    return ended(linear->vcpu);
+    vm_end(vcpu->vm, VM_FAILED, "cannot decode bits=%u bytes=%s at a device gpa=%#llx", code->code_size * 8,
+           text + 1, (unsigned long long)linear->guest_physical_address);
+    return ended(vcpu);
 }
 
 /*
@@ -39,11 +52,11 @@ static enum exit_action not_emulated(struct linear *linear, const struct mmio_by
  * processor has checked segment, alignment and paging before it. At the start of a page it is not known
  * whether the access began there or in the page before.
  */
-static inline bool is_plain_move(const struct mmio_code *code, uint64_t guest_physical_address)
+static inline bool is_within_page(const struct mmio_code *code, uint64_t guest_physical_address)
 {
     unsigned offset = (unsigned)guest_physical_address & (PAGE_SIZE - 1);
 
-    return code->plain && offset != 0 && offset + code->instruction.memory_size <= PAGE_SIZE;
+    return offset != 0 && offset + code->instruction.memory_size <= PAGE_SIZE;
 }
 
 static inline void load_register(struct emulate_processor *processor, const struct instruction *instruction,
@@ -86,6 +99,26 @@ plain_move(struct vcpu *vcpu, const struct instruction *instruction, uint64_t gu
     return EXIT_ACTION_SETTLED;
 }
 
+/* Whether the exit can be of this MOV, and not of what another vCPU has meanwhile replaced by it. */
+static bool fits(struct vcpu *vcpu, const struct ept_violation *violation,
+                 const struct instruction *instruction, uint64_t rip)
+{
+    const struct vcpu_code code = {.rip = rip, .code_size = instruction->code_size};
+    bool write = violation->qualification & EPT_QUALIFICATION_WRITE;
+    uint64_t linear;
+
+    return write == (instruction->destination == OPERAND_MEMORY) &&
+           vcpu_operand_linear(vcpu, &code, instruction, &linear) &&
+           linear == vmcs_read(VMCS_GUEST_LINEAR_ADDRESS);
+}
+
+static inline bool is_fitting_move(struct vcpu *vcpu, const struct ept_violation *violation,
+                                   const struct mmio_code *code, uint64_t rip)
+{
+    return code->move && is_within_page(code, violation->guest_physical_address) &&
+           (code->plain || fits(vcpu, violation, &code->instruction, rip));
+}
+
 /* What is not remembered, or no plain MOV. */
 static __attribute__((noinline)) enum exit_action
 decode_and_emulate(struct vcpu *vcpu, const struct ept_violation *violation, const struct mmio_key *key,
@@ -96,6 +129,8 @@ decode_and_emulate(struct vcpu *vcpu, const struct ept_violation *violation, con
     struct mmio_bytes bytes;
     struct linear linear;
 
+    if (code != NULL && is_fitting_move(vcpu, violation, code, rip))
+        return plain_move(vcpu, &code->instruction, violation->guest_physical_address, rip, rflags);
     linear_begin(&linear, vcpu);
     linear.translated = true;
     linear.translated_write = violation->qualification & EPT_QUALIFICATION_WRITE;
@@ -107,14 +142,16 @@ decode_and_emulate(struct vcpu *vcpu, const struct ept_violation *violation, con
             break;
         case EMULATE_EXCEPTION:
             return vcpu_emulate_raise(vcpu, &exception);
+        case EMULATE_RESTART:
+            return exit_again(vcpu);
         default:
             return ended(vcpu);
         }
     }
     switch (decoded) {
     case DECODE_OK:
-        if (is_plain_move(code, linear.guest_physical_address))
-            return plain_move(vcpu, &code->instruction, linear.guest_physical_address, rip, rflags);
+        if (is_fitting_move(vcpu, violation, code, rip))
+            return plain_move(vcpu, &code->instruction, violation->guest_physical_address, rip, rflags);
         vcpu->result.code = RESULT_DEVICE;
         return vcpu_emulate(&linear, &code->instruction, rip, rflags);
     case DECODE_UNDEFINED:
@@ -147,7 +184,7 @@ enum exit_action exit_mmio(struct vcpu *vcpu, const struct ept_violation *violat
         step_finish(vcpu);
     vmcs_read_three(VMCS_GUEST_RIP, &rip, VMCS_GUEST_RFLAGS, &rflags, VMCS_GUEST_CS_ACCESS_RIGHTS, &rights);
     code = mmio_remembered(vcpu, rip, (uint32_t)rights, &key);
-    if (likely(code != NULL && is_plain_move(code, violation->guest_physical_address)))
+    if (likely(code != NULL && code->plain && is_within_page(code, violation->guest_physical_address)))
         return plain_move(vcpu, &code->instruction, violation->guest_physical_address, rip, rflags);
     return decode_and_emulate(vcpu, violation, &key, code, rip, rflags);
 }

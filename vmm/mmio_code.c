@@ -139,9 +139,19 @@ static enum emulate_status fetch(struct linear *linear, struct mmio_bytes *code,
         code->count += length;
         return EMULATE_DONE;
     }
-    vm_end(linear->vcpu->vm, VM_FAILED, "device access by code that is in no RAM: gpa=%#llx",
-           (unsigned long long)walk->gpa);
-    return EMULATE_REFUSED;
+    code->missing = walk->gpa;
+    return EMULATE_DONE;
+}
+
+/* Two readings that agree are no mixture of what another vCPU has found there and what it has written. */
+static bool has_changed(struct linear *linear, const struct guest_walk *walk, const struct mmio_bytes *bytes)
+{
+    unsigned here = PAGE_SIZE - (unsigned)(bytes->linear_address & (PAGE_SIZE - 1));
+    unsigned length = bytes->count < here ? bytes->count : here;
+    uint8_t again[INSTRUCTION_LENGTH_MAX];
+
+    return guest_memory_read(linear->vcpu->vm, walk->gpa, again, length) != length ||
+           memcmp(again, bytes->bytes, length) != 0;
 }
 
 static bool is_plain(const struct instruction *instruction)
@@ -150,24 +160,18 @@ static bool is_plain(const struct instruction *instruction)
            !instruction_uses_rsp(instruction);
 }
 
-/* The second page is looked at only if the instruction goes on there. */
-enum emulate_status mmio_decode(struct linear *linear, const struct mmio_key *key, struct mmio_bytes *bytes,
-                                const struct mmio_code **code, enum decode_status *decoded,
-                                struct emulate_exception *exception)
+/* Makes of the bytes what it can. The second page is looked at only if the instruction goes on there. */
+static enum emulate_status fetch_and_decode(struct linear *linear, struct mmio_bytes *bytes,
+                                            struct guest_walk *walk, struct instruction *instruction,
+                                            enum decode_status *decoded, struct emulate_exception *exception)
 {
-    struct mmio_code *place = place_of(linear->vcpu, key);
-    struct instruction *instruction = &place->instruction;
-    struct guest_walk walk, second;
-    enum emulate_status status;
+    enum emulate_status status = fetch(linear, bytes, bytes->linear_address, walk, exception);
+    struct guest_walk second;
 
-    *code = place;
-    place->key.code_size = 0;
-    *bytes = (struct mmio_bytes){.linear_address = key->linear_address, .code_size = key->code_size};
-    status = fetch(linear, bytes, bytes->linear_address, &walk, exception);
     if (status != EMULATE_DONE)
         return status;
     *decoded = decode_instruction(bytes->bytes, bytes->count, bytes->code_size, instruction);
-    if (*decoded == DECODE_MORE && bytes->count < INSTRUCTION_LENGTH_MAX) {
+    if (*decoded == DECODE_MORE && bytes->count < INSTRUCTION_LENGTH_MAX && bytes->missing == UINT64_MAX) {
         uint64_t next = bytes->linear_address + bytes->count;
 
         status = fetch(linear, bytes, bytes->code_size == 8 ? next : (uint32_t)next, &second, exception);
@@ -175,11 +179,34 @@ enum emulate_status mmio_decode(struct linear *linear, const struct mmio_key *ke
             return status;
         *decoded = decode_instruction(bytes->bytes, bytes->count, bytes->code_size, instruction);
     }
+    return EMULATE_DONE;
+}
+
+enum emulate_status mmio_decode(struct linear *linear, const struct mmio_key *key, struct mmio_bytes *bytes,
+                                const struct mmio_code **code, enum decode_status *decoded,
+                                struct emulate_exception *exception)
+{
+    struct mmio_code *place = place_of(linear->vcpu, key);
+    struct instruction *instruction = &place->instruction;
+    bool several = linear->vcpu->vm->vcpu_count > 1;
+    struct guest_walk walk;
+    enum emulate_status status;
+
+    *code = place;
+    place->key.code_size = 0;
+    *bytes = (struct mmio_bytes){
+        .linear_address = key->linear_address, .code_size = key->code_size, .missing = UINT64_MAX};
+    status = fetch_and_decode(linear, bytes, &walk, instruction, decoded, exception);
+    if (status != EMULATE_DONE)
+        return status;
+    if (several && has_changed(linear, &walk, bytes))
+        return EMULATE_RESTART;
     if (*decoded == DECODE_OK)
         *decoded = decode_for_features(instruction, linear->vcpu->decode_features);
     if (*decoded != DECODE_OK)
         return EMULATE_DONE;
-    place->plain = is_plain(instruction) && !boundary_has_breakpoints(linear->vcpu);
+    place->move = is_plain(instruction) && !boundary_has_breakpoints(linear->vcpu);
+    place->plain = place->move && !several;
     remember(linear, place, key, bytes, &walk);
     return EMULATE_DONE;
 }

@@ -37,8 +37,9 @@ struct mmio_code_entry {
 
 struct mmio_code {
     struct mmio_key key; /* code_size 0: this place is empty */
-    bool plain; /* MOV between memory and a general-purpose register other than RSP, or an immediate; and the
+    bool move;  /* MOV between memory and a general-purpose register other than RSP, or an immediate; and the
                    guest has no breakpoints, which would have to be looked for */
+    bool plain; /* the same, and no other vCPU is there to write to it: the exit is of this instruction */
     uint8_t entry_count;
     const uint8_t *view; /* the bytes in the host's memory */
     uint64_t bytes[2];   /* the first 8, the first 16 but the last: bytes 7 to 14 */
@@ -51,7 +52,22 @@ struct mmio_bytes {
     uint64_t linear_address;
     uint8_t bytes[INSTRUCTION_LENGTH_MAX];
     unsigned count, code_size; /* how many were fetched; as in the key */
+    uint64_t missing;          /* no RAM is there, at this guest-physical address; all ones: not so */
 };
+
+/* An instruction that was not emulated: MMIO_REFUSED_AFTER times in a row the same ends the guest. */
+#define MMIO_REFUSED_AFTER 16u
+
+struct mmio_refusal {
+    uint64_t exit_count; /* the vCPU's, of the last time */
+    uint64_t guest_physical_address;
+    struct mmio_bytes bytes;
+    unsigned count;
+};
+
+/* Notes one more, in the vCPU's exit_count-th exit. true: it is the last. Pure. */
+bool mmio_refuses(struct mmio_refusal *last, uint64_t exit_count, uint64_t guest_physical_address,
+                  const struct mmio_bytes *bytes);
 
 struct vcpu;
 struct linear;
@@ -68,7 +84,7 @@ void mmio_forget(struct vcpu *vcpu);
 
 /*
  * Fetches and decodes it. DONE: *decoded says how, and *code has it if DECODE_OK, remembered if it can be.
- * EXCEPTION: the fetch faults. REFUSED: the bytes are in no RAM, and the VM has ended.
+ * EXCEPTION: the fetch faults. RESTART: another vCPU has written there meanwhile. REFUSED: the VM has ended.
  */
 enum emulate_status mmio_decode(struct linear *linear, const struct mmio_key *key, struct mmio_bytes *bytes,
                                 const struct mmio_code **code, enum decode_status *decoded,

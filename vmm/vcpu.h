@@ -158,6 +158,7 @@ struct vcpu {
     struct ept_violation violation;
     struct ept_near near; /* what its last EPT violations have found out */
     struct mmio_code mmio_code[MMIO_CODE_COUNT];
+    struct mmio_refusal mmio_refusal;
     struct last_fault last_fault;
     struct ept_misconfig_entry
         misconfig;          /* what the last misconfiguration exit was about; level 0: nothing was found */

@@ -30,6 +30,8 @@ def tests(context):
         yield instructions(context, model)
         yield made_guest(context, f"mmio-remembered-{model}", "mmio_remembered", MODEL=model, CMDLINE="trace=none",
                          expect=[r"^\[mmio_remembered\] mmio_remembered: each instruction is the one that is there$"])
+        yield made_guest(context, f"mmio-patched-{model}", "patched", MODEL=model, CPUS=2, CMDLINE="trace=stats", options="boot=flat vcpus=2 timeout=60",
+                         expect=[r"^\[patched\] patched: each instruction was whole$"])
     # Without the test's word there is no such device, so the guest finds that RAM and the hole differ.
     yield made_guest(context, "mmio-absent", "mmio", status=1, CMDLINE="trace=none", expect=[r"^\[mmio\] FAILED: the device and RAM differ$"])
     yield made_guest(context, "mmio-undecoded", "mmio_undecoded", status=1, CMDLINE="test=mmio-device", forbid=[r"never printed"], expect=[
