@@ -37,8 +37,9 @@ static enum exit_action finish(struct vcpu *vcpu, const struct emulate_processor
         vmcs_write(VMCS_GUEST_RSP, processor->gpr[REGISTER_RSP]);
     if (vm_has_ended(vcpu->vm))
         return EXIT_ACTION_STOP;
-    /* Between two elements of a string the guest has its traps, too. */
-    if (status == EMULATE_DONE || (status == EMULATE_AGAIN && boundary_stops(vcpu, rflags)))
+    /* Between two elements of a string the guest has its traps, too, and blocking by STI or MOV SS is over.
+     */
+    if (status == EMULATE_DONE || status == EMULATE_AGAIN)
         exit_advance_to(vcpu, processor->rip, rflags);
     return EXIT_ACTION_SETTLED;
 }

@@ -118,6 +118,21 @@ static void test_good(void **state)
     }
 }
 
+/* CR3 may have the bits of linear-address masking where the processor has it. */
+static void test_masking_in_cr3(void **state)
+{
+    struct entry_snapshot s;
+
+    (void)state;
+    good(&s, (enum entry_state)0);
+    s.value[F(GUEST_CR3)] = 0x1000 | UINT64_C(3) << 61;
+    assert_string_equal(entry_rules[entry_check(&s, 0)].name, "guest_cr3");
+    s.cr3_bits = UINT64_C(3) << 61;
+    assert_int_equal(entry_check(&s, 0), entry_rule_count);
+    s.value[F(GUEST_CR3)] |= UINT64_C(1) << 60;
+    assert_string_equal(entry_rules[entry_check(&s, 0)].name, "guest_cr3");
+}
+
 static void test_breaks(void **state)
 {
     (void)state;
@@ -271,13 +286,10 @@ static void test_events(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_breaks),
-        cmocka_unit_test(test_breaks_by_basic),
-        cmocka_unit_test(test_complete),
-        cmocka_unit_test(test_host_ss_null),
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_good),     cmocka_unit_test(test_masking_in_cr3),
+        cmocka_unit_test(test_breaks),   cmocka_unit_test(test_breaks_by_basic),
+        cmocka_unit_test(test_complete), cmocka_unit_test(test_host_ss_null),
+        cmocka_unit_test(test_table),    cmocka_unit_test(test_events),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

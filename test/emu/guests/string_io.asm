@@ -107,8 +107,46 @@ real_mode:
     given 0x55, 0x66, 0x10000
     must NONE, 0x55, 0x66, 0x10000, "REP OUTSB, none of them", rep outsb
     must NONE, 0x56, 0x66, 0xffff, "REP OUTSB with 32 bits of ECX", call one_of_many
+; Interrupts come in between: a long REP gives way.
+    mov word [8 * 4], on_timer
+    mov word [8 * 4 + 2], 0
+    mov al, 0x34                ; the timer: 1000 times a second
+    out 0x43, al
+    mov al, 1193 & 0xff
+    out 0x40, al
+    mov al, 1193 >> 8
+    out 0x40, al
+    mov al, 0xfe
+    out 0x21, al
+    mov dx, DATA
+    given 0, 0, 0xf000
+    sti
+.long:
+    rep insb
+    cli
+    check_equal ecx, 0, "a long REP INSB: ECX"
+    check_equal edi, 0xf000, "a long REP INSB: EDI"
+    cmp dword [inside], 2
+    check_condition ae, "interrupts come within a long REP INSB"
+    mov al, 0xff
+    out 0x21, al
     print "string_io: real mode: all is well", 10
     jmp protected_mode
+
+on_timer:
+    push ax
+    push bp
+    mov bp, sp
+    cmp word [bp + 4], real_mode.long
+    jne .outside
+    inc dword [cs:inside]
+.outside:
+    mov al, 0x20
+    out 0x20, al
+    pop bp
+    pop ax
+    iret
+inside: dd 0
 
 one_of_many:
     mov ecx, 1
@@ -126,8 +164,6 @@ fault_13:
     mov dword [cs:vector], 13
 fault:
     mov esp, [cs:stack_was]
-    sti
-    cli
     jmp [cs:resume]
 
 vector: dd 0
