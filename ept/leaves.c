@@ -86,15 +86,19 @@ bool ept_find_run(struct ept *ept, uint64_t gpa, struct ept_run *run)
     return ept_is_good_leaf(ept, cursor.level, cursor.entry);
 }
 
-uint64_t ept_portion(struct ept *ept, uint64_t start, uint64_t end)
+uint64_t ept_portion(struct ept *ept, uint64_t start, uint64_t end, unsigned pages)
 {
-    struct ept_run run = {.level = EPT_LEVEL_MAX};
-    uint64_t at = start;
+    uint64_t size = pages * ept_level_size(EPT_LEVEL_PT), at = start;
+    struct ept_run run;
 
-    for (unsigned n = 0;
-         n < PORTION_SLOTS && run.level > EPT_LEVEL_PT && at < end && at - start < PORTION_SIZE; n++) {
+    for (unsigned n = 0; n < PORTION_SLOTS && at < end && at - start < PORTION_SIZE; n++) {
         (void)!ept_find_run(ept, at, &run);
-        at = run.gpa + run.count * ept_level_size(run.level);
+        if (run.level == EPT_LEVEL_PT) {
+            if (n == 0)
+                at = (start & ~(size - 1)) + size;
+            break;
+        }
+        at = run.gpa + ept_level_size(run.level);
     }
     return at < end ? at : end;
 }

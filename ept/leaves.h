@@ -31,11 +31,12 @@ void ept_for_each_run(struct ept *ept, uint64_t start, uint64_t end, ept_run_vis
 EPT_MUST_CHECK bool ept_find_run(struct ept *ept, uint64_t gpa, struct ept_run *run);
 
 /*
- * Where a part of [start, end) ends that is little work: behind one level-1 table, or behind so many slots
- * without one, or at `end`. It divides no leaf. start < end, and no address is beyond the guest-physical
- * width.
+ * Where a part of [start, end) ends that is little work: at a multiple of so many pages in a level-1 table, a
+ * power of two up to EPT_ENTRIES, or behind some slots without one, or at `end`. It divides no leaf. start <
+ * end, and no address is beyond the guest-physical width.
  */
-uint64_t ept_portion(struct ept *ept, uint64_t start, uint64_t end);
+#define EPT_PORTION_PAGES 128 /* most work on a page is done so often in half the time of an exit */
+uint64_t ept_portion(struct ept *ept, uint64_t start, uint64_t end, unsigned pages);
 
 /* True for an entry that a visitor may take for a page of the guest's: no temporary one, no frozen one. */
 static inline bool ept_is_guest_page(struct ept_entry entry)

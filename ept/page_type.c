@@ -109,7 +109,7 @@ bool ept_guest_mtrr_step(struct ept *ept, struct ept_retyped *part)
     part->end = region->gpa + region->size;
     part->flush = EPT_FLUSH_NONE;
     if (region->rights != 0) {
-        part->end = ept_portion(ept, part->start, part->end);
+        part->end = ept_portion(ept, part->start, part->end, EPT_ENTRIES);
         part->flush = zap_other_types(ept, part->start, part->end);
     }
     ept->old_types_from = part->end;

@@ -28,6 +28,16 @@ static void split_at(struct ept *ept, uint64_t gpa, enum ept_flush *flush)
     *flush = ept_flush_both(*flush, cursor.flush);
 }
 
+enum ept_flush ept_split_borders(struct ept *ept, uint64_t gpa, uint64_t size)
+{
+    enum ept_flush flush = EPT_FLUSH_NONE;
+
+    ept_shape_changes(ept);
+    split_at(ept, gpa, &flush);
+    split_at(ept, gpa + size, &flush);
+    return flush;
+}
+
 /* A part of the range that changed which lies in one region. */
 struct follow {
     const struct ept_region *region;

@@ -16,6 +16,12 @@
  * old rights. Status as the ept_region_...() functions; with any but EPT_OK nothing has changed. If no table
  * frame is left for a split, the large page goes whole and comes back by faults.
  */
+/*
+ * Before a change of [gpa, gpa + size) in parts: what is mapped by one large page at its ends is mapped by
+ * smaller ones, with the same translations, so that ept_portion() of leaves.h sees them.
+ */
+EPT_MUST_CHECK enum ept_flush ept_split_borders(struct ept *ept, uint64_t gpa, uint64_t size);
+
 EPT_MUST_CHECK struct ept_change ept_remove(struct ept *ept, uint64_t gpa, uint64_t size);
 EPT_MUST_CHECK struct ept_change ept_set_rights(struct ept *ept, uint64_t gpa, uint64_t size,
                                                 unsigned rights);

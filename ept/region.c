@@ -148,17 +148,16 @@ static bool continues(const struct ept_region *left, const struct ept_region *ri
 /* Merges the regions from `first` to `last` with each other and their neighbours. */
 static void merge(struct ept_region_list *list, unsigned first, unsigned last)
 {
-    unsigned n = first > 0 ? first - 1 : 0;
-    unsigned pairs = last - n + 1;
+    unsigned kept = first > 0 ? first - 1 : 0, next = kept + 1;
 
-    while (pairs-- > 0 && n + 1 < list->count) {
-        if (continues(&list->regions[n], &list->regions[n + 1])) {
-            list->regions[n].size += list->regions[n + 1].size;
-            erase(list, n + 1, 1);
-        } else {
-            n++;
-        }
+    for (; next <= last + 1 && next < list->count; next++) {
+        if (continues(&list->regions[kept], &list->regions[next]))
+            list->regions[kept].size += list->regions[next].size;
+        else
+            list->regions[++kept] = list->regions[next];
     }
+    if (next > kept + 1)
+        erase(list, kept + 1, next - kept - 1);
 }
 
 enum ept_status ept_region_add(struct ept_region_list *list, const struct ept_region *region)

@@ -22,7 +22,7 @@ _Static_assert(DIRTY_SOURCE_WRITE_PROTECTION == EPT_DIRTY_WRITE_PROTECTION,
                "the ABI's numbers are the engine's");
 
 /* Where START, COLLECT and STOP are: a part ends at a multiple of this, or is the last one. */
-#define PROGRESS_UNIT (UINT64_C(1) << 21)
+#define PROGRESS_UNIT (EPT_PORTION_PAGES * FRAME_SIZE)
 
 static uint64_t address_of(const struct hypercall *call)
 {
@@ -167,7 +167,7 @@ static struct ept_harvest harvest_until(struct vcpu *vcpu, const struct hypercal
     if (*page % 64 != 0)
         (void)guest_memory_read(vm, call->edx + first * sizeof(uint64_t), &bitmap[first], sizeof(uint64_t));
     do {
-        uint64_t next = ept_portion(&vm->ept, at, end);
+        uint64_t next = ept_portion(&vm->ept, at, end, EPT_PORTION_PAGES);
         struct ept_harvest part = ept_harvest_idle_part(&vm->ept, base, at, next - at, bitmap);
 
         sum.status = part.status;

@@ -116,7 +116,7 @@ must_check bool vm_dirty_prepare(struct vcpu *vcpu, uint64_t *at, uint64_t until
     enum ept_flush due = EPT_FLUSH_NONE;
 
     while (*at < end) {
-        uint64_t next = ept_portion(&vm->ept, *at, end);
+        uint64_t next = ept_portion(&vm->ept, *at, end, EPT_PORTION_PAGES);
 
         due = ept_flush_both(due, ept_dirty_prepare(&vm->ept, *at, next));
         *at = next;
@@ -145,7 +145,7 @@ static bool gather(struct vm *vm, uint64_t *at, uint64_t until)
     uint64_t end = vm->dirty.log.source == EPT_DIRTY_FLAGS ? vm->dirty.pages * FRAME_SIZE : 0;
 
     while (*at < end) {
-        uint64_t next = ept_portion(&vm->ept, *at, end);
+        uint64_t next = ept_portion(&vm->ept, *at, end, EPT_PORTION_PAGES);
 
         ept_dirty_gather(&vm->ept, *at, next);
         *at = next;
@@ -204,7 +204,7 @@ must_check bool vm_dirty_restore(struct vcpu *vcpu, uint64_t *at, uint64_t until
 
     *merged = 0;
     while (*at < end) {
-        uint64_t next = ept_portion(&vm->ept, *at, end), count;
+        uint64_t next = ept_portion(&vm->ept, *at, end, EPT_PORTION_PAGES), count;
 
         ept_dirty_restore(&vm->ept, *at, next);
         if (!vm_merge(vm, *at, next - *at, &count))

@@ -166,8 +166,10 @@ static uint32_t set_rights_alone(struct vcpu *vcpu, struct hypercall *call)
 
     if (((call->ebx | call->ecx) & PAGE_MASK) != 0 || !is_own_ram(vm, call->ebx, end))
         return HYPERCALL_BAD_ADDRESS;
+    if (!call->begun && at < end && !vm_flush(vm, ept_split_borders(&vm->ept, at, end - at)))
+        vm_end(vm, VM_FAILED, "INVEPT fails before a change of rights");
     do {
-        next = at < end ? ept_portion(&vm->ept, at, end) : end;
+        next = at < end ? ept_portion(&vm->ept, at, end, EPT_PORTION_PAGES) : end;
         status = set_rights_of(vm, at < end ? at : call->ebx, at < end ? next - at : 0, call->edx);
         at = next;
         if (status == EPT_OK && at < end && tsc_read() >= exit_piece_end(vcpu))
@@ -198,7 +200,8 @@ static uint32_t start_vcpu(struct vcpu *vcpu, const struct hypercall *call)
 /* What the processor uses is told from flags that all vCPUs set: one alone can be compared. */
 static uint32_t walk_prepare(struct vcpu *vcpu, const struct hypercall *call)
 {
-    if (vcpu->vm->vcpu_count > 1)
+    if (vcpu->vm->vcpu_count > 1 ||
+        __atomic_load_n(&vcpu->vm->ept.table_count, __ATOMIC_RELAXED) > WALK_CHECK_TABLES_MAX)
         return HYPERCALL_UNSUPPORTED;
     if (call->ecx > WALK_ACCESS_FETCH)
         return HYPERCALL_BAD_ARGUMENT;

@@ -17,6 +17,9 @@
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
 
+/* Characters that are printed between two looks at the clock. */
+#define PRINTED_AT_ONCE 64u
+
 #define QUALIFICATION_IN     (1u << 3)
 #define QUALIFICATION_STRING (1u << 4)
 #define QUALIFICATION_REP    (1u << 5)
@@ -133,6 +136,8 @@ enum emulate_status exit_io_transfer(void *context, uint16_t port, bool in, cons
 
         if (room == 0) /* the rest when the console has taken some */
             return EMULATE_RESTART;
+        if (room > PRINTED_AT_ONCE) /* each may end a line */
+            room = PRINTED_AT_ONCE;
         if (count > room)
             count = room;
     }

@@ -163,7 +163,8 @@
  *     such vCPU, or it was started before.
  * VCPU_COUNT: EBX = how many vCPUs this guest has, ECX = the index of the calling one.
  * The first vCPU, index 0, starts with the guest. Each vCPU runs on a processor of its own. The guest ends when one of them ends it. SET_RIGHTS and
- * the calls on dirty logs hold the others back for their time. WALK_PREPARE is HYPERCALL_UNSUPPORTED in a guest of several vCPUs.
+ * the calls on dirty logs hold the others back for their time. WALK_PREPARE is HYPERCALL_UNSUPPORTED in a guest of several vCPUs, and in
+ * one that has so much memory mapped in small pages that its EPT has more than 10 tables.
  */
 #define HYPERCALL_START_VCPU 0x41440030
 #define HYPERCALL_VCPU_COUNT 0x41440031

@@ -9,6 +9,7 @@
 
 /* Of the tables that a VM may have, the part that goes at a time: an INVEPT for many, but not too many. */
 #define COLD_PART 8
+#define COLD_MOST 8 /* as much as one exit has time for */
 
 must_check bool vm_merge(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *merged)
 {
@@ -37,7 +38,8 @@ must_check bool vm_merge(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *m
 must_check bool vm_take_cold_tables(struct vm *vm, uint64_t gpa)
 {
     enum ept_flush flush;
-    uint64_t taken = ept_take_cold(&vm->ept, gpa, vm->tables.limit / COLD_PART + 1, &flush);
+    uint64_t part = vm->tables.limit / COLD_PART + 1;
+    uint64_t taken = ept_take_cold(&vm->ept, gpa, part < COLD_MOST ? part : COLD_MOST, &flush);
 
     vm->tables.taken_back += taken;
     return vm_flush(vm, flush) && taken > 0;

@@ -14,8 +14,13 @@
 struct vcpu;
 
 /* Distinct EPT entries of a check: a few pages by at most five levels. */
-#define WALK_CHECK_ENTRIES_MAX 96
-#define WALK_CHECK_TEXT        128
+#define WALK_CHECK_ENTRIES_MAX  96
+#define WALK_CHECK_FILTER_WORDS 8
+/* A check is one exit, and looks at every entry of the EPT: there may be so many tables, and it ends behind
+ * so many differences. */
+#define WALK_CHECK_TABLES_MAX      10
+#define WALK_CHECK_DIFFERENCES_MAX 200
+#define WALK_CHECK_TEXT            128
 
 struct walk_check_entry {
     uint64_t hpa;
@@ -53,6 +58,7 @@ struct walk_check {
     bool page_fault; /* predicted */
     uint32_t error_code;
     struct walk_check_entry entries[WALK_CHECK_ENTRIES_MAX]; /* predicted to have their accessed flag set */
+    uint64_t expected[WALK_CHECK_FILTER_WORDS];
     unsigned entry_count;
     uint32_t differences, departures; /* of this check */
     struct walk2d walk;               /* the last one */

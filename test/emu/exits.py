@@ -116,6 +116,10 @@ def verw_is_last(context):
 
 
 def tests(context):
+    # What takes long is done in parts, with interrupts in between; check() looks at the longest exit of this run as of every other.
+    for model in ("corei7_icelake_u", "corei5_arrandale_m520"):
+        yield made_guest(context, f"long-exits-{model}", "long_exits", options="mem=64M timeout=120", MODEL=model, CMDLINE="trace=none",
+                         timeout=240, expect=[r"^adept: exits vm=long_exits reason=all .* max=\d{5,6} "])
     # All modes and back: what exits are two writes of CR0.NE, which is the host's, and three accesses to CR8. The switches are free.
     yield emulator_test(context, "mode-switches", GUEST="modes", CMDLINE="trace=stats",
                         expect=[r"^adept: exits vm=modes reason=CR_ACCESS\(28\) count=5 "])

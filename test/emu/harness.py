@@ -8,6 +8,7 @@ import threading
 import time
 
 EMULATOR_TIMEOUT = 60  # seconds; tests that need more say so
+EXIT_BUDGET_TICKS = 200000  # of vmm/exit.h: instructions, in Bochs
 
 
 class Failure(Exception):
@@ -150,6 +151,17 @@ def first_complaint(context, name, run):
     return lines[-1] if len(lines) > 1 else "no complaint on the console"
 
 
+def long_exits(run):
+    """The table lines of reasons of which an exit took longer than one may (vmm/exit.h). With several CPUs Bochs counts the others' instructions,
+    too, and an exit waits for the guest's other vCPUs; while the monitor prints, it may wait for the console."""
+    if not run.has(r"^adept: cpus: up=1 ") or run.has(r"^adept> "):
+        return
+    for line in run.lines:
+        longest = re.match(r"adept: exits vm=\S+ reason=[A-Z_]+\(\d+\) .* max=(\d+) ", line)
+        if longest and int(longest.group(1)) > EXIT_BUDGET_TICKS:
+            yield line
+
+
 def check(context, name, run, status=0, expect=(), forbid=(), ran=True):
     """Fails unless exit status and console are as told. Patterns are searched line by line (^ and $ match at lines).
 
@@ -166,6 +178,8 @@ def check(context, name, run, status=0, expect=(), forbid=(), ran=True):
             raise Failure(f"no guest has an end: {first_complaint(context, name, run)}")
         expect = [*expect, *(rf"^adept: isolation: ok vm={re.escape(guest)} " for guest in guests), r"^adept: end: "]
         forbid += [r"^adept: panic:"]
+    for line in long_exits(run):
+        raise Failure(f"an exit took more than {EXIT_BUDGET_TICKS} ticks: {line}")
     for pattern in forbid:
         for line in run.lines:
             if re.search(pattern, line):
