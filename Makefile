@@ -230,7 +230,7 @@ PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/pag
 	vmm/conformance_predict.c vmm/control_rules.c vmm/decode*.c vmm/denied_access.c vmm/emulate*.c vmm/emulator_bios.c vmm/entry_break.c vmm/entry_check.c vmm/exit_reason.c vmm/exit_subjects.c vmm/frame_pool.c \
 	vmm/guest_config.c vmm/guest_cpus.c vmm/guest_line.c vmm/guest_map_module.c vmm/guest_mtrr.c vmm/guest_symbols.c vmm/guest_time.c \
 	vmm/hypercall_name.c vmm/monitor_complete.c vmm/monitor_edit.c vmm/mmio_refusal.c vmm/monitor_line.c vmm/monitor_parse.c vmm/opcode.c vmm/operation.c vmm/option_text.c \
-	vmm/spcr_uart.c vmm/step_plan.c vmm/step_test_judge.c vmm/trace_filter.c vmm/trace_frame.c vmm/trace_output.c vmm/trace_record.c vmm/trace_ring.c vmm/trace_terms.c vmm/trace_text.c \
+	vmm/spcr_uart.c vmm/step_plan.c vmm/step_test_judge.c vmm/task_segments.c vmm/task_switch.c vmm/trace_filter.c vmm/trace_frame.c vmm/trace_output.c vmm/trace_record.c vmm/trace_ring.c vmm/trace_terms.c vmm/trace_text.c \
 	vmm/vcpu_words.c vmm/vpid_pool.c vmm/weakness.c vmm/devices/*.c \
 	vmm/guest_disk.c vmm/guest_memory_map.c vmm/guest_multiboot.c vmm/guest_multiboot_elf.c vmm/guest_multiboot_information.c \
 	$(filter-out vmm/bios_call.c vmm/bios_rom.c,$(wildcard vmm/bios*.c)) $(TRACE_TOOL_PARTS)))

@@ -89,18 +89,24 @@ static inline enum exit_action exit_inject_gp(struct vcpu *vcpu)
 
 /* exit_event.c: events */
 exit_handler exit_exception, exit_external_interrupt, exit_triple_fault, exit_init_signal, exit_ignored_event;
-exit_handler exit_preemption_timer, exit_task_switch, exit_window, exit_monitor_trap_flag, exit_bus_lock;
+exit_handler exit_preemption_timer, exit_window, exit_monitor_trap_flag, exit_bus_lock;
 /*
  * exit_event.c: #DB for the guest at the next entry, DR6 and DR7 as its delivery makes them. qualification:
  * bits as in a #DB exit's. SDM vol. 3, "Exit Qualification for Debug Exceptions".
  */
 void exit_deliver_debug_exception(struct vcpu *vcpu, uint64_t qualification);
+/* exit_cr.c: loads the PDPTE registers from memory at CR3. false: a reserved bit is set, or no RAM is there.
+ */
+must_check bool exit_load_pdptes(struct vcpu *vcpu, uint64_t cr3);
+/* exit_cr.c: the vCPU's linear and combined mappings go. false: INVVPID fails. */
+must_check bool exit_flush_linear(const struct vcpu *vcpu);
 /*
  * exit_event.c: for the hypervisor's own guests, which have no dispatch: whether an exit with this reason
  * came of the machine, not of the guest (interrupt, timer, INIT, NMI, machine check). Then it is dealt with,
  * and the guest may be entered again.
  */
 must_check bool exit_is_outside_event(struct vcpu *vcpu, uint32_t reason);
+exit_handler exit_task_switch; /* exit_task.c */
 /* exit_instruction.c: instructions with little to them */
 exit_handler exit_hlt, exit_cache_instruction, exit_rdpmc, exit_xsetbv;
 exit_handler exit_rdtsc, exit_pause, exit_invlpg, exit_invpcid, exit_mov_dr;

@@ -81,7 +81,7 @@ static struct control_state control_state(uint64_t cr0, uint64_t cr4)
 }
 
 /* Loads the PDPTE registers from memory; false: a reserved bit, the instruction raises #GP. */
-static bool load_pdptes(struct vcpu *vcpu, uint64_t cr3)
+bool exit_load_pdptes(struct vcpu *vcpu, uint64_t cr3)
 {
     struct guest_paging paging;
     uint64_t pdpte[4];
@@ -102,7 +102,7 @@ static bool load_pdptes(struct vcpu *vcpu, uint64_t cr3)
 
 /* What the linear and combined mappings of this vCPU held is no longer to be trusted: without INVVPID nothing
  * was kept anyway. */
-static bool flush_linear(const struct vcpu *vcpu)
+bool exit_flush_linear(const struct vcpu *vcpu)
 {
     return vcpu->vpid == 0 || invvpid_context(vmx_shared_capabilities()->ept_vpid, vcpu->vpid) == VMX_OK;
 }
@@ -158,13 +158,13 @@ static enum exit_action write_cr0(struct vcpu *vcpu, uint64_t value)
     if (unlikely(changed & CR0_PG) && !change_paging(cr4_of(vcpu).seen, old.seen, value))
         return exit_inject_gp(vcpu);
     if (unlikely((value & CR0_PG) && (changed & CR0_LOADS_PDPTES)) && uses_pae(vcpu) &&
-        !load_pdptes(vcpu, vmcs_read(VMCS_GUEST_CR3)))
+        !exit_load_pdptes(vcpu, vmcs_read(VMCS_GUEST_CR3)))
         return exit_inject_gp(vcpu);
     value = (value & CR0_KNOWN) | CR0_ET;
     /* CD and NW are only shown: the host's caches stay on, and EPT memory types rule. */
     set_control_register(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, &old, (value & ~(CR0_CD | CR0_NW)) | fixed_one,
                          value);
-    if ((changed & (CR0_PG | CR0_WP | CR0_PE)) && !flush_linear(vcpu))
+    if ((changed & (CR0_PG | CR0_WP | CR0_PE)) && !exit_flush_linear(vcpu))
         return flush_failed(vcpu);
     return EXIT_ACTION_ADVANCE;
 }
@@ -180,7 +180,7 @@ static enum exit_action write_cr3(struct vcpu *vcpu, uint64_t value)
         value &= ~(UINT64_C(1) << 63);
     if ((efer & EFER_LMA) && (value & ~vcpu->cr3_bits) >> paging.physical_width)
         return exit_inject_gp(vcpu);
-    if ((cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA) && !load_pdptes(vcpu, value))
+    if ((cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA) && !exit_load_pdptes(vcpu, value))
         return exit_inject_gp(vcpu);
     vmcs_write(VMCS_GUEST_CR3, value);
     /* MOV to CR3 leaves global pages' translations as they are. */
@@ -197,7 +197,7 @@ static __attribute__((noinline)) bool change_cr4_paging(struct vcpu *vcpu, uint6
     bool pae_paging = (state.cr0 & CR0_PG) && (value & CR4_PAE) && !(state.efer & EFER_LMA);
 
     return control_cr4_valid(&state, value, vcpu->cr4_allowed) &&
-           (!pae_paging || !((value ^ old) & CR4_LOADS_PDPTES) || load_pdptes(vcpu, state.cr3));
+           (!pae_paging || !((value ^ old) & CR4_LOADS_PDPTES) || exit_load_pdptes(vcpu, state.cr3));
 }
 
 static enum exit_action write_cr4(struct vcpu *vcpu, uint64_t value)
@@ -212,7 +212,7 @@ static enum exit_action write_cr4(struct vcpu *vcpu, uint64_t value)
                          value | CR4_MCE | vmx_shared_capabilities()->cr4_fixed0, value);
     if (changed & CR4_OSXSAVE)
         exit_quick_osxsave_changed(vcpu, value & CR4_OSXSAVE);
-    if (paging && !flush_linear(vcpu))
+    if (paging && !exit_flush_linear(vcpu))
         return flush_failed(vcpu);
     return EXIT_ACTION_ADVANCE;
 }

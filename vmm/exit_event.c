@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Exits of events: exceptions, NMI, external interrupts, triple fault, INIT, the preemption timer, task
- * switches. */
+/* Exits of events: exceptions, NMI, external interrupts, triple fault, INIT, the preemption timer. */
 #include "arch/x86/apic.h"
 #include "arch/x86/control_registers.h"
 #include "vmm/boundary.h"
@@ -183,16 +182,4 @@ must_check bool exit_is_outside_event(struct vcpu *vcpu, uint32_t reason)
     default:
         return false;
     }
-}
-
-/* SDM vol. 3, "Exit Qualification for Task Switches": 15:0 selector, 31:30 source. */
-enum exit_action exit_task_switch(struct vcpu *vcpu)
-{
-    static const char *const sources[] = {"CALL", "IRET", "JMP", "a task gate in the IDT"};
-    uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
-
-    vm_end(vcpu->vm, VM_FAILED, "task switch to 0x%04x by %s: hardware task switches are not emulated",
-           (unsigned)(qualification & 0xffff), sources[(qualification >> 30) & 3]);
-    vcpu->result.code = RESULT_ENDED;
-    return EXIT_ACTION_STOP;
 }

@@ -175,9 +175,10 @@ def tests(context):
         yield made_guest(context, f"merge-{model}", "merge", MODEL=model, CMDLINE="trace=stats input=nobody",
                          expect=[r"^\[merge\] merge: the large pages are back$"])
 
-    for guest, way in (("task", "JMP"), ("task_call", "CALL"), ("task_iret", "IRET"), ("task_gate", "a task gate in the IDT")):
-        yield made_guest(context, guest.replace("task", "task-switch").replace("_", "-"), guest, status=1, expect=[
-            r"^#\d+ .* TASK_SWITCH\(9\) .* -> guest ended", rf"^adept: guest {guest}: fail \(task switch to 0x0020 by {way}:"])
+    for model in ("corei7_icelake_u", "corei5_arrandale_m520"):
+        yield made_guest(context, f"tasks-{model}", "tasks", MODEL=model, expect=[
+            r"^#\d+ .* TASK_SWITCH\(9\) .* -> emulated", r"^#\d+ .* TASK_SWITCH\(9\) .* -> inject #TS",
+            r"^\[tasks\] tasks: T, virtual-8086 mode, paging: all is well$"])
 
     # The machine's interrupt, pending when a guest starts, exits and goes nowhere.
     yield made_guest(context, "external-interrupt", "interrupt", CMDLINE="test=guest-interrupt",

@@ -424,11 +424,9 @@ def tests(context):
     yield trap_flag_pretended(context)
     for model in ("corei5_arrandale_m520", "corei7_haswell_4770", "corei7_icelake_u"):
         yield watched_and_logged(context, model)
-    # SYSCALL, SYSRET, SYSENTER; virtual-8086 mode; its own single step over what the hypervisor does, holes, ROM; I/O and string I/O; a task switch.
-    for guest in ("syscalls", "v86", "steps", "instructions"):
+    # SYSCALL, SYSRET, SYSENTER; virtual-8086 mode; its own single step over what the hypervisor does, holes, ROM; I/O and string I/O; task switches.
+    for guest in ("syscalls", "v86", "steps", "instructions", "tasks"):
         yield stepped_through(context, guest)
-    for guest in ("task", "task_gate"):
-        yield stepped_through(context, guest, (1, r"^adept: guest g: fail \(task switch to "))
     for vcpus in (2, 4):
         yield watched_together(context, vcpus)
     yield stopped_together(context)
