@@ -224,7 +224,7 @@ static void read_exit(struct trace_decoder *decoder, uint32_t index, uint8_t hea
     }
     record.cs = state->cs;
     if (head & HEAD_PLACE) {
-        record.cs = (uint16_t)number(reader);
+        record.cs = (uint32_t)number(reader);
         mode = number(reader);
     }
     trace_record_set_mode(&record, mode < TRACE_MODE_COUNT ? (enum trace_mode)mode : TRACE_MODE_REAL);

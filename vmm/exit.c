@@ -9,6 +9,7 @@
 #include "vmm/step.h"
 #include "vmm/vm.h"
 #include "vmm/vmcs.h"
+#include "vmm/workaround.h"
 
 #define CODE_SEGMENT_L (1u << 13)
 
@@ -222,19 +223,29 @@ static __attribute__((noinline)) enum exit_action dispatch_untraced(struct vcpu 
 }
 
 /* Any reason, and the record goes where its filter says. */
-static __attribute__((noinline)) uint32_t dispatch_traced(struct vcpu *vcpu)
+static inline __attribute__((always_inline)) uint32_t dispatch_any(struct vcpu *vcpu, bool spare_cs)
 {
     struct trace_record *record;
     enum exit_action action;
     uint64_t ticks;
 
-    exit_trace_begin(vcpu, vcpu->exit_reason);
+    exit_trace_begin(vcpu, vcpu->exit_reason, spare_cs);
     action = handle_and_count(vcpu, vcpu->quick.reason, &ticks);
     record = vcpu->ring->next;
     exit_trace_end(vcpu, record->reason, record, ticks);
     if (!(vcpu->traced[(uint8_t)record->reason] & EXIT_TRACED_IF) || exit_trace_wanted(vcpu, record))
         trace_ring_put(vcpu->ring, record);
     return action;
+}
+
+static __attribute__((noinline)) uint32_t dispatch_traced(struct vcpu *vcpu)
+{
+    return dispatch_any(vcpu, false);
+}
+
+static __attribute__((noinline)) uint32_t dispatch_sparing(struct vcpu *vcpu)
+{
+    return dispatch_any(vcpu, true);
 }
 
 /* The same with a reason that the compiler knows, of which every exit is recorded. */
@@ -245,7 +256,7 @@ static inline __attribute__((always_inline)) enum exit_action dispatch_recorded(
     enum exit_action action;
     uint64_t ticks;
 
-    exit_trace_begin(vcpu, reason);
+    exit_trace_begin(vcpu, reason, false);
     action = handle_and_count(vcpu, reason, &ticks);
     record = vcpu->ring->next;
     exit_trace_end(vcpu, reason, record, ticks);
@@ -273,6 +284,8 @@ RECORDED_REASONS
 
 exit_recorder *exit_recorder_of(unsigned reason, bool every)
 {
+    if (workaround_active(WORKAROUND_SPARE_CS))
+        return dispatch_sparing;
     switch (every ? reason : EXIT_REASON_COUNT) {
 #define RECORDED(name)                                                                                       \
     case name:                                                                                               \

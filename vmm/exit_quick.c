@@ -9,6 +9,7 @@
 #include "vmm/machine.h"
 #include "vmm/vm.h"
 #include "vmm/weakness.h"
+#include "vmm/workaround.h"
 #include <stddef.h>
 
 /* No access to a port has it. */
@@ -162,8 +163,8 @@ static unsigned kind_of(const struct vcpu *vcpu, enum exit_reason reason, unsign
     switch (vcpu->traced[reason]) {
     case 0:
         return 0;
-    case EXIT_TRACED:
-        return kind << EXIT_QUICK_TRACED_SHIFT;
+    case EXIT_TRACED: /* their assembly reads the CS selector */
+        return workaround_active(WORKAROUND_SPARE_CS) ? kind : kind << EXIT_QUICK_TRACED_SHIFT;
     default:
         return kind;
     }

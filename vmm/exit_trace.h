@@ -60,6 +60,16 @@ EXIT_TRACE_INLINE void exit_trace_place(struct trace_record *record)
         vmcs_read_failed(VMCS_GUEST_RIP);
 }
 
+/* The same, and the CS selector only where the mode asks for it: WORKAROUND_SPARE_CS. */
+EXIT_TRACE_INLINE void exit_trace_place_sparing(struct trace_record *record)
+{
+    record->rip = vmcs_read(VMCS_GUEST_RIP);
+    record->cs_rights = vmcs_read(VMCS_GUEST_CS_ACCESS_RIGHTS);
+    record->cr0 = vmcs_read(VMCS_GUEST_CR0);
+    record->cs =
+        trace_record_mode(record) == TRACE_MODE_REAL ? vmcs_read(VMCS_GUEST_CS_SELECTOR) : TRACE_NO_CS;
+}
+
 EXIT_TRACE_INLINE uint64_t exit_trace_edx_eax(const uint64_t *gpr)
 {
     return (gpr[GPR_RDX] << 32) | (uint32_t)gpr[GPR_RAX];
@@ -85,7 +95,7 @@ EXIT_TRACE_INLINE uint64_t exit_trace_cr_value(const uint64_t *gpr, uint64_t qua
 
 /* Begins the record of the exit `reason`, which vcpu->quick began, in the ring. The vCPU's CPU, only for
  * exits that are traced. */
-EXIT_TRACE_INLINE void exit_trace_begin(const struct vcpu *vcpu, uint32_t reason)
+EXIT_TRACE_INLINE void exit_trace_begin(const struct vcpu *vcpu, uint32_t reason, bool spare_cs)
 {
     struct trace_record *record = vcpu->ring->next;
     const uint64_t *gpr = vcpu->registers.gpr;
@@ -128,7 +138,10 @@ EXIT_TRACE_INLINE void exit_trace_begin(const struct vcpu *vcpu, uint32_t reason
         exit_trace_read(VMCS_EXIT_QUALIFICATION, &record->qualification);
         break;
     }
-    exit_trace_place(record);
+    if (spare_cs)
+        exit_trace_place_sparing(record);
+    else
+        exit_trace_place(record);
 }
 
 EXIT_TRACE_INLINE void exit_trace_end_misconfig(const struct vcpu *vcpu, struct trace_record *record)

@@ -293,7 +293,7 @@ void trace_frame_remember(struct trace_frame_cpu *state, const struct trace_reco
     state->sequence = record->sequence + 1 + record->folded;
     state->vm = record->source.vm;
     state->vcpu = record->source.vcpu;
-    state->cs = (uint16_t)record->cs;
+    state->cs = (uint32_t)record->cs;
     state->mode = (uint8_t)trace_record_mode(record);
     state->reason = (uint8_t)record->reason;
     state->last[record->reason] =

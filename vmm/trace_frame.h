@@ -97,7 +97,8 @@ struct trace_frame_cpu {
     uint32_t number; /* of the next frame, from 0 */
     uint32_t until_key;
     uint64_t tsc, sequence; /* `sequence`: that the next exit will have if none is left out */
-    uint16_t vm, vcpu, cs;
+    uint16_t vm, vcpu;
+    uint32_t cs;
     uint8_t mode, reason;
     struct trace_frame_last last[TRACE_FRAME_REASONS];
     uint8_t device_count, vm_count;

@@ -83,7 +83,7 @@ void trace_record_tidy(struct trace_record *record)
         record->word = 0;
     if (!(fields & TRACE_HAS_VALUE))
         record->value = 0;
-    record->cs &= 0xffff;
+    record->cs = record->cs == TRACE_NO_CS ? TRACE_NO_CS : record->cs & 0xffff;
     trace_record_set_mode(record, trace_record_mode(record));
     tidy_result(record);
 }

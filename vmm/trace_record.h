@@ -54,7 +54,7 @@ struct trace_record {
     uint64_t tsc;
     struct trace_source source;
     uint64_t rip;
-    uint64_t cs;        /* selector */
+    uint64_t cs;        /* selector, or TRACE_NO_CS */
     uint64_t cs_rights; /* its access rights as the VMCS has them */
     uint64_t cr0;
     uint64_t qualification; /* EPT_MISCONFIG: the entry's value */
@@ -80,6 +80,9 @@ struct trace_record {
 
 _Static_assert(sizeof(struct trace_record) == 128, "two cache lines");
 _Static_assert(sizeof(struct trace_result) == 8 && sizeof(struct trace_source) == 8, "copied as one word");
+
+/* The selector was not read. */
+#define TRACE_NO_CS 0x10000u
 
 /* What a reason gives a meaning to. */
 #define TRACE_HAS_QUALIFICATION    (1u << 0)

@@ -41,16 +41,14 @@ const char *trace_page_size(unsigned level)
 
 static void add_place(struct line *line, const struct trace_record *exit)
 {
-    switch (trace_record_mode(exit)) {
-    case TRACE_MODE_REAL:
-        add(line, " cs:ip=%04x:%04llx", (unsigned)exit->cs, (unsigned long long)exit->rip);
-        break;
-    case TRACE_MODE_PROTECTED:
-        add(line, " cs:ip=%04x:%08llx", (unsigned)exit->cs, (unsigned long long)exit->rip);
-        break;
-    default:
-        add(line, " cs:ip=%04x:%016llx", (unsigned)exit->cs, (unsigned long long)exit->rip);
-    }
+    static const int digits[TRACE_MODE_COUNT] = {
+        [TRACE_MODE_REAL] = 4, [TRACE_MODE_PROTECTED] = 8, [TRACE_MODE_LONG] = 16};
+
+    if (exit->cs == TRACE_NO_CS)
+        add(line, " cs:ip=----:");
+    else
+        add(line, " cs:ip=%04x:", (unsigned)exit->cs);
+    add(line, "%0*llx", digits[trace_record_mode(exit)], (unsigned long long)exit->rip);
 }
 
 static void add_misconfig(struct line *line, const struct trace_record *exit)

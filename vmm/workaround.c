@@ -5,6 +5,7 @@
 #include "arch/x86/memory.h"
 #include "drivers/console.h"
 #include "vmm/emulator.h"
+#include "vmm/machine.h"
 #include "vmm/weakness.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -68,6 +69,11 @@ static bool exit_changes_la57_in_vain(void)
     return emulator_bochs() == 300;
 }
 
+static bool reads_of_cs_are_dear(void)
+{
+    return under_hypervisor() || cmdline_has_test(machine_options(), "spare-cs");
+}
+
 static const struct {
     const char *name, *why;
     bool (*applies)(void);
@@ -88,6 +94,9 @@ static const struct {
     [WORKAROUND_NO_LA57] = {"no-la57",
                             "Bochs 3.0 below: guests are not offered five-level paging, which stops it",
                             exit_changes_la57_in_vain},
+    [WORKAROUND_SPARE_CS] = {"spare-cs",
+                             "a hypervisor below: the trace shows the CS selector in real mode alone",
+                             reads_of_cs_are_dear},
 };
 
 static bool active[WORKAROUND_COUNT];

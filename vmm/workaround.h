@@ -29,6 +29,9 @@ enum workaround {
     /* Bochs 3.0 stops at an exit of a guest whose CR4.LA57 is not the host's: guests have no five-level
        paging. */
     WORKAROUND_NO_LA57,
+    /* Below another hypervisor a VMREAD of the CS selector, which no shadow VMCS holds, is an exit of its
+       own: trace records have it in real mode alone. */
+    WORKAROUND_SPARE_CS,
     WORKAROUND_COUNT,
 };
 

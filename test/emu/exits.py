@@ -163,6 +163,10 @@ def tests(context):
             r"^adept: weakness: tsx_async_abort affected=", r"^adept: weakness: mmio_stale_data affected=",
             r"^adept: weakness: reg_file_data_sampling affected=", r"reason=VMCALL\(18\) count=\d+ ticks=\d+ mean=\d+ min=1[5-9]\d "])
     yield made_guest(context, "mitigations-vcpus", "vcpus", options="vcpus=4", CPUS=4, CMDLINE="trace=none mitigations=verw")
+    # As below another hypervisor: CS in real mode alone, in exits of each kind, and what is traced through C is all there.
+    yield emulator_test(context, "spare-cs", GUEST="modes", CMDLINE="test=spare-cs trace=all", expect=[
+        r"^adept: workaround: spare-cs: ", r"^#\d+ .* cs:ip=0000:[0-9a-f]{4} ", r"^#\d+ .* IO\(30\) cs:ip=----:[0-9a-f]{8} .* -> uart",
+        r"^#\d+ .* cs:ip=----:[0-9a-f]{16} "], forbid=[r"cs:ip=[0-9a-f]{4}:[0-9a-f]{8}"])
     yield nothing_lost_uncounted(context)
     for cpus in (1, 2):
         yield line_then_silence(context, cpus)

@@ -72,6 +72,8 @@ static struct trace_record random_record(uint64_t tsc)
     record.result.entry_level = next() % 5;
     record.result.entry_reasons = (uint16_t)next();
     record.device = devices[next() % 3];
+    if (next() % 8 == 0)
+        record.cs = TRACE_NO_CS;
     trace_record_tidy(&record);
     return record;
 }

@@ -149,6 +149,32 @@ static void instructions(void **state)
         "(214)");
 }
 
+static void places(void **state)
+{
+    struct trace_record record = record_of(EXIT_HLT);
+    static const struct {
+        enum trace_mode mode;
+        uint64_t cs;
+        const char *place;
+    } table[] = {{TRACE_MODE_REAL, 0xf000, " cs:ip=f000:7c3e "},
+                 {TRACE_MODE_PROTECTED, 8, " cs:ip=0008:00007c3e "},
+                 {TRACE_MODE_LONG, 0, " cs:ip=0000:0000000000007c3e "},
+                 {TRACE_MODE_PROTECTED, TRACE_NO_CS, " cs:ip=----:00007c3e "},
+                 {TRACE_MODE_LONG, TRACE_NO_CS, " cs:ip=----:0000000000007c3e "}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        char line[TRACE_LINE_MAX];
+
+        record.cs = table[i].cs;
+        trace_record_set_mode(&record, table[i].mode);
+        trace_record_tidy(&record);
+        (void)trace_text(&record, "tour", 0, line, sizeof(line));
+        if (strstr(line, table[i].place) == NULL)
+            fail_msg("%s: not%s", line, table[i].place);
+    }
+}
+
 static void a_short_buffer_cuts(void **state)
 {
     struct trace_record record = record_of(EXIT_HLT);
@@ -176,6 +202,7 @@ int main(void)
         cmocka_unit_test(ept_violation_as_in_the_readme),
         cmocka_unit_test(misconfiguration_names_entry_bits_and_reason),
         cmocka_unit_test(instructions),
+        cmocka_unit_test(places),
         cmocka_unit_test(a_short_buffer_cuts),
         cmocka_unit_test(numbers_without_a_name),
     };
