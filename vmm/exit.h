@@ -23,12 +23,12 @@ enum exit_action {
 
 typedef enum exit_action exit_handler(struct vcpu *vcpu);
 
-/* Handles the exit that vmx_enter() has just returned with. */
+/* Handles the exit that has just come: vmx_run() has it called for each that is not quick (vmm/exit_quick.h). */
 must_check enum exit_action exit_dispatch(struct vcpu *vcpu);
 /* What handles a traced exit of this reason, any number. every: all of them are recorded, no matter what they
  * are about. Pure. */
 exit_recorder *exit_recorder_of(unsigned reason, bool every);
-/* Handles a VM entry that failed: `outcome` is what vmx_enter() returned. Ends the VM. */
+/* Handles a VM entry that failed: `outcome` is what vmx_run() returned. Ends the VM. */
 must_check enum exit_action exit_entry_failed(struct vcpu *vcpu, uint64_t outcome);
 
 /*

@@ -142,8 +142,12 @@ enum exit_action exit_ignored_event(struct vcpu *vcpu)
     return EXIT_ACTION_RESUME;
 }
 
-/* The run loop looks at the deadline and at the console after every exit; this one makes sure that there are
- * exits. No instruction waits for it, so it is a good moment for what must be done some time. */
+/*
+ * The run loop looks at the deadline, at the devices and at the console when their time has come, but only
+ * between an exit and an entry, and not at all behind a quick exit before then (exit_quick_set_due()). This
+ * exit brings a guest there that would not exit by itself. No instruction waits for it, so it is a good moment
+ * for what must be done some time.
+ */
 enum exit_action exit_preemption_timer(struct vcpu *vcpu)
 {
     trace_ring_publish(

@@ -2,7 +2,9 @@
 /*
  * What test= on the command line makes the host do to itself, so that its own safety nets are seen to hold.
  * Words that are looked at elsewhere: ap-mute and x2apic (vmm/start_cpus.c), vmx-off (vmm/cpu.c),
- * ept-wrong-root and ept-bad-root (vmm/vm.c),
+ * ept-wrong-root and ept-bad-root (vmm/vm.c), mmio-device (vmm/vm_devices.c), no-quick-exits
+ * (vmm/exit_quick.c), walk-wrong (vmm/walk_check.c), entry-rules, entry-random, entry-broken-controls, -host
+ * and -guest (vmm/entry_test.c),
  * monitor-trap-absent and monitor-trap-works (vmm/step_test.c), vpid-few and vpid-none (vmm/vpid.c),
  * forced-exits, undefined-exit and unhandled-exit (vmm/vmcs.c), bus-lock (vmm/vcpu.c), string-io-decoded,
  * as if exits told nothing of INS and OUTS (vmm/cpu.c), key-id-bits, as if memory encryption took 6 bits off

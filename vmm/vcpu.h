@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtual processor. It belongs to one VM and runs on one CPU; only that CPU touches it while it runs, so
- * nothing in here is locked. `sync` and `start` are how the VM's other vCPUs reach it.
+ * A virtual processor. It belongs to one VM and runs on one CPU. While it runs only that CPU touches it, and
+ * nothing in here is locked; but other CPUs reach it by words that are accessed atomically: `sync` and `start`
+ * (the VM's other vCPUs), `attention`, `attends` and interrupts.wake (who stops or steps the VM), quick.look
+ * (devices) and quick.kicked, `traced`, `recorders` and quick.kinds (the trace's filter, under its lock), and
+ * the answers to CPUID that show the local APIC (exit_quick_apic_changed()).
  */
 #ifndef VMM_VCPU_H
 #define VMM_VCPU_H

@@ -129,7 +129,7 @@ static bool create_ept(struct vm *vm, const struct ept_caps *caps)
     return true;
 }
 
-/* false: two devices want the same place. */
+/* The EPT and the frames of its tables. No CPU uses it any more. */
 static void destroy_ept(struct vm *vm)
 {
     ept_destroy(&vm->ept);

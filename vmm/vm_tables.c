@@ -30,7 +30,7 @@ must_check bool vm_merge(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *m
                 return false;
         }
     }
-    /* The flushes are done, and this is the only CPU that has been in this EPT. */
+    /* The flushes are done, and the VM is paused: no other CPU can be in a table that was retired. */
     (void)ept_reclaim(&vm->ept);
     return true;
 }

@@ -12,8 +12,8 @@ struct vm;
 
 /*
  * After a change of the memory map in [gpa, gpa + size), whose flush is done: pages that are equal again
- * become large ones, up to 1 GiB. `*merged`: how many large pages were made. The CPU that runs the VM, no
- * other in its EPT but in a fault. false: the processor refused INVEPT.
+ * become large ones, up to 1 GiB. `*merged`: how many large pages were made. The CPU of one of its vCPUs, the
+ * VM paused (vmm/vm_pause.h) so that no other is in its EPT. false: the processor refused INVEPT.
  */
 must_check bool vm_merge(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *merged);
 
