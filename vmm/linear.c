@@ -193,7 +193,7 @@ enum emulate_status linear_write_place(void *context, const struct emulate_place
     return write_bytes(linear, place, &value);
 }
 
-/* The first piece of an access, of at most a page, in at most two pages: translated. *piece: its length. */
+/* The first piece of an access, of at most a page, in at most two pages: translated. */
 static enum emulate_status locate(struct linear *linear, uint64_t address, size_t length, bool write,
                                   struct emulate_place *place, struct emulate_exception *exception)
 {
