@@ -36,7 +36,7 @@ def flooded(context, kind, cmdline, ring, commands):
         for command, answer in commands:
             answers.append(("(?m)" + seen, f"{key}{command}\r"))
             seen, key = answer, ""
-        run = launch(context, name, timeout=120, GUEST=guests, CPUS=3, IPS=IPS, CMDLINE=cmdline, answers=answers)
+        run = launch(context, name, timeout=240, GUEST=guests, CPUS=3, IPS=IPS, CMDLINE=cmdline, answers=answers)
         check(context, name, run, 1, [r"^\[end\] late_end: ends$", r"^adept: guest end: pass", r"^adept: guest crash: fail \(triple fault\)",
                                       r"^adept: guest flood: fail \(killed by the monitor\)"])
         waits = {"report": (between(run, r"vm=crash .*TRIPLE_FAULT", r"^adept: report: vm=crash"), NEWER),
@@ -51,7 +51,24 @@ def flooded(context, kind, cmdline, ring, commands):
     return name, test
 
 
+def alone(context, kind, cmdline, ring):
+    """The same flood on the machine's only CPU, which also reads what is typed."""
+    name = f"flood-alone-{kind}"
+
+    def test():
+        first = r"(?m)^\[flood\] x|CPUID\(10\)"
+        run = launch(context, name, GUEST=f"{assemble(context, f'endless_{kind}')} name=flood", IPS=IPS, CMDLINE=cmdline,
+                     answers=[(first, OPEN + "kill\r")])
+        check(context, name, run, 1, [r"^adept: guest flood: fail \(killed by the monitor\)"])
+        lines = between(run, first, r"adept: isolation: ok vm=flood")
+        if lines > ring + NEWER:
+            raise Failure(f"kill came after {lines} lines, not {ring + NEWER}")
+    return name, test
+
+
 def tests(context):
+    yield alone(context, "exits", "trace=CPUID", RING_EXITS)
+    yield alone(context, "lines", "trace=none", RING_LINES)
     kill = ("kill", r"adept: isolation: ok vm=flood")
     yield flooded(context, "exits", "trace=CPUID,TRIPLE_FAULT,VMCALL", RING_EXITS, [kill])
     yield flooded(context, "lines", "trace=TRIPLE_FAULT,VMCALL", RING_LINES,

@@ -5,7 +5,7 @@
 %include "guest.inc"
 
     guest_start
-    mov ecx, 600000
+    mov ecx, 300000
 .wait:
     dec ecx
     jnz .wait

@@ -5,7 +5,7 @@
 %include "guest.inc"
 
     guest_start
-    mov ecx, 400000
+    mov ecx, 200000
 .wait:
     dec ecx
     jnz .wait
