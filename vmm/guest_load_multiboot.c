@@ -35,8 +35,11 @@ static bool clear(struct vm *vm, uint64_t gpa, uint64_t length)
 static bool load_image(struct vm *vm, const struct multiboot_image *image, const uint8_t *bytes)
 {
     for (unsigned i = 0; i < image->segment_count; i++) {
-        const struct multiboot_segment *segment = &image->segments[i];
+        const struct multiboot_segment loaded = guest_multiboot_loaded(&image->segments[i], GUEST_HOLE_BASE),
+                                       *segment = &loaded;
 
+        if (segment->memory_size == 0)
+            continue;
         if (segment->memory_size <= guest_memory_map_room(&vm->bios.map, segment->gpa) &&
             put(vm, segment->gpa, bytes + segment->offset, segment->size) &&
             clear(vm, segment->gpa + segment->size, segment->memory_size - segment->size))

@@ -107,6 +107,22 @@ must_check const char *guest_multiboot_parse(const uint8_t *bytes, uint64_t leng
     return wrong;
 }
 
+struct multiboot_segment guest_multiboot_loaded(const struct multiboot_segment *segment, uint64_t hole)
+{
+    struct multiboot_segment loaded = *segment;
+    uint64_t skipped = MIB - segment->gpa;
+
+    if (segment->gpa < hole || segment->gpa >= MIB)
+        return loaded;
+    if (skipped > segment->memory_size)
+        skipped = segment->memory_size;
+    loaded.gpa += skipped;
+    loaded.memory_size -= skipped;
+    loaded.offset += skipped < segment->size ? skipped : segment->size;
+    loaded.size -= skipped < segment->size ? skipped : segment->size;
+    return loaded;
+}
+
 static uint64_t page_up(uint64_t address)
 {
     return (address + PAGE - 1) & ~(PAGE - 1);

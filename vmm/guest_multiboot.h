@@ -43,6 +43,12 @@ struct multiboot_image {
 must_check const char *guest_multiboot_parse(const uint8_t *bytes, uint64_t length,
                                              struct multiboot_image *image);
 
+/*
+ * What of a segment is to be loaded: without what lies between `hole` and 1 MiB, where a write goes nowhere.
+ * Linkers put a file's own headers there, right below a kernel at 1 MiB, and GRUB starts such kernels.
+ */
+struct multiboot_segment guest_multiboot_loaded(const struct multiboot_segment *segment, uint64_t hole);
+
 /* Copies bytes to guest-physical memory. false: not all of it is RAM. */
 typedef bool multiboot_put(void *context, uint64_t gpa, const void *bytes, uint64_t length);
 

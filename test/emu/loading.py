@@ -85,7 +85,7 @@ def multiboot_odd(context):
     """Kernels that are linked in unusual ways start as GRUB starts them, each a guest."""
 
     def test():
-        kinds = ("DYNAMIC", "SEGMENTS", "OVERLAP", "PHYSICAL", "FIRST_LINEAR")
+        kinds = ("DYNAMIC", "SEGMENTS", "OVERLAP", "PHYSICAL", "FIRST_LINEAR", "HEADERS")
         guests = []
         for kind in kinds:
             path = part(context, "multiboot_odd.asm", f"multiboot-odd-{kind}", "-f", "bin", f"-DKIND={kind}")

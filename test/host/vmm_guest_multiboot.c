@@ -344,6 +344,28 @@ static void address_fields(void **state)
     assert_string_equal(parse(0x21f), "the file ends within its address fields");
 }
 
+/* Headers right below 1 MiB go nowhere; what goes on above is loaded. */
+static void what_is_loaded(void **state)
+{
+    static const struct {
+        struct multiboot_segment from, to;
+    } all[] = {
+        {{0x10, 0x74, 0xff000, 0x74}, {0x84, 0, 0xff074, 0}},
+        {{0, 0x1055, 0xff000, 0x3000}, {0x1000, 0x55, 0x100000, 0x2000}},
+        {{0, 0x800, 0xff000, 0x3000}, {0x800, 0, 0x100000, 0x2000}},
+        {{0, 0x100, 0x100000, 0x200}, {0, 0x100, 0x100000, 0x200}},
+        {{0, 0x100, 0x9f000, 0x2000}, {0, 0x100, 0x9f000, 0x2000}}, /* RAM is wanted, and not all of it is */
+        {{0, 0x100, 0xfffff, 0x101}, {1, 0xff, 0x100000, 0x100}},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        struct multiboot_segment loaded = guest_multiboot_loaded(&all[i].from, 0xa0000);
+
+        assert_memory_equal(&loaded, &all[i].to, sizeof(loaded));
+    }
+}
+
 static const struct guest_memory_map map = {
     .ranges = {{0, 0x9fc00, 1}, {0x9fc00, 0x400, 2}, {0xc0000, 0x40000, 2}, {0x100000, 0xf00000, 1}},
     .count = 4};
@@ -375,7 +397,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elf_files),      cmocka_unit_test(bad_elf_files), cmocka_unit_test(headers),
         cmocka_unit_test(address_fields), cmocka_unit_test(places),        cmocka_unit_test(many_segments),
-        cmocka_unit_test(entry_points),   cmocka_unit_test(elf_types),     cmocka_unit_test(sections),
+        cmocka_unit_test(what_is_loaded), cmocka_unit_test(entry_points),  cmocka_unit_test(elf_types),
+        cmocka_unit_test(sections),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

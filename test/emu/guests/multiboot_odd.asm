@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ; Multiboot kernels, ELF32 by hand, that are linked in unusual ways. -D KIND=DYNAMIC: type ET_DYN; SEGMENTS: 40 of them;
 ; OVERLAP: the linear addresses of two overlap where the entry point is, the first holds it; PHYSICAL: the entry point is
-; a physical address, as in xv6; FIRST_LINEAR: one segment has it as a linear address, another as a physical one. The
+; a physical address, as in xv6; HEADERS: the file's headers are a segment below 1 MiB, in the ROM; FIRST_LINEAR: one segment has it as a linear address, another as a physical one. The
 ; code knows no address of its own; where it must not be entered stands a HLT, which ends a guest as failed.
 
 %include "guest.inc"
@@ -11,6 +11,7 @@ SEGMENTS equ 2
 OVERLAP equ 3
 PHYSICAL equ 4
 FIRST_LINEAR equ 5
+HEADERS equ 6
 
 %if KIND == DYNAMIC
 TYPE equ 3
@@ -19,7 +20,7 @@ TYPE equ 2
 %endif
 %if KIND == SEGMENTS
 COUNT equ 40
-%elif KIND == OVERLAP || KIND == FIRST_LINEAR
+%elif KIND == OVERLAP || KIND == FIRST_LINEAR || KIND == HEADERS
 COUNT equ 2
 %else
 COUNT equ 1
@@ -48,6 +49,9 @@ COUNT equ 1
 %elif KIND == OVERLAP
     segment 0x100000, 0x100000, good, good_end, good_end - good
     segment 0, 0x200000, bad, bad_end, 0x180000
+%elif KIND == HEADERS
+    segment 0xff000, 0xff000, $$, $$ + 0x74, 0x74
+    segment 0x100000, 0x100000, good, good_end, good_end - good
 %elif KIND == PHYSICAL
     segment 0xc0100000, 0x100000, good, good_end, good_end - good
 %else
