@@ -8,6 +8,7 @@
 
 #include "ept/audit.h"
 #include "ept/dirty.h"
+#include "ept/leaves.h"
 #include "ept/harvest.h"
 #include "ept/merge.h"
 #include "ept/misconfig.h"
@@ -58,10 +59,57 @@ static void scene_done(struct scene *scene)
     free(scene->model);
 }
 
+/* Start, collections and stop go part by part. */
+static bool in_parts;
+
+static struct ept_change start_in_parts(struct scene *scene)
+{
+    struct ept *ept = &scene->bed.ept;
+    struct ept_change change = {
+        ept_dirty_begin(ept, &scene->log, scene->source, scene->granularity, LOG_SIZE, scene->words),
+        EPT_FLUSH_NONE};
+
+    for (uint64_t at = 0, next; change.status == EPT_OK && at < LOG_SIZE; at = next) {
+        next = ept_portion(ept, at, LOG_SIZE, EPT_PORTION_PAGES);
+        change.flush = ept_flush_both(change.flush, ept_dirty_prepare(ept, at, next));
+    }
+    return change;
+}
+
+static struct ept_dirty_collected collect_in_parts(struct scene *scene)
+{
+    struct ept *ept = &scene->bed.ept;
+    struct ept_dirty_collected sum = {.flush = EPT_FLUSH_NONE}, part;
+
+    for (uint64_t at = 0, next; at < LOG_SIZE; at = next) {
+        next = ept_portion(ept, at, LOG_SIZE, EPT_PORTION_PAGES);
+        ept_dirty_gather(ept, at, next);
+    }
+    do {
+        part = ept_dirty_take(ept, scene->bitmap, 1);
+        sum.pages += part.pages;
+        sum.flush = ept_flush_both(sum.flush, part.flush);
+    } while (part.more);
+    return sum;
+}
+
+static struct ept_change stop_in_parts(struct scene *scene)
+{
+    struct ept *ept = &scene->bed.ept;
+    struct ept_change change = {ept_dirty_end(ept), EPT_FLUSH_NONE};
+
+    for (uint64_t at = 0, next; change.status == EPT_OK && at < LOG_SIZE; at = next) {
+        next = ept_portion(ept, at, LOG_SIZE, EPT_PORTION_PAGES);
+        ept_dirty_restore(ept, at, next);
+    }
+    return change;
+}
+
 static void start(struct scene *scene)
 {
-    struct ept_change change = ept_dirty_start(&scene->bed.ept, &scene->log, scene->source,
-                                               scene->granularity, LOG_SIZE, scene->words);
+    struct ept_change change = in_parts ? start_in_parts(scene)
+                                        : ept_dirty_start(&scene->bed.ept, &scene->log, scene->source,
+                                                          scene->granularity, LOG_SIZE, scene->words);
 
     assert_int_equal(change.status, EPT_OK);
     processor_flush(&scene->processor, change.flush);
@@ -72,7 +120,7 @@ static void start(struct scene *scene)
 /* The change and its flush, and 512 equal pages become one again. */
 static void stop(struct scene *scene)
 {
-    struct ept_change change = ept_dirty_stop(&scene->bed.ept);
+    struct ept_change change = in_parts ? stop_in_parts(scene) : ept_dirty_stop(&scene->bed.ept);
 
     assert_int_equal(change.status, EPT_OK);
     processor_flush(&scene->processor, change.flush);
@@ -115,7 +163,7 @@ static void collect(struct scene *scene)
 
     processor_drain(&scene->processor);
     memset(scene->bitmap, 0, WORDS * 8);
-    collected = ept_dirty_collect(&scene->bed.ept, scene->bitmap);
+    collected = in_parts ? collect_in_parts(scene) : ept_dirty_collect(&scene->bed.ept, scene->bitmap);
     processor_flush(&scene->processor, collected.flush);
     for (unsigned n = 0; n < WORDS; n++) {
         if (scene->bitmap[n] != scene->model[n])
@@ -459,6 +507,14 @@ static void test_planted_write_only(void **state)
     assert_true(bed_done(&bed));
 }
 
+static void test_in_parts(void **state)
+{
+    in_parts = true;
+    test_same_set(state);
+    test_random_operations(state);
+    in_parts = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_flush_of_another),
         cmocka_unit_test(test_planted_write_only),
+        cmocka_unit_test(test_in_parts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "ept/harvest.h"
+#include "ept/leaves.h"
 #include "test/host/ept_processor.h"
 
 static void scene(struct bed *bed, struct processor *processor)
@@ -176,12 +177,48 @@ static void test_idle_map_against_model(void **state)
     assert_true(bed_done(&bed));
 }
 
+/* Part by part it is the same map, from whichever page on it begins. */
+static void test_idle_map_in_parts(void **state)
+{
+    enum { WORDS = 64 * 256 / 64 };
+    struct bed beds[2];
+    struct processor processors[2];
+    uint64_t maps[2][WORDS];
+
+    (void)state;
+    for (uint64_t base = 0; base < 5 * 0x1000; base += 0x1000) {
+        uint64_t end = 64 * MB, accessed = 0, next;
+        struct ept_harvest whole;
+
+        for (unsigned n = 0; n < 2; n++) {
+            scene(&beds[n], &processors[n]);
+            for (uint64_t at = 0x1000; at < 64 * MB; at = at * 3 / 2)
+                assert_non_null(processor_access(&processors[n], at, EPT_READ));
+            memset(maps[n], 0x5a, sizeof(maps[n]));
+        }
+        whole = ept_harvest_idle(&beds[0].ept, base, end - base, maps[0]);
+        assert_int_equal(whole.status, EPT_OK);
+        for (uint64_t at = base; at < end; at = next) {
+            struct ept_harvest part;
+
+            next = ept_portion(&beds[1].ept, at, end, EPT_PORTION_PAGES);
+            part = ept_harvest_idle_part(&beds[1].ept, base, at, next - at, maps[1]);
+            assert_int_equal(part.status, EPT_OK);
+            accessed += part.accessed;
+        }
+        assert_int_equal(accessed, whole.accessed);
+        assert_memory_equal(maps[0], maps[1], sizeof(maps[0]));
+        assert_true(bed_done(&beds[0]));
+        assert_true(bed_done(&beds[1]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_flag_once),         cmocka_unit_test(test_flush_is_needed),
         cmocka_unit_test(test_part_of_a_large_page),   cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_idle_map_against_model),
+        cmocka_unit_test(test_idle_map_against_model), cmocka_unit_test(test_idle_map_in_parts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
