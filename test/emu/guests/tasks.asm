@@ -30,7 +30,7 @@ CR0_TS equ 1 << 3
 
 MAIN equ 0x20000                ; the segments, in RAM behind the guest
 OTHER equ 0x20100
-HANDLERS equ 0x20200            ; of vectors 10 to 13, 0x100 each
+HANDLERS equ 0x20200            ; of vectors 10 to 13 and 8, 0x100 each
 SMALL equ 0x20700               ; of 16 bits
 IDT equ 0x21000
 DIRECTORY equ 0x22000           ; page directories: linear 8 MiB is the one or the other
@@ -51,6 +51,7 @@ SHORT_CODE equ 0x70             ; one byte
 CODE_16 equ 0x78
 FRESH_DATA equ 0x80             ; not accessed yet
 CONFORMING equ 0x88
+SEL_DOUBLE equ 0x90
 
 ; JMP to the other task with one thing of it changed, which must raise a vector with an error code there.
 %macro must_raise 4             ; field, value, vector, error code
@@ -92,6 +93,7 @@ tasks_gdt:
     dq 0x00009b000000ffff       ; CODE_16
     dq 0x00cf92000000ffff       ; FRESH_DATA
     dq 0x00cf9f000000ffff       ; CONFORMING
+    dq 0x0000890000000067 | (HANDLERS + 0x400) << 16    ; SEL_DOUBLE
 tasks_gdt_end:
 tasks_gdt_pointer:
     dw tasks_gdt_end - tasks_gdt - 1
@@ -130,6 +132,8 @@ protected:
     mov [IDT + (eax + 10) * 8], edx
     mov dword [IDT + (eax + 10) * 8 + 4], 0x8500
     loop .handlers
+    mov dword [IDT + 8 * 8], SEL_DOUBLE << 16
+    mov dword [IDT + 8 * 8 + 4], 0x8500
     mov dword [IDT + 0x40 * 8], SEL_OTHER << 16
     mov dword [IDT + 0x40 * 8 + 4], 0x8500
     mov dword [IDT + 0x41 * 8], SEL_SMALL << 16
@@ -263,6 +267,19 @@ after_ud:
     check_equal dword [raised_code], DATA | 1, "in an exception's delivery: the error code"
     check_equal dword [raised_in], SEL_OTHER, "in an exception's delivery: the task"
 
+; #GP, whose task raises #TS: a double fault.
+    mov dword [HANDLERS + 0x300 + T_CS], DATA
+    mov dword [raised], 0
+    mov word [resume], after_double
+    mov eax, 0xfff8
+    mov fs, ax
+after_double:
+    check_equal dword [raised], 8, "a double fault: the vector"
+    check_equal dword [raised_code], 0, "a double fault: the error code"
+    check_equal dword [raised_in], SEL_HANDLER + 24, "a double fault: the task"
+    mov dword [HANDLERS + 0x300 + T_CS], CODE
+    mov byte [tasks_gdt + SEL_HANDLER + 24 + 5], 0x89
+
 ; What the old task is raised: a busy task, one that is not there, one that is too short.
     mov dword [raised_in], 0
     call fill_other
@@ -368,7 +385,7 @@ fill_handlers:
     add edi, 0x100
     add edx, 0x100
     add eax, on_np - on_ts
-    cmp edi, HANDLERS + 0x400
+    cmp edi, HANDLERS + 0x500
     jb .each
     ret
 
@@ -401,7 +418,7 @@ jumped_to:
     mov [seen], al
     jmp SEL_MAIN:0
 
-; The tasks of vectors 10 to 13, which go on where they were left. What main has raised goes on behind the instruction (2 bytes of MOV, 7 of CALL
+; The tasks of vectors 10 to 13 and 8, which go on where they were left. What main has raised goes on behind the instruction (2 bytes of MOV, 7 of CALL
 ; and JMP), by IRET; what another task has raised leads to main by JMP.
 %macro handler 1
 %%again:
@@ -418,6 +435,7 @@ on_ts: handler 10
 on_np: handler 11
     handler 12
     handler 13
+    handler 8
 
 ; The error code is below the return address. ZF: to main by JMP.
 handle:
