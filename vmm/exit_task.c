@@ -2,6 +2,7 @@
 /* The task-switch exit: the switch is done in the guest's stead. SDM vol. 3, "Treatment of Task Switches". */
 #include "arch/x86/control_registers.h"
 #include "arch/x86/memory.h"
+#include "vmm/boundary.h"
 #include "vmm/exit.h"
 #include "vmm/linear.h"
 #include "vmm/task_switch.h"
@@ -86,16 +87,16 @@ static void write_state(struct vcpu *vcpu, const struct task_state *state)
         vmcs_write(SEGMENT_FIELD(VMCS_GUEST_ES_LIMIT, i), segment->limit);
         vmcs_write(SEGMENT_FIELD(VMCS_GUEST_ES_ACCESS_RIGHTS, i), segment->access_rights);
     }
-    exit_advance_to(vcpu, state->rip, 0);
+    exit_advance_to(vcpu, state->rip, RFLAGS_RESERVED1); /* no single step's trap */
 }
 
 /* Blocking by STI and MOV SS is over; that by NMI, if IRET was what switched. */
 static void end_blocking(enum task_source source)
 {
-    uint64_t ended = INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS |
-                     (source == TASK_IRET ? (uint64_t)INTERRUPTIBILITY_NMI : 0);
+    uint64_t state = boundary_end_blocking();
 
-    vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE, vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~ended);
+    if (source == TASK_IRET)
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE, state & ~(uint64_t)INTERRUPTIBILITY_NMI);
 }
 
 static bool is_contributory(unsigned vector)
