@@ -22,15 +22,19 @@ bool ept_page_type_mixed(const struct ept *ept, const struct ept_region *region,
                          enum memory_type *type)
 {
     enum memory_type machine = (enum memory_type)region->memory_type, guest = MEMORY_TYPE_WB;
+    unsigned n;
 
     if (region->type_from_mtrr &&
         !mtrr_type_uniform(ept->mtrr, region->hpa + (gpa - region->gpa), size, &machine))
         return false;
-    /* Behind what was worked out a guest may have made very many pieces: one look, and small pages. */
-    if (size > EPT_PAGE_SIZE_4K && mtrr_stretch_of(&ept->guest_mtrr, gpa) == ept->guest_mtrr.stretch_count)
-        return false;
-    if (!mtrr_type_uniform(&ept->guest_mtrr, gpa, size, &guest))
-        return false;
+    n = mtrr_stretch_of(&ept->guest_mtrr, gpa);
+    if (n < ept->guest_mtrr.stretch_count) {
+        guest = (enum memory_type)ept->guest_mtrr.stretch_type[n];
+        if (ept->guest_mtrr.stretch_end[n] - gpa < size)
+            return false;
+    } else if (size > EPT_PAGE_SIZE_4K || !mtrr_type_uniform_slow(&ept->guest_mtrr, gpa, size, &guest)) {
+        return false; /* a guest may have made very many pieces: one look, and small pages */
+    }
     *type = ept_combine_types(machine, guest);
     return true;
 }
