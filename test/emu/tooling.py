@@ -198,6 +198,7 @@ def two_msrs_at_one_place(context):
     """vmm/constant_msrs.def: a constant MSR that has the place of another stops the build; one at a free place does not."""
     def test():
         name = "constant-msrs"
+        fresh(context, name)
         for number, status in (("0x8b", 2), ("0x1a9", 2), ("0x1ad", 0)):  # those of IA32_BIOS_SIGN_ID, IA32_DEBUGCTL; nobody's
             build = os.path.join(fresh(context, f"{name}-{number}"), "build")
             captured(context, name, ["make", f"BUILD={build}", f"EXTRA_CFLAGS=-DTEST_CONSTANT_MSR={number}", f"{build}/obj/vmm/exit_msr.o"],

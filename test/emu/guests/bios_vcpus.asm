@@ -24,8 +24,13 @@ ROUNDS equ 2000
     push word 0                 ; CS:IP
     push word 0
     push eax
+    push dword 0                ; how far the call is
+%%again:
     mov eax, HYPERCALL_BIOS + %1
     vmcall
+    cmp eax, BIOS_ANSWER_AGAIN
+    je %%again
+    add sp, 4
     pop eax
     add sp, 6
 %endmacro
