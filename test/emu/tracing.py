@@ -7,6 +7,7 @@ import re
 import subprocess
 import time
 
+from bench import baseline
 from exits import assemble
 from harness import Failure, Run, check, launch, run_logged
 
@@ -384,7 +385,7 @@ def cost(context):
                 if name == "same" and on == "on":
                     continue  # folded by C, which compares all of it
                 added = figures[on][name] - figures[off][name]
-                if not 10 < added <= 40:
+                if not 10 < added <= 40 * baseline.slack(context.build):
                     raise Failure(f"the record of {name} adds {added} ticks: {on}")
     return "trace-cost", test
 
