@@ -317,7 +317,7 @@ bench:
 	@test/bench/run --build '$(BUILD)'; status=$$?; $(BUILD)/bench/ept_scale && exit $$status
 
 # --- Everything that is tested: the last line is `N passed, N failed` -------------------------------------------------
-# ONLY=pattern runs the tests whose name contains the pattern.
+# ONLY=pattern runs the tests whose name contains the pattern, or one of several: ONLY='fuzz crash-'.
 test:
 	@tools/deps test
 	@BUILD='$(BUILD)' test/run-tests --only '$(ONLY)'
