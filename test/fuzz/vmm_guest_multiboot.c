@@ -37,11 +37,12 @@ struct area {
 static bool put(void *context, uint64_t gpa, const void *bytes, uint64_t length)
 {
     const struct area *area = context;
-    volatile uint8_t sum = 0;
+    volatile uint8_t seen;
 
     require(gpa >= area->gpa && gpa - area->gpa <= area->used && length <= area->used - (gpa - area->gpa));
     for (uint64_t i = 0; i < length; i++)
-        sum += ((const uint8_t *)bytes)[i];
+        seen = ((const uint8_t *)bytes)[i];
+    (void)seen;
     return true;
 }
 

@@ -34,14 +34,14 @@ static void measure(bool on)
 
 /*
  * What may come to the accesses of one unit with more RAM: each 64-fold adds a summary to the dirty log, and
- * a collection takes a word more.
+ * a collection reads a word more, takes its bits, and looks at how many blocks it may still take.
  */
 static double slack_of(const struct scale_operation *operation)
 {
     if (operation->run == scale_collect_scattered)
-        return 2 * 2; /* pages far from each other have words of their own in each summary */
+        return 2 * 3; /* pages far from each other have words of their own in each summary */
     if (operation->run == scale_collect_one)
-        return 2 * 2;
+        return 2 * 3;
     if (operation->run == scale_collect_flags)
         return (2 * 512 + 4) /
                512.0; /* both tables above level 2 are looked at to their ends, for 512 pages */

@@ -27,6 +27,7 @@ APIC_INITIAL equ X2APIC + 0x38
 APIC_DIVIDE equ X2APIC + 0x3e
 APIC_SELF_IPI equ X2APIC + 0x3f
 PIT_HZ equ 1193182
+PERIOD equ 4772
 
 %macro set_vector 2
     mov word [%1 * 4], %2
@@ -81,27 +82,30 @@ PIT_HZ equ 1193182
     test ecx, ecx
     check_condition nz, "CPUID.15H tells no rate"
 
-    ; HLT until the tick; 100 of them at 1 kHz or so.
+    ; HLT until the tick; 100 of them at 250 Hz or so: a tick that comes before the one before it is done is no HLT's, and Adept may still
+    ; send the console what it has printed before.
     write_port PIT + 3, 0x34            ; channel 0, both bytes, mode 2
-    write_port PIT, 1193 & 0xff
-    write_port PIT, 1193 >> 8
+    write_port PIT, PERIOD & 0xff
+    write_port PIT, PERIOD >> 8
     sti
     hlt                                 ; OUT goes high with the mode, an edge already
     hlt                                 ; to the beginning of a period
+    cli
     rdtsc
     mov [started], eax
     mov dword [ticks], 0
-next_tick:
+next_tick:                              ; a tick is taken at HLT alone, also one that is late
+    sti
     hlt
+    cli
     cmp dword [ticks], 100
     jb next_tick
-    cli
     rdtsc
     check_equal dword [ticks], 100, "as many ticks as HLTs"
     sub eax, [started]
-    mov ebx, eax                        ; 100 * 1193 / PIT_HZ seconds in TSC ticks: within 0.1 % and a little for each wake-up
+    mov ebx, eax                        ; 100 * PERIOD / PIT_HZ seconds in TSC ticks: within 0.1 % and a little for each wake-up
     mov eax, [tsc_hz]
-    mov ecx, 1193 * 100
+    mov ecx, PERIOD * 100
     mul ecx
     mov ecx, PIT_HZ
     div ecx

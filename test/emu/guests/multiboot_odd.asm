@@ -27,7 +27,7 @@ COUNT equ 1
 %endif
 
 ; LINEAR, PHYSICAL, START, END, SIZE IN MEMORY
-%macro segment 5
+%macro program_header 5
     dd 1, %3, %1, %2, (%4) - (%3), %5, 7, 0x1000
 %endmacro
 
@@ -39,24 +39,24 @@ COUNT equ 1
     dd 1, 0x100000, 52, 0, 0
     dw 52, 32, COUNT, 40, 0, 0
 %if KIND == DYNAMIC
-    segment 0x100000, 0x100000, good, good_end, good_end - good
+    program_header 0x100000, 0x100000, good, good_end, good_end - good
 %elif KIND == SEGMENTS
 %assign i 0
 %rep COUNT
-    segment 0x100000 + i * 0x1000, 0x100000 + i * 0x1000, good, good_end, good_end - good
+    program_header 0x100000 + i * 0x1000, 0x100000 + i * 0x1000, good, good_end, good_end - good
 %assign i i + 1
 %endrep
 %elif KIND == OVERLAP
-    segment 0x100000, 0x100000, good, good_end, good_end - good
-    segment 0, 0x200000, bad, bad_end, 0x180000
+    program_header 0x100000, 0x100000, good, good_end, good_end - good
+    program_header 0, 0x200000, bad, bad_end, 0x180000
 %elif KIND == HEADERS
-    segment 0xff000, 0xff000, $$, $$ + 0x74, 0x74
-    segment 0x100000, 0x100000, good, good_end, good_end - good
+    program_header 0xff000, 0xff000, $$, $$ + 0x74, 0x74
+    program_header 0x100000, 0x100000, good, good_end, good_end - good
 %elif KIND == PHYSICAL
-    segment 0xc0100000, 0x100000, good, good_end, good_end - good
+    program_header 0xc0100000, 0x100000, good, good_end, good_end - good
 %else
-    segment 0xc0100000, 0x100000, bad, bad_end, 0x1000
-    segment 0x100000, 0x200000, good, good_end, good_end - good
+    program_header 0xc0100000, 0x100000, bad, bad_end, 0x1000
+    program_header 0x100000, 0x200000, good, good_end, good_end - good
 %endif
     align 4, db 0
     dd 0x1badb002, 0, -0x1badb002

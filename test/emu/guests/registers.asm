@@ -245,7 +245,7 @@ long_mode:
     dq %1
 %endmacro
 FLAGS equ 0xcd5                  ; all arithmetic flags, and DF
-PATTERN_RAX equ 0x0123456789abcd00
+PATTERN_RAX equ 0x89abcdef01234500      ; bit 31 clear: with it a VMCALL goes on with a call that is under way
 
     kept_over 0xffffffff, vmcall                        ; an unknown call
     kept_over PATTERN_RAX, out dx, al
