@@ -24,8 +24,9 @@
 #define QUALIFICATION_STRING (1u << 4)
 #define QUALIFICATION_REP    (1u << 5)
 
-/* Bytes that go between a port and RAM at once. */
-#define TRANSFER_BYTES 1024u
+/* Bytes that go between a port and RAM before the clock is looked at: an element takes a device up to 400
+ * ticks, so all of them less than EXIT_PIECE_TICKS. */
+#define TRANSFER_BYTES 192u
 
 /* SDM vol. 3, "Format of the VM-Exit Instruction-Information Field as Used for INS and OUTS": 9:7 address
  * size, 17:15 segment register of OUTS. */
