@@ -54,8 +54,9 @@ WERROR ?= 0
 ERRORS := $(if $(filter 1,$(WERROR)),-Werror)
 
 # --- The hypervisor --------------------------------------------------------------------------------------------------
-C_SOURCES := $(sort $(wildcard boot/*.c arch/x86/*.c ept/*.c vmm/*.c vmm/devices/*.c drivers/*.c))
-ASM_SOURCES := $(sort $(wildcard boot/*.asm arch/x86/*.asm vmm/*.asm))
+VMM_ROOMS := vmm $(patsubst %/,%,$(sort $(dir $(wildcard vmm/*/*.c vmm/*/*/*.c))))
+C_SOURCES := $(sort $(wildcard boot/*.c arch/x86/*.c ept/*.c $(addsuffix /*.c,$(VMM_ROOMS)) drivers/*.c))
+ASM_SOURCES := $(sort $(wildcard boot/*.asm arch/x86/*.asm $(addsuffix /*.asm,$(VMM_ROOMS))))
 OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(C_SOURCES)) $(basename $(ASM_SOURCES)))
 ifneq ($(words $(OBJECTS)),$(words $(sort $(OBJECTS))))
 $(error a .c and a .asm file share a name: $(foreach f,$(basename $(ASM_SOURCES)),$(filter $f,$(basename $(C_SOURCES)))))
@@ -66,7 +67,7 @@ ifeq ($(BENCH),1)
 BENCH_FLAGS := -DBENCH
 endif
 
-ABI_HEADERS := $(sort $(wildcard boot/*_abi.h arch/x86/*_abi.h vmm/*_abi.h))
+ABI_HEADERS := $(sort $(wildcard boot/*_abi.h arch/x86/*_abi.h $(addsuffix /*_abi.h,$(VMM_ROOMS))))
 ABI_INCLUDES := $(addprefix $(BUILD)/gen/,$(notdir $(ABI_HEADERS:.h=.inc)))
 GENERATED := $(BUILD)/gen/version.h $(ABI_INCLUDES)
 
@@ -135,7 +136,7 @@ $(BUILD)/gen/linker.ld: linker.ld boot/layout_abi.h $(BUILD)/flags
 	$(Q)$(CC) $(TARGET_FLAGS) -E -P -undef -x c -I. $< -o $@
 
 # The guests' BIOS is a part of the image.
-$(BUILD)/obj/vmm/bios_image.o: $(BUILD)/bios/bios.bin
+$(BUILD)/obj/vmm/bios/image.o: $(BUILD)/bios/bios.bin
 $(BUILD)/bios/bios.bin: guests/bios/bios.asm $(BUILD)/flags | $(GENERATED)
 	@mkdir -p $(@D)
 	$(call say,BIOS,$<)
@@ -182,7 +183,7 @@ $(BUILD)/guests/%.bin: guests/%.asm $(BUILD)/flags | $(GENERATED)
 # The trace's decoder: its own parts, and what it shares with the hypervisor.
 TRACE_TOOL_PARTS := tools/trace_decode.c tools/trace_write.c
 TRACE_TOOL := tools/adept-trace.c $(TRACE_TOOL_PARTS) arch/x86/exception_name.c arch/x86/msr_name.c drivers/format.c $(wildcard ept/*.c) \
-	vmm/exit_reason.c vmm/hypercall_name.c vmm/trace_frame.c vmm/trace_output.c vmm/trace_record.c vmm/trace_text.c
+	arch/x86/exit_reason.c vmm/trace/hypercall_name.c vmm/trace/frame.c vmm/trace/output.c vmm/trace/record.c vmm/trace/text.c
 
 tools: $(BUILD)/adept-trace
 $(BUILD)/adept-trace: $(TRACE_TOOL:%.c=$(BUILD)/tools/%.o)
@@ -226,14 +227,14 @@ check-host:
 PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/paging_layout.c arch/x86/exception_name.c arch/x86/msr_name.c \
 	arch/x86/vmx_capabilities_merge.c arch/x86/invept_type.c \
 	drivers/*.c \
-	vmm/breakpoint.c vmm/cmdline.c vmm/conformance_case.c vmm/conformance_confine.c vmm/conformance_judge.c vmm/conformance_memory.c \
-	vmm/conformance_predict.c vmm/control_rules.c vmm/decode*.c vmm/denied_access.c vmm/emulate*.c vmm/emulator_bios.c vmm/entry_break.c vmm/entry_check.c vmm/exit_reason.c vmm/exit_subjects.c vmm/frame_pool.c \
-	vmm/guest_config.c vmm/guest_cpus.c vmm/guest_line.c vmm/guest_map_module.c vmm/guest_mtrr.c vmm/guest_symbols.c vmm/guest_time.c \
-	vmm/hypercall_name.c vmm/monitor_complete.c vmm/monitor_edit.c vmm/mmio_refusal.c vmm/monitor_line.c vmm/monitor_parse.c vmm/opcode.c vmm/operation.c vmm/option_text.c \
-	vmm/spcr_uart.c vmm/step_plan.c vmm/step_test_judge.c vmm/task_segments.c vmm/task_switch.c vmm/trace_filter.c vmm/trace_frame.c vmm/trace_output.c vmm/trace_record.c vmm/trace_ring.c vmm/trace_terms.c vmm/trace_text.c \
-	vmm/vcpu_words.c vmm/vpid_pool.c vmm/weakness.c vmm/devices/*.c \
-	vmm/guest_disk.c vmm/guest_memory_map.c vmm/guest_multiboot.c vmm/guest_multiboot_elf.c vmm/guest_multiboot_information.c \
-	$(filter-out vmm/bios_call.c vmm/bios_rom.c,$(wildcard vmm/bios*.c)) $(TRACE_TOOL_PARTS)))
+	vmm/vcpu/breakpoint.c vmm/host/cmdline.c vmm/check/conformance/case.c vmm/check/conformance/confine.c vmm/check/conformance/judge.c vmm/check/conformance/memory.c \
+	vmm/check/conformance/predict.c vmm/vcpu/control_rules.c vmm/emulate/decode*.c vmm/exit/denied_access.c $(addprefix vmm/emulate/,accumulator.c alu.c bits.c emulate.c multiply.c operand.c stack.c string.c system.c vector.c) vmm/host/bochs_bios.c vmm/check/entry/break.c vmm/check/entry/check.c arch/x86/exit_reason.c vmm/trace/subjects.c vmm/host/frame_pool.c \
+	vmm/guest/config.c vmm/guest/cpus.c vmm/vm/line.c vmm/guest/map_module.c vmm/vm/mtrr.c vmm/guest/symbols.c vmm/vm/time.c \
+	vmm/trace/hypercall_name.c vmm/monitor/complete.c vmm/monitor/edit.c vmm/emulate/mmio_refusal.c vmm/monitor/line.c vmm/monitor/parse.c vmm/emulate/opcode.c vmm/emulate/operation.c vmm/host/option_text.c \
+	vmm/host/spcr_uart.c vmm/debug/step_plan.c vmm/check/self/trap_flag_judge.c vmm/emulate/task_segments.c vmm/emulate/task_switch.c vmm/trace/filter.c vmm/trace/frame.c vmm/trace/output.c vmm/trace/record.c vmm/trace/ring.c vmm/trace/terms.c vmm/trace/text.c \
+	vmm/report/vcpu_words.c vmm/vcpu/vpid_pool.c vmm/host/weakness.c vmm/devices/*.c \
+	vmm/guest/disk.c vmm/guest/memory_map.c vmm/guest/multiboot.c vmm/guest/multiboot_elf.c vmm/guest/multiboot_information.c \
+	$(filter-out vmm/bios/call.c vmm/bios/rom.c,$(wildcard vmm/bios/*.c)) $(TRACE_TOOL_PARTS)))
 
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
 TSAN_FLAGS := -fsanitize=thread

@@ -221,7 +221,7 @@ boot_gdtr:
     dd 0
 
     align 8
-; When the hypervisor was entered, for vmm/start_report.c. Written before paging makes this section read-only.
+; When the hypervisor was entered, for vmm/report/start.c. Written before paging makes this section read-only.
 global boot_tsc
 boot_tsc:
     dq 0

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/exit_reason.h"
+#include "arch/x86/exit_reason.h"
 
 /* The units of a frame, being read. */
 struct reader {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads a stream that carries trace frames (vmm/trace_frame.h) and perhaps text, byte by byte; it may begin
+ * Reads a stream that carries trace frames (vmm/trace/frame.h) and perhaps text, byte by byte; it may begin
  * anywhere and be damaged. What does not check is not shown: after a loss a CPU's records come again from its
  * next key frame on, which says how many frames are missing.
  */
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vmm/trace_frame.h"
+#include "vmm/trace/frame.h"
 
 #define TRACE_NAME_MAX     41u
 #define TRACE_DECODER_CPUS 256u

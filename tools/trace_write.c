@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "ept/memtype.h"
-#include "vmm/exit_reason.h"
-#include "vmm/trace_text.h"
+#include "arch/x86/exit_reason.h"
+#include "vmm/trace/text.h"
 
 static const char *vm_name(const struct trace_decoder_vm *vm)
 {

@@ -9,7 +9,7 @@
 #include "arch/x86/acpi.h"
 #include "arch/x86/mtrr.h"
 #include "boot/boot_info.h"
-#include "vmm/cmdline.h"
+#include "vmm/host/cmdline.h"
 
 /* Valid, and constant, from the banner on. */
 const struct boot_info *machine_boot_info(void);
@@ -34,7 +34,7 @@ enum preflight_result {
 /* Prints the report on the boot CPU. (vmm/preflight.c) */
 enum preflight_result preflight_run(void);
 /* Switches VMX on where it is there and prints the CPU's own line; every CPU, one after the other.
- * (vmm/cpu.c) */
+ * (vmm/host/cpu.c) */
 void cpu_vmx_on(void);
 /* The boot CPU: runs all guests. 0 pass, 1 a guest failed, 2 refused or failed. (vmm/guests.c) */
 int guests_run(void);

@@ -14,12 +14,12 @@
 #include "boot/layout_abi.h"
 #include "drivers/console.h"
 #include "version.h"
-#include "vmm/console_setup.h"
-#include "vmm/frame.h"
-#include "vmm/host_test.h"
-#include "vmm/memory_setup.h"
-#include "vmm/panic.h"
-#include "vmm/power.h"
+#include "vmm/host/console_setup.h"
+#include "vmm/host/frame.h"
+#include "vmm/check/self/faults.h"
+#include "vmm/host/memory_setup.h"
+#include "vmm/host/panic.h"
+#include "vmm/host/power.h"
 #include "vmm/start_cpus.h"
 
 _Static_assert(MEMORY_DIRECT_MAP_BASE == DIRECT_MAP_BASE, "arch/x86/memory.h repeats boot/layout_abi.h");

@@ -9,7 +9,7 @@
 #include "arch/x86/vmx_capabilities.h"
 #include "drivers/console.h"
 #include "drivers/format.h"
-#include "vmm/feature_control.h"
+#include "vmm/host/feature_control.h"
 #include "vmm/machine.h"
 
 #define MEMORY_TYPE_WB 6

@@ -13,10 +13,10 @@
 #include "arch/x86/tsc.h"
 #include "drivers/console.h"
 #include "drivers/format.h"
-#include "vmm/frame.h"
-#include "vmm/host_test.h"
+#include "vmm/host/frame.h"
+#include "vmm/check/self/faults.h"
 #include "vmm/machine.h"
-#include "vmm/memory_setup.h"
+#include "vmm/host/memory_setup.h"
 
 #define XAPIC_ID_MAX 0xfeu /* 0xff is everyone */
 #define STOP_WAIT_US 1000000

@@ -45,11 +45,11 @@ const char *exception_name(unsigned vector);
 /* Called by exception_entry.asm. */
 void exception_dispatch(struct exception_frame *frame);
 
-/* Prints all there is to say and stops this CPU. Implemented by vmm/panic.c. */
+/* Prints all there is to say and stops this CPU. Implemented by vmm/host/panic.c. */
 noreturn_fn void exception_report(struct exception_frame *frame);
 
 /*
- * An NMI arrived in the host. Counted before the call; the function (vmm/panic.c) returns, unless the machine
+ * An NMI arrived in the host. Counted before the call; the function (vmm/host/panic.c) returns, unless the machine
  * is being stopped.
  */
 void exception_nmi(struct exception_frame *frame);

@@ -2,7 +2,7 @@
 ;
 ; VM entry and VM exit: save the host's registers, load the guest's, VMRESUME (VMLAUNCH the first time); on the exit store the
 ; guest's registers, call C, and enter again or take the host's registers back and return. In between stands
-; vmm/exit_quick_entry.asm, where the processor arrives (HOST_RIP): it ends some exits by itself and brings the others here.
+; vmm/quick/entry.asm, where the processor arrives (HOST_RIP): it ends some exits by itself and brings the others here.
 ;
 ; HOST_RSP points just above the sixteen register slots of struct vmx_registers (at its member host_rsp), so that the guest's registers
 ; are stored without a free register. Nothing may use the stack in that window: NMI, #MC and #DF have stacks of their
@@ -63,7 +63,7 @@ global vmx_run_cleared
 %endmacro
 
 ; VERW, with any selector that it takes, is the last before the entry: it also clears the buffers of memory accesses, on processors that need it
-; (vmm/weakness.h). `exited` returns false always: the next entry comes by here, too. Quick exits are closed.
+; (vmm/host/weakness.h). `exited` returns false always: the next entry comes by here, too. Quick exits are closed.
 vmx_run_cleared:
     SAVE_HOST_REGISTERS
     LOAD_GUEST_REGISTERS

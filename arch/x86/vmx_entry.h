@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The way into a guest and out of it, in vmx_entry.asm: vmx_enter() once, vmx_run() as long as the guest is
- * to go on. Some exits end before either returns (vmm/exit_quick_entry.asm). */
+ * to go on. Some exits end before either returns (vmm/quick/entry.asm). */
 #ifndef ARCH_X86_VMX_ENTRY_H
 #define ARCH_X86_VMX_ENTRY_H
 

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; The real-mode part of the guests' BIOS, at f000:0000 in their ROM. It is thin: a stub for each interrupt
-; hands the call to the hypervisor (vmm/bios.c), which works on the caller's registers and memory. What is done
+; hands the call to the hypervisor (vmm/bios/bios.c), which works on the caller's registers and memory. What is done
 ; here by hand is what belongs to ports: the interrupt controllers, the keyboard's data port, the serial ports
 ; and the clock. Those go through the guest's virtual devices like any program's accesses.
 ;
@@ -31,7 +31,7 @@ BDA_LAST_INTERRUPT equ 0x6b
     db "ADEPT ROM"
     times 0x10 - ($ - $$) db 0
 
-; BIOS_ROM_HEADER and struct bios_rom of vmm/bios_data.h.
+; BIOS_ROM_HEADER and struct bios_rom of vmm/bios/data.h.
     dw reset
     dw floppy_parameters
     dw configuration

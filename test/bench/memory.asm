@@ -9,7 +9,7 @@
 LARGE equ 0x200000
 PAGES equ 250
 LARGE_PAGES equ 500
-READY_BLOCKS equ 12             ; of 2 MiB, made of 4 KiB pages: their tables are among those that are zeroed ahead (vmm/table_pool.h)
+READY_BLOCKS equ 12             ; of 2 MiB, made of 4 KiB pages: their tables are among those that are zeroed ahead (vmm/vm/table_pool.h)
 BLOCKS equ READY_BLOCKS + 72
 BLOCKS_AT equ 0x44000000
 SECOND_GIB equ 0x40000000

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The conformance tester (vmm/conformance.c): what the processor makes of EPT entries, against the model; and that it can fail."""
+"""The conformance tester (vmm/check/conformance/conformance.c): what the processor makes of EPT entries, against the model; and that it can fail."""
 import os
 import re
 

@@ -231,7 +231,7 @@ def fault_in_report(context):
             lines = report_of(run, guest)
             holds(lines, r"adept:   exit: .*", r"adept:   test: this line is not ended",
                   rf"adept: report: vm={guest} part=test is cut off: exception #PF\(14\) in the hypervisor while reporting: error=0x2 "
-                  rf"cr2=0x18 rip={HEX} host_test_page_fault\+{HEX} vmm/host_test\.c",
+                  rf"cr2=0x18 rip={HEX} host_test_page_fault\+{HEX} vmm/check/self/faults\.c",
                   r"adept:   regs: .*", r"adept:   segs: .*", r"adept:   stack: .*", r"adept:   paging: .*", r"adept:   exits: .*",
                   rf"adept:   #\d+ .* vm={guest} .* TRIPLE_FAULT\(2\) .*")
         # The guest's CR2 outlives the fault.
@@ -242,37 +242,37 @@ def fault_in_report(context):
 def assertion_in_report(context):
     return emulator_test(context, "crash-report-asserts", status=2, ran=False, GUEST="crash", CMDLINE="trace=none test=report-assert", expect=[
         r"^adept: report: vm=crash cpu=0 ended: triple fault$", r"^adept: panic: while a report was printed$",
-        r"^adept: panic: impossible: vcpu == NULL is false \(vmm/host_test\.c:\d+ cpu=0 apic=0x0\)$",
-        rf"^adept: panic: stack\[\d+\]={HEX} vm_report\+{HEX} vmm/vm_report\.c$", r"^adept: end: \w+ status=2$"])
+        r"^adept: panic: impossible: vcpu == NULL is false \(vmm/check/self/faults\.c:\d+ cpu=0 apic=0x0\)$",
+        rf"^adept: panic: stack\[\d+\]={HEX} vm_report\+{HEX} vmm/report/vm\.c$", r"^adept: end: \w+ status=2$"])
 
 
 PANIC_REST = [r"^adept: panic: rip=[0-9a-f]{16} rflags=0x[0-9a-f]+ cs=0x8 ss=0x10$", r"^adept: panic: cr0=0x[0-9a-f]+ cr2=0x[0-9a-f]+ cr3=0x[0-9a-f]+ cr4=0x[0-9a-f]+$",
               r"^adept: panic: efer=0x[0-9a-f]+ ", r"^adept: panic: code:( [0-9a-f]{2}){16}$",
-              r"^adept: panic: stack\[0\]=0x[0-9a-f]+ \w+\+0x[0-9a-f]+ vmm/host_test\.c$", r"^adept: panic: stack\[\d\]=0x[0-9a-f]+ run\+0x[0-9a-f]+ vmm/main\.c$"]
+              r"^adept: panic: stack\[0\]=0x[0-9a-f]+ \w+\+0x[0-9a-f]+ vmm/check/self/faults\.c$", r"^adept: panic: stack\[\d\]=0x[0-9a-f]+ run\+0x[0-9a-f]+ vmm/main\.c$"]
 
 
 def host(context):
     """The hypervisor's own ends: what stands in a panic, and a panic of the panic."""
     quiet = {"status": 2, "ran": False, "GUEST": "hello"}
     yield emulator_test(context, "crash-host-exception", CMDLINE="test=host-exception", **quiet, expect=[
-        rf"^adept: panic: exception #PF\(14\) error=0x2 cpu=0 apic=0x0 rip={HEX} host_test_page_fault\+{HEX} vmm/host_test\.c$",
+        rf"^adept: panic: exception #PF\(14\) error=0x2 cpu=0 apic=0x0 rip={HEX} host_test_page_fault\+{HEX} vmm/check/self/faults\.c$",
         r"^adept: panic: write of 0x18: not mapped$", r"^adept: panic: rax=[0-9a-f]{16} rbx=[0-9a-f]{16} ", r"^adept: panic: r12=[0-9a-f]{16} ",
         # The function that faults has no frame yet: its caller is not in the chain of frames.
-        rf"^adept: panic: rsp\+0x0={HEX} host_test_run\+{HEX} vmm/host_test\.c$", *PANIC_REST])
+        rf"^adept: panic: rsp\+0x0={HEX} host_test_run\+{HEX} vmm/check/self/faults\.c$", *PANIC_REST])
     yield emulator_test(context, "crash-host-assert", CMDLINE="test=host-assert", **quiet, expect=[
-        r"^adept: panic: impossible: value != ASSERT_VALUE is false \(vmm/host_test\.c:\d+ cpu=0 apic=0x0\)$",
+        r"^adept: panic: impossible: value != ASSERT_VALUE is false \(vmm/check/self/faults\.c:\d+ cpu=0 apic=0x0\)$",
         # The registers are those at the assertion, not those of the function that prints them.
         r"^adept: panic: rax=.* rdx=000000005eed0002$", r"^adept: panic: rsi=000000005eed0006 ", r"^adept: panic: r8 =000000005eed0008 ",
         r"^adept: panic: r12=000000005eed000c ",
-        rf"^adept: panic: stack\[0\]={HEX} host_test_assert\+{HEX} vmm/host_test\.c$", *PANIC_REST])
+        rf"^adept: panic: stack\[0\]={HEX} host_test_assert\+{HEX} vmm/check/self/faults\.c$", *PANIC_REST])
     # The rest of the report comes although a part of it faults; a panic in it ends it, and says so.
     yield emulator_test(context, "crash-panic-faults", CMDLINE="test=host-panic,panic-report-fault", **quiet, expect=[
         r"^adept: panic: asked for by test=host-panic \(", *PANIC_REST,
-        rf"^adept: panic: exception #PF\(14\) error=0x2 while reporting part=last-exits rip={HEX} host_test_page_fault\+{HEX} vmm/host_test\.c cr2=0x18$",
+        rf"^adept: panic: exception #PF\(14\) error=0x2 while reporting part=last-exits rip={HEX} host_test_page_fault\+{HEX} vmm/check/self/faults\.c cr2=0x18$",
         r"^adept: end: \w+ status=2$"])
     yield emulator_test(context, "crash-panic-panics", CMDLINE="test=host-panic,panic-report-panic", **quiet, expect=[
         r"^adept: panic: asked for by test=host-panic \(", *PANIC_REST,
-        rf"^adept: panic: panic while reporting, rip={HEX} panic_in_hook\+{HEX} vmm/host_test\.c$", r"^adept: end: \w+ status=2$"],
+        rf"^adept: panic: panic while reporting, rip={HEX} panic_in_hook\+{HEX} vmm/check/self/faults\.c$", r"^adept: end: \w+ status=2$"],
         forbid=["the report of cpu=0 panics"])
 
 

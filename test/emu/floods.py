@@ -6,7 +6,7 @@ from exits import assemble
 from harness import Failure, check, launch
 from monitor import OPEN
 
-# vmm/trace.h: what a CPU's rings hold.
+# vmm/trace/trace.h: what a CPU's rings hold.
 RING_EXITS, RING_LINES = 2048, 1365
 # Lines between what a report is about, and the call for it; and, behind what is typed, until it is read.
 NEWER = 200

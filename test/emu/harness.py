@@ -8,7 +8,7 @@ import threading
 import time
 
 EMULATOR_TIMEOUT = 60  # seconds; tests that need more say so
-EXIT_BUDGET_TICKS = 200000  # of vmm/exit.h: instructions, in Bochs
+EXIT_BUDGET_TICKS = 200000  # of vmm/exit/exit.h: instructions, in Bochs
 
 
 class Failure(Exception):
@@ -152,7 +152,7 @@ def first_complaint(context, name, run):
 
 
 def long_exits(run):
-    """The table lines of reasons of which an exit took longer than one may (vmm/exit.h). With several CPUs Bochs counts the others' instructions,
+    """The table lines of reasons of which an exit took longer than one may (vmm/exit/exit.h). With several CPUs Bochs counts the others' instructions,
     too, and an exit waits for the guest's other vCPUs; while the monitor prints, it may wait for the console."""
     if not run.has(r"^adept: cpus: up=1 ") or run.has(r"^adept> "):
         return

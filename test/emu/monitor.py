@@ -259,7 +259,7 @@ def stopped_together(context):
 def help_is_whole(context):
     """help names every command of the table, and each has arguments and a sentence."""
     def test():
-        with open(os.path.join(context.root, "vmm", "monitor_commands.def"), encoding="utf-8") as table:
+        with open(os.path.join(context.root, "vmm", "monitor", "commands.def"), encoding="utf-8") as table:
             names = re.findall(r"^MONITOR_COMMAND\((\w+),", table.read(), re.MULTILINE)
         run = launch(context, "monitor-help", GUEST=f"{assemble(context, 'monitored')} name=g", CMDLINE='trace=none cmd="help; help x; help ep"')
         check(context, "monitor-help", run, 0, [rf"^adept: help: {name}\b.*: \w" for name in names])

@@ -8,7 +8,7 @@ import subprocess
 from harness import Failure
 from guests import normalized
 
-HYPERVISOR_ROOMS = ("boot", "arch/x86", "ept", "vmm", "vmm/devices", "drivers")
+HYPERVISOR_TREES = ("boot", "arch/x86", "ept", "vmm", "drivers")
 
 
 def captured(context, name, command, environment=None, status=0):
@@ -72,10 +72,10 @@ def clean_removes(context):
 def users_of(context, header):
     """The C sources that include a header, directly or not: found by reading, not by what the compiler has noted."""
     direct = {}
-    for room in HYPERVISOR_ROOMS:
-        for file in os.listdir(os.path.join(context.root, room)):
-            if file.endswith((".c", ".h", ".def")):
-                path = f"{room}/{file}"
+    for tree in HYPERVISOR_TREES:
+        for folder, _, files in os.walk(os.path.join(context.root, tree)):
+            for file in (file for file in files if file.endswith((".c", ".h", ".def"))):
+                path = os.path.relpath(os.path.join(folder, file), context.root)
                 direct[path] = set(re.findall(r'^\s*#\s*include\s*"([^"]+)"', read(context, path), re.MULTILINE))
     users = {header}
     while True:
@@ -195,13 +195,13 @@ def warnings_stop_nobody(context):
 
 # --- Scripts -----------------------------------------------------------------------------------------------------------
 def two_msrs_at_one_place(context):
-    """vmm/constant_msrs.def: a constant MSR that has the place of another stops the build; one at a free place does not."""
+    """vmm/exit/constant_msrs.def: a constant MSR that has the place of another stops the build; one at a free place does not."""
     def test():
         name = "constant-msrs"
         fresh(context, name)
         for number, status in (("0x8b", 2), ("0x1a9", 2), ("0x1ad", 0)):  # those of IA32_BIOS_SIGN_ID, IA32_DEBUGCTL; nobody's
             build = os.path.join(fresh(context, f"{name}-{number}"), "build")
-            captured(context, name, ["make", f"BUILD={build}", f"EXTRA_CFLAGS=-DTEST_CONSTANT_MSR={number}", f"{build}/obj/vmm/exit_msr.o"],
+            captured(context, name, ["make", f"BUILD={build}", f"EXTRA_CFLAGS=-DTEST_CONSTANT_MSR={number}", f"{build}/obj/vmm/exit/msr.o"],
                      make_environment(), status)
         if context.read_log(name).count("duplicate case value") != 2:
             raise Failure("the compiler does not say why")
@@ -352,8 +352,8 @@ def options_are_listed(context):
 
     def test():
         readme = read(context, "README.md")
-        for source, heading, column in (("vmm/cmdline.c", r"\| option \| meaning \|\n", "command line"),
-                                        ("vmm/guest_config.c", r"\| word \| meaning \| default \|\n", "guest string")):
+        for source, heading, column in (("vmm/host/cmdline.c", r"\| option \| meaning \|\n", "command line"),
+                                        ("vmm/guest/config.c", r"\| word \| meaning \| default \|\n", "guest string")):
             table = re.search(heading + r"\|[-| ]+\|\n((?:\|.*\n)+)", readme)
             if not table:
                 raise Failure(f"README.md has no table of the {column}")

@@ -119,7 +119,7 @@ FRAME_START, FRAME_ESCAPE = 0xff, 0xfe
 
 
 def frames(stream):
-    """The frames of a stream: (kind, bytes on the line); kind 0 is an exit. An own reading of vmm/trace_frame.h."""
+    """The frames of a stream: (kind, bytes on the line); kind 0 is an exit. An own reading of vmm/trace/frame.h."""
     found = []
     for piece in bytes(b for b in stream if b >= 0x80).split(bytes([FRAME_START]))[1:]:
         head = 1 if piece[0] - 0x80 < 125 else 3

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/guest_disk.h"
+#include "vmm/guest/disk.h"
 
 static void require(int condition)
 {

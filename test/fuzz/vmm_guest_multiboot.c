@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/guest_multiboot.h"
+#include "vmm/guest/multiboot.h"
 
 static void require(int condition)
 {

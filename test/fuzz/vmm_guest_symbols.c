@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/guest_symbols.h"
+#include "vmm/guest/symbols.h"
 
 static void require(int condition)
 {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/monitor_line.h"
-#include "vmm/monitor_parse.h"
+#include "vmm/monitor/line.h"
+#include "vmm/monitor/parse.h"
 
 static size_t written;
 

@@ -8,7 +8,7 @@
 
 #include "arch/x86/apic_quiet.h"
 #include "arch/x86/exception.h"
-#include "vmm/shootdown.h"
+#include "vmm/vm/shootdown.h"
 
 static void entries(void **state)
 {

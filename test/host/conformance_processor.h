@@ -7,7 +7,7 @@
 #ifndef TEST_HOST_CONFORMANCE_PROCESSOR_H
 #define TEST_HOST_CONFORMANCE_PROCESSOR_H
 
-#include "vmm/conformance_predict.h"
+#include "vmm/check/conformance/predict.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

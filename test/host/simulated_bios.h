@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "vmm/bios.h"
+#include "vmm/bios/bios.h"
 
 #define SIMULATED_MEMORY 0x200000u
 #define SIMULATED_DRIVE  64u /* sectors */

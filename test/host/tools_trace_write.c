@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "tools/trace_write.h"
-#include "vmm/exit_reason.h"
+#include "arch/x86/exit_reason.h"
 
 static struct trace_decoder decoder;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/bios_disk.c and vmm/bios_disk_extended.c: INT 13h. */
+/* vmm/bios/disk.c and vmm/bios/disk_extended.c: INT 13h. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "test/host/simulated_bios.h"
-#include "vmm/bios_disk.h"
+#include "vmm/bios/disk.h"
 
 #define BUFFER 0x8000u
 #define PACKET 0x9000u

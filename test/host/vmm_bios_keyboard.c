@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/bios_keyboard.c and vmm/bios_keys.c: INT 16h and IRQ 1. */
+/* vmm/bios/keyboard.c and vmm/bios/keys.c: INT 16h and IRQ 1. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "test/host/simulated_bios.h"
-#include "vmm/bios_keys.h"
+#include "vmm/bios/keys.h"
 
 static struct simulated_bios machine;
 static struct bios_registers r;

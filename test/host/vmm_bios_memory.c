@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/bios_memory.c: INT 11h, 12h, 15h. */
+/* vmm/bios/memory.c: INT 11h, 12h, 15h. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/bios_time.c: ticks, midnight. */
+/* vmm/bios/time.c: ticks, midnight. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/bios_video.c, vmm/bios_video_text.c and vmm/bios_video_adapter.c: INT 10h. */
+/* vmm/bios/video.c, vmm/bios/video_text.c and vmm/bios/video_adapter.c: INT 10h. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "test/host/simulated_bios.h"
-#include "vmm/bios_video.h"
+#include "vmm/bios/video.h"
 #include "vmm/devices/vga_text.h"
 
 static struct simulated_bios machine;

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "vmm/devices/debug_port.h"
-#include "vmm/guest_line.h"
+#include "vmm/vm/line.h"
 
 static struct guest_line line;
 

@@ -10,7 +10,7 @@
 
 #include "drivers/uart16550.h"
 #include "vmm/devices/uart.h"
-#include "vmm/guest_line.h"
+#include "vmm/vm/line.h"
 
 static struct guest_uart uart;
 static struct bus bus;

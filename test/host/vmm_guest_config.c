@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/guest_config.c, and the sizes and numbers of vmm/option_text.c. */
+/* vmm/guest/config.c, and the sizes and numbers of vmm/host/option_text.c. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmm/guest_config.h"
+#include "vmm/guest/config.h"
 
 static struct guest_config config;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/guest_cpus.c: which CPUs, and that guests given so never wait for each other (vmm/guest_run.h says
+/* vmm/guest/cpus.c: which CPUs, and that guests given so never wait for each other (vmm/guest/run.h says
  * why). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "vmm/guest_cpus.h"
+#include "vmm/guest/cpus.h"
 
 #define GUESTS 24
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/guest_disk.c: diskettes, disks, geometry. */
+/* vmm/guest/disk.c: diskettes, disks, geometry. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "vmm/guest_disk.h"
+#include "vmm/guest/disk.h"
 
 static uint8_t image[2880 * 1024];
 static struct guest_disk disk;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "vmm/guest_map_module.h"
+#include "vmm/guest/map_module.h"
 
 static struct boot_info info;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/guest_multiboot.c and vmm/guest_multiboot_elf.c: headers, ELF, places. */
+/* vmm/guest/multiboot.c and vmm/guest/multiboot_elf.c: headers, ELF, places. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "vmm/guest_multiboot.h"
+#include "vmm/guest/multiboot.h"
 
 static uint8_t file[0x4000];
 static struct multiboot_image image;

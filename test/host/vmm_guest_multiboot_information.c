@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/guest_multiboot_information.c: the structure, field by field. */
+/* vmm/guest/multiboot_information.c: the structure, field by field. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "vmm/guest_multiboot_information.h"
+#include "vmm/guest/multiboot_information.h"
 
 #define PLACE 0x10000u
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "vmm/guest_symbols.h"
+#include "vmm/guest/symbols.h"
 
 static struct guest_symbols map_of(const char *text)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/monitor_line.c: keys, one by one, and what a terminal shows of them. */
+/* vmm/monitor/line.c: keys, one by one, and what a terminal shows of them. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/monitor_line.h"
+#include "vmm/monitor/line.h"
 
 #define COLUMNS 80
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/monitor_parse.c: words, numbers, ranges, rights, formats, scripts. */
+/* vmm/monitor/parse.c: words, numbers, ranges, rights, formats, scripts. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "vmm/monitor_parse.h"
+#include "vmm/monitor/parse.h"
 
 static void words(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/trace_filter.c and vmm/exit_reasons.def. */
+/* vmm/trace/filter.c and arch/x86/exit_reasons.def. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "vmm/trace_filter.h"
+#include "vmm/trace/filter.h"
 
 static struct trace_filter filter;
 static struct option_problems problems;
@@ -112,7 +112,7 @@ static void the_table(void **state)
         const char *name, *text;
     } table[] = {
 #define EXIT_REASON(number, name, kind, text) {number, #name, text},
-#include "vmm/exit_reasons.def"
+#include "arch/x86/exit_reasons.def"
     };
 
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/trace_frame.c and tools/trace_decode.c: what goes in comes out, whatever happens to the stream in
+/* vmm/trace/frame.c and tools/trace_decode.c: what goes in comes out, whatever happens to the stream in
  * between. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "tools/trace_decode.h"
-#include "vmm/exit_reason.h"
+#include "arch/x86/exit_reason.h"
 
 #define RECORDS 1000
 #define CPUS    3

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/trace_output.c: lines of every length come out whole and in order, none is dropped, and a mark ends
+/* vmm/trace/output.c: lines of every length come out whole and in order, none is dropped, and a mark ends
  * what a report waits for. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "vmm/trace_output.h"
+#include "vmm/trace/output.h"
 
 /* With a border behind it, of the allocator's. */
 static struct trace_output output;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/trace_record.c: which exits are the same; what means nothing goes. */
+/* vmm/trace/record.c: which exits are the same; what means nothing goes. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "vmm/exit_reason.h"
-#include "vmm/trace_record.h"
+#include "arch/x86/exit_reason.h"
+#include "vmm/trace/record.h"
 
 static const char device[] = "uart";
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/trace_ring.c: records come out in order, and what comes out, what was folded and what was lost add up
+/* vmm/trace/ring.c: records come out in order, and what comes out, what was folded and what was lost add up
  * to what went in. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "vmm/exit_reason.h"
-#include "vmm/trace_ring.h"
+#include "arch/x86/exit_reason.h"
+#include "vmm/trace/ring.h"
 
 static struct trace_ring ring;
 static struct trace_record places[64];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/trace_ring.c and vmm/trace_output.c with producer and consumer on threads of their own; ThreadSanitizer
+/* vmm/trace/ring.c and vmm/trace/output.c with producer and consumer on threads of their own; ThreadSanitizer
  * watches. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,9 +11,9 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "vmm/exit_reason.h"
-#include "vmm/trace_output.h"
-#include "vmm/trace_ring.h"
+#include "arch/x86/exit_reason.h"
+#include "vmm/trace/output.h"
+#include "vmm/trace/ring.h"
 
 #define EXITS 300000u
 

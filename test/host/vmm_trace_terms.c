@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/trace_terms.c: what filter= understands, and what it lets pass. */
+/* vmm/trace/terms.c: what filter= understands, and what it lets pass. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "vmm/exit_reason.h"
-#include "vmm/trace_terms.h"
+#include "arch/x86/exit_reason.h"
+#include "vmm/trace/terms.h"
 
 static struct trace_terms terms;
 static struct option_problems problems;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/trace_text.c: the exact text of trace lines. The README's "Trace format" promises these. */
+/* vmm/trace/text.c: the exact text of trace lines. The README's "Trace format" promises these. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,8 +9,8 @@
 
 #include "ept/memtype.h"
 #include "ept/misconfig.h"
-#include "vmm/exit_reason.h"
-#include "vmm/trace_text.h"
+#include "arch/x86/exit_reason.h"
+#include "vmm/trace/text.h"
 
 static struct trace_record record_of(uint32_t reason)
 {

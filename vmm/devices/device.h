@@ -5,7 +5,7 @@
  * knows no vCPU, no VMCS and no clock.
  *
  * Guest time is handed in: `now`, nanoseconds since the VM's start, never smaller than in an earlier call.
- * Any CPU that runs one of the VM's vCPUs calls a device, with the VM's devices locked (vmm/vm_devices.h); so
+ * Any CPU that runs one of the VM's vCPUs calls a device, with the VM's devices locked (vmm/vm/devices.h); so
  * nothing in here locks.
  */
 #ifndef VMM_DEVICES_DEVICE_H
