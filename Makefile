@@ -54,7 +54,19 @@ WERROR ?= 0
 ERRORS := $(if $(filter 1,$(WERROR)),-Werror)
 
 # --- The hypervisor --------------------------------------------------------------------------------------------------
+# WITHOUT="monitor report check": outer rooms that are left out (vmm/plug.h says where they attach); `all`: each that can be. The monitor
+# shows what reports show: without these there is no monitor. Give it a BUILD directory of its own.
+OUTER_ROOMS := monitor report check
+WITHOUT ?=
+LEFT_OUT := $(if $(filter all,$(WITHOUT)),$(OUTER_ROOMS),$(WITHOUT))
+ifneq ($(filter-out $(OUTER_ROOMS),$(LEFT_OUT)),)
+$(error WITHOUT=: no room that can be left out is called '$(filter-out $(OUTER_ROOMS),$(LEFT_OUT))'; there are: $(OUTER_ROOMS), or all)
+endif
+LEFT_OUT += $(if $(filter report,$(LEFT_OUT)),$(filter-out $(LEFT_OUT),monitor))
 VMM_ROOMS := vmm $(patsubst %/,%,$(sort $(dir $(wildcard vmm/*/*.c vmm/*/*/*.c))))
+# What is left out, with the rooms in it, as folders.
+VMM_ROOMS := $(filter-out $(foreach room,$(LEFT_OUT),vmm/$(room) vmm/$(room)/%),$(VMM_ROOMS))
+WITHOUT_FLAGS := $(foreach room,$(LEFT_OUT),-DWITHOUT_$(shell echo $(room) | tr a-z A-Z))
 C_SOURCES := $(sort $(wildcard boot/*.c arch/x86/*.c ept/*.c $(addsuffix /*.c,$(VMM_ROOMS)) drivers/*.c))
 ASM_SOURCES := $(sort $(wildcard boot/*.asm arch/x86/*.asm $(addsuffix /*.asm,$(VMM_ROOMS))))
 OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(C_SOURCES)) $(basename $(ASM_SOURCES)))
@@ -75,7 +87,7 @@ INCLUDES := -I. -I$(BUILD)/gen
 WARNINGS := -Wall -Wextra $(ERRORS) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS := -std=c17 -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
-	-fno-strict-aliasing -fno-common $(WARNINGS) $(TARGET_FLAGS) $(BENCH_FLAGS) $(EXTRA_CFLAGS)
+	-fno-strict-aliasing -fno-common $(WARNINGS) $(TARGET_FLAGS) $(BENCH_FLAGS) $(WITHOUT_FLAGS) $(EXTRA_CFLAGS)
 # Relocations are wanted here and in the guests, and nasm before 2.16.02 does not know that it could warn about them.
 NASM_WARNINGS := -w+all -w-unknown-warning $(addprefix -w-reloc-,abs-word abs-dword abs-qword rel-dword) $(ERRORS)
 NASMFLAGS := $(BENCH_FLAGS) -f elf64 -g -F dwarf $(NASM_WARNINGS) -I. -I$(BUILD)/gen/ -I$(BUILD)/bios/
@@ -229,11 +241,11 @@ PURE_SOURCES := $(sort $(wildcard ept/*.c boot/*.c arch/x86/acpi*.c arch/x86/pag
 	drivers/*.c \
 	vmm/vcpu/breakpoint.c vmm/host/cmdline.c vmm/check/conformance/case.c vmm/check/conformance/confine.c vmm/check/conformance/judge.c vmm/check/conformance/memory.c \
 	vmm/check/conformance/predict.c vmm/vcpu/control_rules.c vmm/emulate/decode*.c vmm/exit/denied_access.c $(addprefix vmm/emulate/,accumulator.c alu.c bits.c emulate.c multiply.c operand.c stack.c string.c system.c vector.c) vmm/host/bochs_bios.c vmm/check/entry/break.c vmm/check/entry/check.c arch/x86/exit_reason.c vmm/trace/subjects.c vmm/host/frame_pool.c \
-	vmm/guest/config.c vmm/guest/cpus.c vmm/vm/line.c vmm/guest/map_module.c vmm/vm/mtrr.c vmm/guest/symbols.c vmm/vm/time.c \
+	vmm/vm/config.c vmm/guest/cpus.c vmm/vm/line.c vmm/guest/map_module.c vmm/vm/mtrr.c vmm/guest/symbols.c vmm/vm/time.c \
 	vmm/trace/hypercall_name.c vmm/monitor/complete.c vmm/monitor/edit.c vmm/emulate/mmio_refusal.c vmm/monitor/line.c vmm/monitor/parse.c vmm/emulate/opcode.c vmm/emulate/operation.c vmm/host/option_text.c \
-	vmm/host/spcr_uart.c vmm/debug/step_plan.c vmm/check/self/trap_flag_judge.c vmm/emulate/task_segments.c vmm/emulate/task_switch.c vmm/trace/filter.c vmm/trace/frame.c vmm/trace/output.c vmm/trace/record.c vmm/trace/ring.c vmm/trace/terms.c vmm/trace/text.c \
+	vmm/host/spcr_uart.c vmm/debug/step_plan.c vmm/debug/trap_flag_judge.c vmm/emulate/task_segments.c vmm/emulate/task_switch.c vmm/trace/filter.c vmm/trace/frame.c vmm/trace/output.c vmm/trace/record.c vmm/trace/ring.c vmm/trace/terms.c vmm/trace/text.c \
 	vmm/report/vcpu_words.c vmm/vcpu/vpid_pool.c vmm/host/weakness.c vmm/devices/*.c \
-	vmm/guest/disk.c vmm/guest/memory_map.c vmm/guest/multiboot.c vmm/guest/multiboot_elf.c vmm/guest/multiboot_information.c \
+	vmm/guest/disk.c vmm/vm/memory_map.c vmm/guest/multiboot.c vmm/guest/multiboot_elf.c vmm/guest/multiboot_information.c \
 	$(filter-out vmm/bios/call.c vmm/bios/rom.c,$(wildcard vmm/bios/*.c)) $(TRACE_TOOL_PARTS)))
 
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -355,6 +367,7 @@ help:
 	    'make deps         installs what run and test need (they do so themselves)' \
 	    'make clean        removes $(BUILD)/' \
 	    'make help         this' \
-	    'V=1 shows the commands; WERROR=1 makes warnings errors; CLANG=1 builds with clang; CROSS_COMPILE= sets the toolchain prefix; BUILD= the directory'
+	    'V=1 shows the commands; WERROR=1 makes warnings errors; CLANG=1 builds with clang; CROSS_COMPILE= sets the toolchain prefix; BUILD= the directory' \
+	    'WITHOUT="$(OUTER_ROOMS)" leaves outer rooms of vmm/ out, all of these or some (WITHOUT=all)'
 
 -include $(OBJECTS:.o=.d) $(GUESTS:.bin=.d) $(BUILD)/bios/bios.d $(addsuffix .d,$(HOST_TESTS) $(STRESS_TESTS) $(FUZZERS)) $(OBSERVED_OBJECTS:.o=.d)

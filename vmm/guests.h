@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* All guests of a run. guests_run() and cpu_serve() are declared in vmm/machine.h. */
+/* All guests of a run. */
 #ifndef VMM_GUESTS_H
 #define VMM_GUESTS_H
 
 #include <stdint.h>
+
+/* The boot CPU: runs all guests. 0 pass, 1 a guest failed, 2 refused or failed. */
+int guests_run(void);
+/* Every other CPU, until the machine ends. */
+void cpu_serve(void);
 
 /* Bytes of memory that an identity guest must leave, for all private guests together. Constant once guests
  * run. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine's life from the first line of C to its end, in order. */
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 
 #include "arch/x86/control_registers.h"
 #include "arch/x86/cpuid.h"
@@ -16,10 +16,13 @@
 #include "version.h"
 #include "vmm/host/console_setup.h"
 #include "vmm/host/frame.h"
-#include "vmm/check/self/faults.h"
+#include "vmm/plug.h"
 #include "vmm/host/memory_setup.h"
 #include "vmm/host/panic.h"
 #include "vmm/host/power.h"
+#include "vmm/guests.h"
+#include "vmm/host/cpu.h"
+#include "vmm/preflight.h"
 #include "vmm/start_cpus.h"
 
 _Static_assert(MEMORY_DIRECT_MAP_BASE == DIRECT_MAP_BASE, "arch/x86/memory.h repeats boot/layout_abi.h");
@@ -66,11 +69,6 @@ const struct mtrr_raw *machine_mtrr(void)
 uint64_t machine_image_base(void)
 {
     return image.base;
-}
-
-uint64_t machine_image_length(void)
-{
-    return image.length;
 }
 
 static uint32_t cpu_index(void)

@@ -10,7 +10,7 @@
 #include "drivers/console.h"
 #include "drivers/format.h"
 #include "vmm/host/feature_control.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 
 #define MEMORY_TYPE_WB 6
 

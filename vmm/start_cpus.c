@@ -13,9 +13,11 @@
 #include "arch/x86/tsc.h"
 #include "drivers/console.h"
 #include "drivers/format.h"
+#include "vmm/guests.h"
+#include "vmm/host/cpu.h"
 #include "vmm/host/frame.h"
-#include "vmm/check/self/faults.h"
-#include "vmm/machine.h"
+#include "vmm/plug.h"
+#include "vmm/host/machine.h"
 #include "vmm/host/memory_setup.h"
 
 #define XAPIC_ID_MAX 0xfeu /* 0xff is everyone */
@@ -30,11 +32,6 @@ static bool mtrrs_differ; /* CPUs come one after the other */
 bool machine_mtrrs_differ(void)
 {
     return mtrrs_differ;
-}
-
-unsigned machine_cpus_expected(void)
-{
-    return id_count;
 }
 
 /* What differs from the boot CPU though it should not. */

@@ -5,7 +5,7 @@
 
 #include "arch/x86/percpu.h"
 
-/* The boot CPU's own APIC, the number of CPUs to expect (machine_cpus_expected) and the choice of xAPIC or
+/* The boot CPU's own APIC, how many CPUs to expect and the choice of xAPIC or
  * x2APIC mode. */
 void start_cpus_prepare(void);
 /* VMX on the boot CPU, then every other CPU: started, VMX on, waiting in cpu_serve(). Each prints its own

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-from harness import Failure
+from harness import Failure, check, launch
 from guests import normalized
 
 HYPERVISOR_TREES = ("boot", "arch/x86", "ept", "vmm", "drivers")
@@ -160,6 +160,62 @@ def cross_compile(context):
             raise Failure("no hypervisor")
         shutil.rmtree(path)
     return "make-cross", test
+
+
+def rooms_look_one_way(context):
+    """An include against each pair of rooms that test/layering's table does not have, all at once: each is named, and so is a line too many."""
+
+    def test():
+        name = "layering-rooms"
+        path = fresh(context, name)
+        for part in ("vmm", "test"):
+            os.makedirs(os.path.join(path, part))
+        for script in ("layering", "layering-left"):
+            shutil.copy2(os.path.join(context.root, "test", script), os.path.join(path, "test"))
+        shutil.copytree(os.path.join(context.root, "vmm"), os.path.join(path, "vmm"), dirs_exist_ok=True)
+        with open(os.path.join(path, "test", "layering"), encoding="utf-8") as script:
+            table = re.search(r"declare -A rooms=\((.*?)\n\)", script.read(), re.DOTALL)[1]
+        may = {room: others.strip("'\"").replace("$core", "host trace vm vcpu exit").split() for room, others in re.findall(r"\[(\w+)\]=('[^']*'|\"[^\"]*\")", table)}
+        if len(may) < 14:
+            raise Failure(f"the table has {len(may)} rooms")
+        wanted = set()
+        for room, others in may.items():
+            for other in set(may) - {room, *others}:
+                wanted.add((f"vmm/{room}/to_{other}.c", f"vmm/{other}/new.h"))
+                with open(os.path.join(path, f"vmm/{room}/to_{other}.c"), "w", encoding="utf-8") as source:
+                    source.write(f'#include "vmm/{other}/new.h"\n#include "vmm/plug.h"\n' + "".join(f'#include "vmm/{fine}/new.h"\n' for fine in others))
+        with open(os.path.join(path, "test", "layering-left"), "a", encoding="utf-8") as left:
+            left.write("vmm/vm/vm.c vmm/monitor/gone.h\n")
+        os.makedirs(os.path.join(path, "vmm", "attic"))
+        done = subprocess.run([os.path.join(path, "test", "layering"), "--rooms"], capture_output=True, text=True, check=False)
+        found = set(re.findall(r"^test/layering: (\S+) includes (\S+): the room", done.stderr, re.MULTILINE))
+        if done.returncode == 0 or found != wanted:
+            raise Failure(f"not seen: {sorted(wanted - found)[:3]}, seen for nothing: {sorted(found - wanted)[:3]}")
+        for line in ("vmm/attic/ is a room that the table does not have", "vmm/vm/vm.c does not include vmm/monitor/gone.h any more"):
+            if line not in done.stderr:
+                raise Failure(f"not said: {line}")
+        shutil.rmtree(path)
+    return "layering-rooms", test
+
+
+def without(context, rooms):
+    """A hypervisor without these outer rooms: it builds, boots `hello`, and prints its trace."""
+    name = "without-" + rooms
+
+    def test():
+        build = os.path.join(fresh(context, name), "build")
+        captured(context, name, ["make", "--no-print-directory", f"BUILD={build}", f"WITHOUT={rooms}", "kernel", "guests"], make_environment())
+        left_out = {"all": ("monitor", "report", "check"), "report": ("report", "monitor")}.get(rooms, (rooms,))
+        with open(os.path.join(build, "objects"), encoding="utf-8") as objects:
+            linked = objects.read()
+        for room in ("monitor", "report", "check", "exit"):
+            if (f"/vmm/{room}/" in linked) == (room in left_out):
+                raise Failure(f"vmm/{room} is {'in' if room in left_out else 'not in'} it")
+        run = launch(context, name, BUILD=build, GUEST="hello", CPUS=1)
+        check(context, name, run, 0, [r"^#1 cpu=0 vm=hello .* EPT_VIOLATION\(48\)", r"^\[hello\] hello from real mode", r"^adept: guest hello: pass"],
+              ran="report" not in left_out)
+        shutil.rmtree(os.path.dirname(build))
+    return name, test
 
 
 def warnings_stop_nobody(context):
@@ -353,7 +409,7 @@ def options_are_listed(context):
     def test():
         readme = read(context, "README.md")
         for source, heading, column in (("vmm/host/cmdline.c", r"\| option \| meaning \|\n", "command line"),
-                                        ("vmm/guest/config.c", r"\| word \| meaning \| default \|\n", "guest string")):
+                                        ("vmm/vm/config.c", r"\| word \| meaning \| default \|\n", "guest string")):
             table = re.search(heading + r"\|[-| ]+\|\n((?:\|.*\n)+)", readme)
             if not table:
                 raise Failure(f"README.md has no table of the {column}")
@@ -372,6 +428,9 @@ def tests(context):
     yield clean_removes(context)
     yield rebuilds_exactly_users(context)
     yield cross_compile(context)
+    yield rooms_look_one_way(context)
+    for rooms in ("monitor", "report", "check", "all"):
+        yield without(context, rooms)
     yield warnings_stop_nobody(context)
     yield two_msrs_at_one_place(context)
     yield deps_without_apt(context)

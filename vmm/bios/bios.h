@@ -15,7 +15,7 @@
 
 #include "vmm/bios/data.h"
 #include "vmm/guest/disk.h"
-#include "vmm/guest/memory_map.h"
+#include "vmm/vm/memory_map.h"
 
 #define FLAGS_CF 0x0001u
 #define FLAGS_ZF 0x0040u

@@ -13,7 +13,7 @@
 #include "vmm/vcpu/interrupts.h"
 #include "vmm/debug/step.h"
 #include "vmm/debug/step_load_ss.h"
-#include "vmm/check/self/trap_flag.h"
+#include "vmm/debug/trap_flag.h"
 #include "vmm/debug/step_trap.h"
 #include "vmm/vcpu/code.h"
 #include "vmm/vm/vm.h"

@@ -4,7 +4,7 @@
 #include "arch/x86/control_registers.h"
 #include "vmm/vcpu/boundary.h"
 #include "vmm/vcpu/inject.h"
-#include "vmm/check/self/trap_flag.h"
+#include "vmm/debug/trap_flag.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What brings a guest back behind one instruction: the monitor trap flag where the self-test
- * (vmm/check/self/trap_flag.h) has seen it work, else RFLAGS.TF; and the preemption timer for the delivery of
+ * (vmm/debug/trap_flag.h) has seen it work, else RFLAGS.TF; and the preemption timer for the delivery of
  * an event alone. SDM vol. 3, "Monitor Trap Flag", "VMX-Preemption Timer". All on the vCPU's CPU with its
  * VMCS current.
  *

@@ -3,7 +3,7 @@
 #include "arch/x86/memory.h"
 #include "drivers/console.h"
 #include "ept/qualification.h"
-#include "vmm/monitor/monitor.h"
+#include "vmm/plug.h"
 #include "vmm/vcpu/code.h"
 #include "vmm/trace/trace.h"
 #include "vmm/vm/vm.h"

@@ -12,7 +12,7 @@
 #include "vmm/host/cpu.h"
 #include "vmm/exit/exit.h"
 #include "vmm/vm/guest_memory.h"
-#include "vmm/guest/state.h"
+#include "vmm/vcpu/state.h"
 #include "vmm/vcpu/interrupts.h"
 #include "vmm/vm/devices.h"
 #include "vmm/vm/vm.h"

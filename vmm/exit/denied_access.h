@@ -7,7 +7,7 @@
 #define VMM_EXIT_DENIED_ACCESS_H
 
 #include "ept/map.h"
-#include "vmm/guest/config.h"
+#include "vmm/vm/config.h"
 #include <stdbool.h>
 #include <stdint.h>
 

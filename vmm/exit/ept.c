@@ -20,6 +20,7 @@
 #include "vmm/vm/tables.h"
 #include "vmm/vm/pause.h"
 #include "vmm/vcpu/vmcs.h"
+#include "vmm/plug.h"
 
 #define PAGE_MASK UINT64_C(0xfff)
 
@@ -84,7 +85,7 @@ enum exit_action exit_ept_resume(struct vcpu *vcpu, uint64_t qualification)
                                         ? vcpu->violation.vectoring
                                         : vmcs_read(VMCS_IDT_VECTORING_INFORMATION));
 
-    if (unlikely(vcpu->vm->walk_check.armed))
+    if (unlikely(vcpu->vm->walk_armed))
         walk_check_again(vcpu);
     if (unlikely(vcpu->step.active))
         step_goes_on(vcpu);
@@ -318,7 +319,7 @@ quick_violation(struct vcpu *vcpu, const struct ept_violation *violation)
     uint64_t qualification = violation->qualification;
     uint64_t guest_physical_address = violation->guest_physical_address;
 
-    if (unlikely((qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) != 0 || vcpu->vm->walk_check.armed ||
+    if (unlikely((qualification & EPT_QUALIFICATION_NMI_UNBLOCKING) != 0 || vcpu->vm->walk_armed ||
                  (violation->vectoring & EVENT_VALID) != 0) ||
         !ept_near_install(&vcpu->vm->ept, &vcpu->near, guest_physical_address,
                           (unsigned)(qualification & EPT_RIGHTS)))
@@ -378,7 +379,7 @@ enum exit_action exit_ept_violation(struct vcpu *vcpu)
         violation->exit_count = vcpu->exit_count;
     }
     exit_count_subject(vcpu, SUBJECT_PAGE, violation->guest_physical_address / PAGE_SIZE);
-    if (unlikely(vcpu->vm->walk_check.armed))
+    if (unlikely(vcpu->vm->walk_armed))
         walk_check_exit(vcpu);
     if (mmio_applies(vcpu->vm, violation))
         return exit_mmio(vcpu, violation);
@@ -392,7 +393,7 @@ enum exit_action exit_ept_misconfig(struct vcpu *vcpu)
     struct ept_fault_result fault;
 
     exit_count_subject(vcpu, SUBJECT_PAGE, guest_physical_address / PAGE_SIZE);
-    if (unlikely(vcpu->vm->walk_check.armed))
+    if (unlikely(vcpu->vm->walk_armed))
         walk_check_exit(vcpu);
     fault = ept_repair(&vcpu->vm->ept, guest_physical_address, 0);
     if (fault.kind == EPT_FAULT_NO_FRAME) {

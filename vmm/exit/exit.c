@@ -5,7 +5,7 @@
 #include "arch/x86/tsc.h"
 #include "vmm/vcpu/boundary.h"
 #include "vmm/exit/trace.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/debug/step.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"

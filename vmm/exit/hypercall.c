@@ -21,6 +21,7 @@
 #include "vmm/vm/flush.h"
 #include "vmm/vm/tables.h"
 #include "vmm/vm/pause.h"
+#include "vmm/plug.h"
 
 #define PUT_STRING_MAX 4096
 #define PAGE_MASK      (PAGE_SIZE - 1)

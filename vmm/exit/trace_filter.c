@@ -7,7 +7,7 @@
 #include "vmm/exit/exit.h"
 #include "vmm/quick/quick.h"
 #include "vmm/exit/trace.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/vm/vm.h"
 
 /*

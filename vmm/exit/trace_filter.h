@@ -13,13 +13,6 @@ struct vcpu;
 struct vm;
 struct vmm_cpu;
 
-/* What trace_rate= needs of a CPU. */
-struct trace_rate {
-    uint64_t second;     /* TSC at which the current one began */
-    uint64_t recorded;   /* in it */
-    uint64_t suppressed; /* since the last record that said how many */
-};
-
 /* filter= and trace_rate= of the command line. Boot CPU, before any guest runs. */
 void exit_trace_filter_setup(void);
 

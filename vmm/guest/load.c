@@ -7,7 +7,7 @@
 #include "vmm/host/frame.h"
 #include "vmm/guest/load_multiboot.h"
 #include "vmm/guest/map_module.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vm/memory.h"
 

@@ -8,7 +8,7 @@
 #include "vmm/vm/guest_memory.h"
 #include "vmm/guest/multiboot.h"
 #include "vmm/guest/multiboot_information.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/vm/vm.h"
 
 #define LOADER_NAME "Adept"

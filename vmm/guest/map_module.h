@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "boot/boot_info.h"
-#include "vmm/guest/config.h"
+#include "vmm/vm/config.h"
 
 /* Whether another module's string has map= with the file name of this one. */
 bool guest_map_module_is(const struct boot_info *info, unsigned index);

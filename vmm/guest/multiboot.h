@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "arch/x86/compiler.h"
-#include "vmm/guest/memory_map.h"
+#include "vmm/vm/memory_map.h"
 
 #define MULTIBOOT_SEGMENTS_MAX 64
 

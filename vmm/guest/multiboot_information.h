@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vmm/guest/memory_map.h"
+#include "vmm/vm/memory_map.h"
 
 #define MULTIBOOT_MODULES_MAX     32
 #define MULTIBOOT_INFORMATION_MAX 16384u      /* bytes: enough for the most and longest modules */

@@ -5,11 +5,10 @@
 #include "arch/x86/tsc.h"
 #include "drivers/console.h"
 #include "vmm/host/cpu.h"
-#include "vmm/machine.h"
-#include "vmm/monitor/monitor.h"
+#include "vmm/host/machine.h"
+#include "vmm/plug.h"
 #include "vmm/trace/statistics.h"
 #include "vmm/vm/vm.h"
-#include "vmm/report/vm.h"
 #include "vmm/vcpu/vmcs.h"
 
 enum guest_stage { GUEST_WAITS, GUEST_RUNS, GUEST_FAILED };

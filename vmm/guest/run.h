@@ -9,7 +9,7 @@
 #ifndef VMM_GUEST_RUN_H
 #define VMM_GUEST_RUN_H
 
-#include "vmm/guest/config.h"
+#include "vmm/vm/config.h"
 #include <stdint.h>
 
 struct vm;

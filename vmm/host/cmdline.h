@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vmm/guest/config.h"
+#include "vmm/vm/config.h"
 #include "vmm/host/option_text.h"
 #include "vmm/trace/filter.h"
 #include "vmm/trace/terms.h"

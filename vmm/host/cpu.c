@@ -8,7 +8,7 @@
 #include "drivers/console.h"
 #include "vmm/host/feature_control.h"
 #include "vmm/host/frame.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 
 /* Written by each CPU about itself while CPUs come up one after the other; constant afterwards. */
 static struct vmm_cpu *cpus[PERCPU_MAX];

@@ -5,7 +5,6 @@
 
 #include "arch/x86/percpu.h"
 #include "arch/x86/vmx_capabilities.h"
-#include "vmm/exit/trace_filter.h"
 #include "vmm/trace/trace.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,6 +34,11 @@ static inline struct vmm_cpu *vmm_cpu(void)
 /* The CPU with this index, NULL when it did not come up. */
 struct vmm_cpu *vmm_cpu_at(unsigned index);
 unsigned vmm_cpu_count(void);
+
+/* Switches VMX on where it is there and prints the CPU's own line; every CPU, one after the other. */
+void cpu_vmx_on(void);
+/* Every CPU, before the end. */
+void cpu_vmx_off(void);
 
 /* What all CPUs with VMX on share: what VMCSs are made from. Valid once all CPUs are up. */
 const struct vmx_capabilities *vmx_shared_capabilities(void);

@@ -40,7 +40,7 @@ const char *weakness_mitigation(const struct weakness_processor *processor, enum
 /* As Linux calls them in /sys/devices/system/cpu/vulnerabilities. */
 const char *weakness_name(enum weakness weakness);
 
-/* --- vmm/report/weakness.c --- */
+/* --- vmm/host/weakness_report.c --- */
 
 /* Reads the processor and prints a line a weakness. Boot CPU, before the first guest. */
 void weakness_report(void);

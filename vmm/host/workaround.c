@@ -5,7 +5,7 @@
 #include "arch/x86/memory.h"
 #include "drivers/console.h"
 #include "vmm/host/bochs.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/host/weakness.h"
 #include <stddef.h>
 #include <stdint.h>

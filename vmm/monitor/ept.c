@@ -9,7 +9,7 @@
 #include "vmm/vm/dirty_log.h"
 #include "vmm/report/ept_dump.h"
 #include "vmm/host/frame.h"
-#include "vmm/check/self/isolation.h"
+#include "vmm/report/isolation.h"
 #include "vmm/report/memtype.h"
 #include "vmm/monitor/command.h"
 #include "vmm/vm/vm.h"

@@ -8,6 +8,7 @@
 #include "drivers/console.h"
 #include "vmm/monitor/monitor.h"
 #include "vmm/trace/trace.h"
+#include "vmm/plug.h"
 
 #define GUEST_KEYS  64u     /* a power of two */
 #define PATIENCE_US 1000000 /* a guest that takes nothing for so long loses what waits for it */

@@ -8,11 +8,12 @@
 #include "drivers/format.h"
 #include "vmm/host/cpu.h"
 #include "vmm/guests.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/monitor/command.h"
 #include "vmm/monitor/keys.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vm/pause.h"
+#include "vmm/plug.h"
 
 #define PROMPT         "adept> "
 #define POLL_PERIOD_US 1000 /* of CPUs that wait */

@@ -6,7 +6,7 @@
 #include "vmm/exit/msr.h"
 #include "vmm/exit/trace.h"
 #include "vmm/vcpu/cpuid.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/vm/vm.h"
 #include "vmm/host/weakness.h"
 #include "vmm/host/workaround.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What the hypervisor's own start has taken. */
-#include "vmm/report/start.h"
+#include "vmm/plug.h"
 
 #include "arch/x86/percpu.h"
 #include "arch/x86/tsc.h"
 #include "arch/x86/vmx.h"
 #include "drivers/console.h"
 #include "vmm/host/frame.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 
 extern const uint64_t boot_tsc; /* boot/entry.asm */
 

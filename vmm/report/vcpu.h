@@ -72,9 +72,6 @@ void vcpu_report_guest_walk(struct vcpu *vcpu, uint64_t linear_address);
  * or misconfiguration, CR2 and RIP of a triple fault. Nothing if it was not about memory. */
 void vcpu_report_fault_walk(struct vcpu *vcpu);
 
-/* vmm/report/vcpu_brief.c: fills vcpu->brief. */
-void vcpu_brief_take(struct vcpu *vcpu);
-
 /* vmm/report/vcpu_brief.c: one line on a vCPU that has left its run loop (vcpu_brief_take()). `vcpu=` Any
  * CPU. */
 void vcpu_report_brief(const struct vcpu *vcpu);

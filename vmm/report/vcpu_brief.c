@@ -6,6 +6,7 @@
 #include "vmm/report/vcpu_words.h"
 #include "vmm/vm/vm.h"
 #include "vmm/report/vmcs_text.h"
+#include "vmm/plug.h"
 
 void vcpu_brief_take(struct vcpu *vcpu)
 {

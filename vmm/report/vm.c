@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The report at a VM's end: if it crashed why, and everything about the vCPU that ended it
  * (vmm/report/vcpu.h), then the dumps that were asked for, and whether isolation held. */
-#include "vmm/report/vm.h"
+#include "vmm/plug.h"
 #include "arch/x86/exception_guard.h"
 #include "drivers/console.h"
 #include "drivers/format.h"
 #include "vmm/host/cpu.h"
-#include "vmm/check/entry/report.h"
 #include "vmm/report/ept_dump.h"
 #include "vmm/vm/output.h"
-#include "vmm/check/self/faults.h"
-#include "vmm/check/self/isolation.h"
+#include "vmm/report/isolation.h"
 #include "vmm/report/memtype.h"
 #include "vmm/report/screen.h"
 #include "vmm/host/symbols.h"

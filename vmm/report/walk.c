@@ -6,10 +6,11 @@
 #include "ept/memtype.h"
 #include "ept/misconfig.h"
 #include "ept/qualification.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/report/vcpu.h"
 #include "vmm/vm/vm.h"
-#include "vmm/report/vm_walk.h"
+#include "vmm/vcpu/vm_walk.h"
+#include "vmm/plug.h"
 
 #define PAT_UC_MINUS 7
 
@@ -80,7 +81,7 @@ static void print_end(const char *name, const struct walk2d *walk)
 void walk_report_address(struct vcpu *vcpu, uint64_t linear_address)
 {
     const char *name = vcpu->vm->config.name;
-    struct walk2d *walk = &vcpu->vm->walk_check.walk;
+    struct walk2d walk;
     struct guest_paging paging;
     unsigned number = 0;
 
@@ -89,39 +90,16 @@ void walk_report_address(struct vcpu *vcpu, uint64_t linear_address)
                        (unsigned long long)linear_address);
         return;
     }
-    vm_walk(walk, vcpu, &paging, linear_address, GUEST_ACCESS_READ);
+    vm_walk(&walk, vcpu, &paging, linear_address, GUEST_ACCESS_READ);
     console_printf("adept: walk: vm=%s gva=%#llx access=R mode=%s cr3=%#llx eptp=%#llx\n", name,
-                   (unsigned long long)linear_address, guest_paging_mode_text(walk->mode),
+                   (unsigned long long)linear_address, guest_paging_mode_text(walk.mode),
                    (unsigned long long)paging.cr3, (unsigned long long)vcpu->vm->eptp);
-    for (unsigned i = 0; i < walk->count; i++) {
-        number += walk->references[i].kind != WALK2D_PDPTE_REGISTER;
-        print_reference(name, &walk->references[i],
-                        walk->references[i].kind == WALK2D_PDPTE_REGISTER ? 0 : number);
+    for (unsigned i = 0; i < walk.count; i++) {
+        number += walk.references[i].kind != WALK2D_PDPTE_REGISTER;
+        print_reference(name, &walk.references[i],
+                        walk.references[i].kind == WALK2D_PDPTE_REGISTER ? 0 : number);
     }
-    print_end(name, walk);
-}
-
-static void print_checks(const struct vm *vm)
-{
-    static const char *const departures[] = {
-        [WALK_DEPARTURE_READ_BIT] =
-            "a page walk's violation lacks the read bit (SDM vol. 3, Exit Qualification for EPT Violations)",
-        [WALK_DEPARTURE_FLAG_WRITE] =
-            "the guest's accessed and dirty flags are written through read-only EPT entries (SDM vol. 3, "
-            "EPT Violations)",
-    };
-    const struct walk_check *check = &vm->walk_check;
-
-    console_printf("adept: walk-check: vm=%s checks=%u faults=%u entries=%u differences=%u flags=%s\n",
-                   vm->config.name, check->checks, check->faults, check->entries_compared,
-                   check->differences_total, vm->ept.caps.accessed_dirty ? "compared" : "absent");
-    if (check->differences_total > 0)
-        console_printf("adept: walk-check: vm=%s first difference: %s\n", vm->config.name,
-                       check->first_difference);
-    for (unsigned i = 0; i < WALK_DEPARTURE_COUNT; i++)
-        if (check->departure_counts[i] > 0)
-            console_printf("adept: walk-check: vm=%s known departure x%u: %s\n", vm->config.name,
-                           check->departure_counts[i], departures[i]);
+    print_end(name, &walk);
 }
 
 void walk_report(struct vcpu *vcpu)
@@ -130,6 +108,5 @@ void walk_report(struct vcpu *vcpu)
 
     if (options->walk_given)
         walk_report_address(vcpu, options->walk);
-    if (vcpu->vm->walk_check.checks > 0)
-        print_checks(vcpu->vm);
+    walk_check_report(vcpu->vm);
 }

@@ -4,7 +4,7 @@
 #include "arch/x86/tsc.h"
 #include "drivers/console.h"
 #include "vmm/host/cpu.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/trace/trace.h"
 #include "vmm/trace/frame.h"
 

@@ -6,6 +6,7 @@
 #include "drivers/console.h"
 #include "drivers/format.h"
 #include "vmm/host/cpu.h"
+#include "vmm/exit/trace_filter.h"
 #include "vmm/host/frame.h"
 #include "vmm/trace/frame.h"
 #include "vmm/trace/sink.h"

@@ -21,6 +21,13 @@ struct vmm_cpu;
  * lost). */
 must_check bool trace_create(struct vmm_cpu *cpu);
 
+/* What trace_rate= needs of a CPU. */
+struct trace_rate {
+    uint64_t second;     /* TSC at which the current one began */
+    uint64_t recorded;   /* in it */
+    uint64_t suppressed; /* since the last record that said how many */
+};
+
 /* Records a line of a guest's output. Unlike exits it is never dropped: waits for room by draining. The CPU
  * itself. */
 void trace_record_text(struct vmm_cpu *cpu, uint16_t vm, const char *text, size_t length);

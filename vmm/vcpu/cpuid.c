@@ -8,7 +8,7 @@
 #include "vmm/host/cpu.h"
 #include "vmm/emulate/decode.h"
 #include "vmm/hypercall_abi.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/host/workaround.h"
 
 #define LEAF_EXTENDED 0x80000000u

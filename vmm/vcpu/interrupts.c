@@ -7,7 +7,7 @@
 #include "vmm/vcpu/boundary.h"
 #include "vmm/host/cpu.h"
 #include "vmm/vcpu/inject.h"
-#include "vmm/monitor/monitor.h"
+#include "vmm/plug.h"
 #include "vmm/vcpu/preemption_timer.h"
 #include "vmm/vm/shootdown.h"
 #include "vmm/vm/devices.h"

@@ -11,9 +11,9 @@
 #include "arch/x86/tsc.h"
 #include "vmm/host/cpu.h"
 #include "vmm/vcpu/cpuid.h"
-#include "vmm/guest/state.h"
+#include "vmm/vcpu/state.h"
 #include "vmm/vcpu/inject.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/host/panic.h"
 #include "vmm/vm/vm.h"
 

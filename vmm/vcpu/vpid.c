@@ -5,7 +5,7 @@
 #include "arch/x86/spinlock.h"
 #include "arch/x86/vmx_capabilities.h"
 #include "vmm/host/cpu.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/host/panic.h"
 #include "vmm/vcpu/vpid_pool.h"
 

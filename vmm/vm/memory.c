@@ -7,10 +7,10 @@
 #include "vmm/bios/data.h"
 #include "vmm/host/frame.h"
 #include "vmm/vm/guest_memory.h"
-#include "vmm/guest/memory_map.h"
+#include "vmm/vm/memory_map.h"
 #include "vmm/guests.h"
 #include "vmm/hypercall_abi.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vm/apic_page.h"
 

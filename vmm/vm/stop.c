@@ -5,7 +5,7 @@
 #include "arch/x86/tsc.h"
 #include "vmm/host/cpu.h"
 #include "vmm/quick/quick.h"
-#include "vmm/monitor/monitor.h"
+#include "vmm/plug.h"
 #include "vmm/vm/shootdown.h"
 #include "vmm/vm/vm.h"
 

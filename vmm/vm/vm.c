@@ -14,11 +14,12 @@
 #include "vmm/host/frame.h"
 #include "vmm/vcpu/cpuid.h"
 #include "vmm/guest/load.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/host/panic.h"
 #include "vmm/vm/devices.h"
 #include "vmm/vm/memory.h"
 #include "vmm/host/workaround.h"
+#include "vmm/plug.h"
 #include <stdarg.h>
 
 #define TABLES_ELSEWHERE 64
@@ -250,6 +251,7 @@ must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config 
 void vm_destroy(struct vm *vm)
 {
     vm_dirty_release(vm);
+    walk_check_release(vm);
     destroy_vcpus(vm);
     frame_free_run(vm->msr_bitmap, 1, FRAME_HOST);
     guest_unload(vm);

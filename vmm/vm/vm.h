@@ -13,17 +13,16 @@
 #include "vmm/devices/pc.h"
 #include "vmm/devices/test_memory.h"
 #include "vmm/vm/dirty_log.h"
-#include "vmm/guest/config.h"
+#include "vmm/vm/config.h"
 #include "vmm/vm/line.h"
 #include "vmm/vm/mtrr.h"
-#include "vmm/guest/state.h"
+#include "vmm/vcpu/state.h"
 #include "vmm/guest/symbols.h"
 #include "vmm/vm/time.h"
 #include "vmm/vm/shootdown.h"
 #include "vmm/vm/table_pool.h"
 #include "vmm/vcpu/vcpu.h"
 #include "vmm/vm/stop.h"
-#include "vmm/check/self/walk.h"
 #include "vmm/debug/watch.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -77,7 +76,8 @@ struct vm {
                            write, during one instruction */
     uint64_t msr_bitmap;
     int console_character; /* with config.input: one that its devices had no room for, -1: none */
-    struct walk_check walk_check;
+    struct walk_check *walk_check; /* vmm/check/self/walk.c's; NULL: it has checked nothing */
+    bool walk_armed;               /* a walk is being checked: HYPERCALL_WALK_PREPARE */
     struct guest_start start;     /* how it is entered first */
     struct guest_symbols symbols; /* of its code, by map= */
 

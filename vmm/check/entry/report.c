@@ -11,6 +11,7 @@
 #include "drivers/format.h"
 #include "vmm/host/cpu.h"
 #include "vmm/host/frame.h"
+#include "vmm/plug.h"
 
 #define CPUID_7_EBX_SGX   (1u << 2)
 #define CPUID_7_EBX_RTM   (1u << 11)
@@ -113,6 +114,11 @@ static void print_rule(const char *vm_name, const struct entry_rule *rule,
                    entry_section_title(rule->section), line, rule->text);
 }
 
+/*
+ * Prints a line for each rule that the current VMCS breaks, and returns how many there are:
+ *     adept: entry-check: vm=NAME rule=guest_cr0_pg section="..." GUEST_CR0(0x6800)=0x80000030 ... why="..."
+ * Reads and prints only; not in the exit path.
+ */
 unsigned entry_report(const char *vm_name)
 {
     struct entry_snapshot snapshot;

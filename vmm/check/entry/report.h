@@ -12,11 +12,4 @@ void entry_snapshot_machine(struct entry_snapshot *snapshot);
 /* All of it, from the current VMCS, and what it points to where that is RAM. */
 void entry_snapshot_take(struct entry_snapshot *snapshot);
 
-/*
- * Prints a line for each rule that the current VMCS breaks, and returns how many there are:
- *     adept: entry-check: vm=NAME rule=guest_cr0_pg section="..." GUEST_CR0(0x6800)=0x80000030 ... why="..."
- * Reads and prints only; not in the exit path.
- */
-unsigned entry_report(const char *vm_name);
-
 #endif

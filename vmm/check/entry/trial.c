@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Entering VMCSs that are wrong on purpose. */
-#include "vmm/check/entry/trial.h"
+/*
+ * The entry checker against the processor: VMCSs that break one rule each (test=entry-rules), and ten
+ * thousand random changes of good ones (test=entry-random). The processor must refuse exactly what the
+ * checker does.
+ */
+#include "vmm/plug.h"
 #include "arch/x86/control_registers.h"
 #include "arch/x86/invept.h"
 #include "arch/x86/memory.h"
@@ -12,7 +16,7 @@
 #include "vmm/check/entry/report.h"
 #include "arch/x86/exit_reason.h"
 #include "vmm/host/frame.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"
 #include "vmm/host/workaround.h"
@@ -497,6 +501,13 @@ static void break_for_good(void)
     }
 }
 
+/*
+ * Runs what test= asks for on the vCPU's current VMCS, before its first entry, and leaves the VMCS as it was.
+ * No guest instruction is executed: the VMX-preemption timer is 0. Prints a line for each difference, then
+ *     adept: entry-test: rules=N refused=N absent=N mismatches=N departures=N
+ *     adept: entry-test: random=N entered=N refused=N not_tried=N mismatches=N departures=N
+ * entry-broken-controls, entry-broken-host and entry-broken-guest spoil the VMCS for good.
+ */
 void entry_test(struct vcpu *vcpu)
 {
     bool rules = cmdline_has_test(machine_options(), "entry-rules");

@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults on purpose. */
-#include "vmm/check/self/faults.h"
+/*
+ * What test= on the command line makes the host do to itself, so that its own safety nets are seen to hold.
+ * Words that are looked at elsewhere: ap-mute and x2apic (vmm/start_cpus.c), vmx-off (vmm/host/cpu.c),
+ * ept-wrong-root and ept-bad-root (vmm/vm/vm.c), mmio-device (vmm/vm/devices.c), no-quick-exits
+ * (vmm/quick/quick.c), walk-wrong (vmm/check/self/walk.c), entry-rules, entry-random, entry-broken-controls,
+ * -host and -guest (vmm/check/entry/trial.c), monitor-trap-absent and monitor-trap-works
+ * (vmm/check/self/trap_flag.c), vpid-few and vpid-none (vmm/vcpu/vpid.c), forced-exits, undefined-exit and
+ * unhandled-exit (vmm/vcpu/vmcs.c), bus-lock (vmm/vcpu/vcpu.c), string-io-decoded, as if exits told nothing
+ * of INS and OUTS (vmm/host/cpu.c), key-id-bits, as if memory encryption took 6 bits off physical addresses
+ * (vmm/vcpu/cpuid.c), conformance-wrong, -flag, -stray and -processor (vmm/check/conformance/conformance.c).
+ */
+#include "vmm/plug.h"
 
 #include <stdint.h>
 
@@ -17,7 +27,7 @@
 #include "ept/map.h"
 #include "vmm/host/frame.h"
 #include "vmm/check/self/invalidation.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/host/panic.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"
@@ -251,6 +261,14 @@ void host_test_before_audit(struct vm *vm)
     }
 }
 
+/*
+ * Runs the words of test= that are host tests; boot CPU, after all CPUs are up. host-nmi, guest-interrupt,
+ * firmware-interrupt (one below the task priority), host-sleep, invalidate and host-absent-msr return;
+ * host-exception (#PF), host-exception-ap (the same on cpu=1 while this CPU prints), host-write-text,
+ * host-execute-data, host-undefined (#UD), host-stack-overflow and host-panic and host-assert end the
+ * machine. With panic-report-fault or panic-report-panic before them a part of that report faults, or panics,
+ * itself.
+ */
 void host_test_run(void)
 {
     const struct cmdline_options *options = machine_options();

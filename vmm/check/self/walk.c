@@ -10,11 +10,14 @@
 #include "ept/used.h"
 #include "vmm/vm/guest_memory.h"
 #include "vmm/hypercall_abi.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vm/flush.h"
-#include "vmm/report/vm_walk.h"
+#include "vmm/vcpu/vm_walk.h"
 #include "vmm/vcpu/vmcs.h"
+#include "vmm/plug.h"
+#include "vmm/host/frame.h"
+#include "drivers/console.h"
 
 _Static_assert(WALK_ACCESS_READ == GUEST_ACCESS_READ && WALK_ACCESS_WRITE == GUEST_ACCESS_WRITE &&
                    WALK_ACCESS_FETCH == GUEST_ACCESS_FETCH,
@@ -82,7 +85,7 @@ static void expect_entry(struct walk_check *check, const struct walk2d_reference
 static bool predict_access(struct vcpu *vcpu, const struct guest_paging *paging, uint64_t linear_address,
                            enum guest_access access)
 {
-    struct walk_check *check = &vcpu->vm->walk_check;
+    struct walk_check *check = vcpu->vm->walk_check;
     struct walk2d *walk = &check->walk;
 
     vm_walk(walk, vcpu, paging, linear_address, access);
@@ -118,7 +121,7 @@ static uint32_t descriptor_base(uint64_t descriptor)
  * Interrupt Handling". */
 static void predict_delivery(struct vcpu *vcpu, struct guest_paging paging)
 {
-    struct walk_check *check = &vcpu->vm->walk_check;
+    struct walk_check *check = vcpu->vm->walk_check;
     bool wide = paging.efer & EFER_LMA;
     unsigned gate_size = wide ? 16 : 8;
     uint64_t gate_at = vmcs_read(VMCS_GUEST_IDTR_BASE) + VECTOR_PF * gate_size, gate[2] = {0, 0};
@@ -156,7 +159,7 @@ static void predict_delivery(struct vcpu *vcpu, struct guest_paging paging)
 /* Everything from here to CHECK, or to the next EPT exit. rip: of the next instruction. */
 static void predict(struct vcpu *vcpu, uint64_t rip)
 {
-    struct walk_check *check = &vcpu->vm->walk_check;
+    struct walk_check *check = vcpu->vm->walk_check;
     uint64_t code = vmcs_read(VMCS_GUEST_CS_BASE) + rip;
     struct guest_paging paging;
 
@@ -174,17 +177,41 @@ static void predict(struct vcpu *vcpu, uint64_t rip)
     predict_delivery(vcpu, paging);
 }
 
+/* The VM's, made with its first check; NULL: there is no frame for it. */
+static struct walk_check *check_of(struct vm *vm)
+{
+    _Static_assert(sizeof(struct walk_check) <= PAGE_SIZE, "one frame");
+    if (vm->walk_check == NULL) {
+        uint64_t frame = frame_alloc(FRAME_HOST);
+
+        if (frame != FRAME_ALLOC_FAILED) {
+            vm->walk_check = phys_to_virt(frame);
+            memset(vm->walk_check, 0, sizeof(*vm->walk_check));
+        }
+    }
+    return vm->walk_check;
+}
+
+void walk_check_release(struct vm *vm)
+{
+    if (vm->walk_check != NULL)
+        frame_free_run(virt_to_phys(vm->walk_check), 1, FRAME_HOST);
+    vm->walk_check = NULL;
+}
+
 must_check bool walk_check_prepare(struct vcpu *vcpu, uint64_t linear_address, enum guest_access access)
 {
-    struct walk_check *check = &vcpu->vm->walk_check;
+    struct walk_check *check = check_of(vcpu->vm);
     struct guest_paging paging;
     enum ept_flush flush;
 
+    if (check == NULL)
+        return false;
     guest_paging_state(vcpu, &paging);
     vm_walk(&check->walk, vcpu, &paging, linear_address, access);
     if (check->walk.end > WALK2D_MISCONFIG)
         return false;
-    check->armed = true;
+    vcpu->vm->walk_armed = true;
     /* A wrong prediction, to show that it is noticed. */
     check->linear_address =
         linear_address + (cmdline_has_test(machine_options(), "walk-wrong") ? PAGE_SIZE : 0);
@@ -206,7 +233,7 @@ must_check bool walk_check_prepare(struct vcpu *vcpu, uint64_t linear_address, e
 
 static void compare_violation(struct vcpu *vcpu)
 {
-    struct walk_check *check = &vcpu->vm->walk_check;
+    struct walk_check *check = vcpu->vm->walk_check;
     const struct ept_caps *caps = &vcpu->vm->ept.caps;
     uint64_t qualification = vmcs_read(VMCS_EXIT_QUALIFICATION),
              linear = vmcs_read(VMCS_GUEST_LINEAR_ADDRESS);
@@ -227,7 +254,7 @@ static void compare_violation(struct vcpu *vcpu)
 
 void walk_check_exit(struct vcpu *vcpu)
 {
-    struct walk_check *check = &vcpu->vm->walk_check;
+    struct walk_check *check = vcpu->vm->walk_check;
     enum walk2d_end came = vcpu->exit_reason == EXIT_EPT_VIOLATION ? WALK2D_VIOLATION : WALK2D_MISCONFIG;
     uint64_t gpa = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
 
@@ -273,7 +300,7 @@ static void compare_entry(void *context, uint64_t entry_hpa, unsigned level, str
 
 static void compare_entries(struct vcpu *vcpu)
 {
-    struct walk_check *check = &vcpu->vm->walk_check;
+    struct walk_check *check = vcpu->vm->walk_check;
 
     if (!(vcpu->vm->eptp & EPTP_ACCESSED_DIRTY))
         return;
@@ -290,11 +317,11 @@ static void compare_entries(struct vcpu *vcpu)
 must_check bool walk_check_finish(struct vcpu *vcpu, bool page_fault, uint32_t error_code, uint32_t cr2,
                                   struct walk_check_result *result)
 {
-    struct walk_check *check = &vcpu->vm->walk_check;
+    struct walk_check *check = vcpu->vm->walk_check;
 
-    if (!check->armed)
+    if (!vcpu->vm->walk_armed)
         return false;
-    check->armed = false;
+    vcpu->vm->walk_armed = false;
     check->checks++;
     if (check->event.end != WALK2D_DONE) {
         if (check->event.flag_update && !(vcpu->vm->eptp & EPTP_ACCESSED_DIRTY))
@@ -316,4 +343,29 @@ must_check bool walk_check_finish(struct vcpu *vcpu, bool page_fault, uint32_t e
                                          .references = check->first_references,
                                          .detail = check->first_detail};
     return true;
+}
+
+void walk_check_report(const struct vm *vm)
+{
+    static const char *const departures[] = {
+        [WALK_DEPARTURE_READ_BIT] =
+            "a page walk's violation lacks the read bit (SDM vol. 3, Exit Qualification for EPT Violations)",
+        [WALK_DEPARTURE_FLAG_WRITE] =
+            "the guest's accessed and dirty flags are written through read-only EPT entries (SDM vol. 3, "
+            "EPT Violations)",
+    };
+    const struct walk_check *check = vm->walk_check;
+
+    if (check == NULL || check->checks == 0)
+        return;
+    console_printf("adept: walk-check: vm=%s checks=%u faults=%u entries=%u differences=%u flags=%s\n",
+                   vm->config.name, check->checks, check->faults, check->entries_compared,
+                   check->differences_total, vm->ept.caps.accessed_dirty ? "compared" : "absent");
+    if (check->differences_total > 0)
+        console_printf("adept: walk-check: vm=%s first difference: %s\n", vm->config.name,
+                       check->first_difference);
+    for (unsigned i = 0; i < WALK_DEPARTURE_COUNT; i++)
+        if (check->departure_counts[i] > 0)
+            console_printf("adept: walk-check: vm=%s known departure x%u: %s\n", vm->config.name,
+                           check->departure_counts[i], departures[i]);
 }

@@ -16,10 +16,7 @@ struct vcpu;
 /* Distinct EPT entries of a check: a few pages by at most five levels. */
 #define WALK_CHECK_ENTRIES_MAX  96
 #define WALK_CHECK_FILTER_WORDS 8
-/* A check is one exit, and looks at every entry of the EPT: there may be so many tables, and it ends behind
- * so many differences. */
-#define WALK_CHECK_TABLES_MAX      10
-#define WALK_CHECK_DIFFERENCES_MAX 200
+#define WALK_CHECK_DIFFERENCES_MAX 200 /* a check is one exit, and ends behind so many */
 #define WALK_CHECK_TEXT            128
 
 struct walk_check_entry {
@@ -48,7 +45,6 @@ struct walk_event {
 };
 
 struct walk_check {
-    bool armed; /* between PREPARE and CHECK */
     uint64_t linear_address;
     enum guest_access access;
     enum walk2d_end first_end; /* how the access was predicted to end at PREPARE */
@@ -67,24 +63,5 @@ struct walk_check {
     uint32_t checks, faults, entries_compared, differences_total, departure_counts[WALK_DEPARTURE_COUNT];
     char first_difference[WALK_CHECK_TEXT];
 };
-
-struct walk_check_result {
-    uint32_t differences, departures, entries;
-    enum walk2d_end end;
-    uint8_t references;
-    uint64_t detail;
-};
-
-/* PREPARE. false: there is nothing to predict at this address; then no check begins. Ends the VM if INVEPT
- * fails. */
-must_check bool walk_check_prepare(struct vcpu *vcpu, uint64_t linear_address, enum guest_access access);
-
-/* CHECK: page_fault, error_code, cr2: what the guest has seen. false: no PREPARE before. */
-must_check bool walk_check_finish(struct vcpu *vcpu, bool page_fault, uint32_t error_code, uint32_t cr2,
-                                  struct walk_check_result *result);
-
-/* An EPT exit, while vcpu->vm->walk_check.armed: before it is handled, and after. */
-void walk_check_exit(struct vcpu *vcpu);
-void walk_check_again(struct vcpu *vcpu);
 
 #endif

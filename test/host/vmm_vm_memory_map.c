@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/guest/memory_map.c: E820h. */
+/* vmm/vm/memory_map.c: E820h. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "vmm/guest/memory_map.h"
+#include "vmm/vm/memory_map.h"
 
 static struct guest_memory_map map;
 

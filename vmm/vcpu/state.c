@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A guest's initial state: real or protected mode without paging, as an unrestricted guest. */
-#include "vmm/guest/state.h"
+#include "vmm/vcpu/state.h"
 #include "arch/x86/control_registers.h"
 #include "arch/x86/memory.h"
 #include "vmm/host/cpu.h"

@@ -7,8 +7,8 @@
  * Once, on the boot CPU: the control is used only if all CPUs have it, and a machine's CPUs are of one make.
  * The guest is the test's own, two NOPs and a VMCALL in a page of RAM, and is gone before any other is made.
  */
-#ifndef VMM_CHECK_SELF_TRAP_FLAG_H
-#define VMM_CHECK_SELF_TRAP_FLAG_H
+#ifndef VMM_DEBUG_TRAP_FLAG_H
+#define VMM_DEBUG_TRAP_FLAG_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,10 +31,10 @@ struct step_test_outcome {
     uint64_t rip;
 };
 
-/* vmm/check/self/trap_flag_judge.c: what the outcome says. Pure. */
+/* vmm/debug/trap_flag_judge.c: what the outcome says. Pure. */
 enum monitor_trap_flag step_test_judge(bool advertised, const struct step_test_outcome *outcome);
 
-/* vmm/check/self/trap_flag_judge.c: one word: untested, absent, works, broken. */
+/* vmm/debug/trap_flag_judge.c: one word: untested, absent, works, broken. */
 const char *monitor_trap_flag_word(enum monitor_trap_flag flag);
 
 /*

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The self-test of the monitor trap flag: a guest of two NOPs, entered with the control set. */
-#include "vmm/check/self/trap_flag.h"
+#include "vmm/debug/trap_flag.h"
 #include "arch/x86/memory.h"
 #include "drivers/console.h"
 #include "ept/map.h"
 #include "vmm/host/cpu.h"
 #include "vmm/exit/exit.h"
 #include "vmm/host/frame.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 #include "vmm/debug/step_trap.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"
@@ -19,7 +19,7 @@
 #define OPCODE_VMCALL 0x0f, 0x01, 0xc1
 
 static const uint8_t code[] = {OPCODE_NOP, OPCODE_NOP, OPCODE_VMCALL};
-_Static_assert(sizeof(code) == STEP_TEST_NOPS + 3, "vmm/check/self/trap_flag.h says how many NOPs there are");
+_Static_assert(sizeof(code) == STEP_TEST_NOPS + 3, "vmm/debug/trap_flag.h says how many NOPs there are");
 
 /* Written before other CPUs run guests. */
 static enum monitor_trap_flag result;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/check/self/trap_flag_judge.c: what the self-test of the monitor trap flag makes of how its guest came back. */
+/* vmm/debug/trap_flag_judge.c: what the self-test of the monitor trap flag makes of how its guest came back. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "arch/x86/exit_reason.h"
-#include "vmm/check/self/trap_flag.h"
+#include "vmm/debug/trap_flag.h"
 
 static enum monitor_trap_flag judge(bool exited, uint32_t reason, uint64_t rip)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Which of a guest's physical memory a program may use, as INT 15h AX=E820h, multiboot and fw_cfg tell it.
  * Pure. */
-#ifndef VMM_GUEST_MEMORY_MAP_H
-#define VMM_GUEST_MEMORY_MAP_H
+#ifndef VMM_VM_MEMORY_MAP_H
+#define VMM_VM_MEMORY_MAP_H
 
 #include <stdint.h>
 

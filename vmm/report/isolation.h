@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The proof that a VM's EPT reaches nothing but its own: no frame of the hypervisor's, none of another
  * guest's. */
-#ifndef VMM_CHECK_SELF_ISOLATION_H
-#define VMM_CHECK_SELF_ISOLATION_H
+#ifndef VMM_REPORT_ISOLATION_H
+#define VMM_REPORT_ISOLATION_H
 
 #include "arch/x86/compiler.h"
 #include <stdbool.h>

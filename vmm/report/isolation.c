@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The isolation check, over the engine's audit and the frame allocator's owners. */
-#include "vmm/check/self/isolation.h"
+#include "vmm/report/isolation.h"
 #include "arch/x86/memory.h"
 #include "drivers/console.h"
 #include "ept/audit.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The state in which a guest starts: real mode, as a BIOS hands over to a boot sector, or the 32-bit state of
  * the Multiboot Specification. */
-#ifndef VMM_GUEST_STATE_H
-#define VMM_GUEST_STATE_H
+#ifndef VMM_VCPU_STATE_H
+#define VMM_VCPU_STATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vmm/guest/config.c, and the sizes and numbers of vmm/host/option_text.c. */
+/* vmm/vm/config.c, and the sizes and numbers of vmm/host/option_text.c. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmm/guest/config.h"
+#include "vmm/vm/config.h"
 
 static struct guest_config config;
 

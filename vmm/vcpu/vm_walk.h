@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The two-dimensional walk (ept/walk2d.h) over a VM: its EPT, its frames, its vCPU's paging state. */
-#ifndef VMM_REPORT_VM_WALK_H
-#define VMM_REPORT_VM_WALK_H
+#ifndef VMM_VCPU_VM_WALK_H
+#define VMM_VCPU_VM_WALK_H
 
 #include "ept/walk2d.h"
 

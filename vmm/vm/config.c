@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A guest as its module string describes it. */
-#include "vmm/guest/config.h"
+#include "vmm/vm/config.h"
 
 #include "drivers/format.h"
 

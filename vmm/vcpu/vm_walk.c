@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the two-dimensional walk reads: the tables and frames of one VM, and no others. */
-#include "vmm/report/vm_walk.h"
+#include "vmm/vcpu/vm_walk.h"
 #include "arch/x86/memory.h"
 #include "vmm/host/frame.h"
 #include "vmm/vm/vm.h"

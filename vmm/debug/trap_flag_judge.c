@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the self-test of the monitor trap flag has found. Pure. */
-#include "vmm/check/self/trap_flag.h"
+#include "vmm/debug/trap_flag.h"
 
 #include "arch/x86/exit_reason.h"
 

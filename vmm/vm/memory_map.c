@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which of a guest's physical memory a program may use. */
-#include "vmm/guest/memory_map.h"
+#include "vmm/vm/memory_map.h"
 
 #include <stddef.h>
 

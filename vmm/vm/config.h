@@ -7,8 +7,8 @@
  *     /boot/kernel boot=multiboot mem=32M name=k -- root=hd0 verbose
  *     /boot/initrd for=k
  */
-#ifndef VMM_GUEST_CONFIG_H
-#define VMM_GUEST_CONFIG_H
+#ifndef VMM_VM_CONFIG_H
+#define VMM_VM_CONFIG_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
 #include "arch/x86/cpuid.h"
 #include "arch/x86/msr.h"
 #include "drivers/console.h"
-#include "vmm/machine.h"
+#include "vmm/host/machine.h"
 
 #define CPUID_7_EBX_RTM               (1u << 11)
 #define CPUID_7_EDX_MD_CLEAR          (1u << 10)
