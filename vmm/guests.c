@@ -27,6 +27,7 @@
 #include "vmm/vcpu/vpid.h"
 #include "vmm/host/weakness.h"
 #include "vmm/host/workaround.h"
+#include "vmm/guest/disk.h"
 
 #define LAST_EXITS 32 /* in a panic */
 

@@ -17,6 +17,7 @@
 #include "vmm/vm/devices.h"
 #include "vmm/vcpu/vmcs.h"
 #include "drivers/format.h"
+#include "vmm/devices/pc.h"
 
 #define SEGMENT_BIG (1u << 14) /* SS.B: the stack pointer is ESP */
 
@@ -77,7 +78,7 @@ static uint8_t port_read(void *context, uint16_t port)
     struct vm *vm = ((struct caller *)context)->vcpu->vm;
     const char *device;
 
-    return (uint8_t)bus_port_read(&vm->pc.bus, port, 1, guest_time_now(&vm->time, tsc_read()), &device);
+    return (uint8_t)bus_port_read(&vm->pc->bus, port, 1, guest_time_now(&vm->time, tsc_read()), &device);
 }
 
 static void port_write(void *context, uint16_t port, uint8_t value)
@@ -85,7 +86,7 @@ static void port_write(void *context, uint16_t port, uint8_t value)
     struct vm *vm = ((struct caller *)context)->vcpu->vm;
     const char *device;
 
-    bus_port_write(&vm->pc.bus, port, 1, value, guest_time_now(&vm->time, tsc_read()), &device);
+    bus_port_write(&vm->pc->bus, port, 1, value, guest_time_now(&vm->time, tsc_read()), &device);
 }
 
 static void put(void *context, char character)
@@ -204,7 +205,7 @@ static bool may_print(unsigned vector)
 must_check enum exit_action bios_call(struct vcpu *vcpu, unsigned vector)
 {
     struct caller caller = {.vcpu = vcpu};
-    struct bios_call call = {.bios = &vcpu->vm->bios, .access = &access, .context = &caller};
+    struct bios_call call = {.bios = vcpu->vm->bios, .access = &access, .context = &caller};
     struct bios_registers registers;
     struct stack_frame frame;
     uint32_t at = stack_pointer();

@@ -8,6 +8,7 @@
 #include "vmm/hypercall_abi.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vm/memory.h"
+#include "vmm/devices/pc.h"
 
 #define BIOS_SEGMENT 0xf000u
 
@@ -54,15 +55,15 @@ static void put_top(uint8_t *rom, const struct bios_rom *layout)
 static void fill_rom(struct vm *vm)
 {
     uint8_t *rom = (uint8_t *)phys_to_virt(vm->rom_base) + (GUEST_ROM_SIGNATURE - GUEST_ROM_BASE);
-    struct bios_rom *layout = &vm->bios.rom;
+    struct bios_rom *layout = &vm->bios->rom;
 
     memcpy(layout, bios_image + BIOS_ROM_HEADER, sizeof(*layout));
     memcpy(rom, bios_image, (size_t)(bios_image_end - bios_image));
     memset(rom + layout->font_8x8, 0, FONT_GLYPHS * 8);
     put_fonts(rom, layout);
     put_top(rom, layout);
-    if (vm->bios.has_disk && vm->bios.disk.floppy_type != 0)
-        rom[layout->floppy_parameters + FLOPPY_PER_TRACK] = (uint8_t)vm->bios.disk.per_track;
+    if (vm->bios->has_disk && vm->bios->disk.floppy_type != 0)
+        rom[layout->floppy_parameters + FLOPPY_PER_TRACK] = (uint8_t)vm->bios->disk.per_track;
 }
 
 /* Before the first entry there is no paging: linear is physical. */
@@ -81,14 +82,14 @@ static uint8_t port_read(void *context, uint16_t port)
 {
     const char *device;
 
-    return (uint8_t)bus_port_read(&((struct vm *)context)->pc.bus, port, 1, 0, &device);
+    return (uint8_t)bus_port_read(&((struct vm *)context)->pc->bus, port, 1, 0, &device);
 }
 
 static void port_write(void *context, uint16_t port, uint8_t value)
 {
     const char *device;
 
-    bus_port_write(&((struct vm *)context)->pc.bus, port, 1, value, 0, &device);
+    bus_port_write(&((struct vm *)context)->pc->bus, port, 1, value, 0, &device);
 }
 
 /* POST prints nothing, moves no blocks and does not end the guest. */
@@ -97,7 +98,7 @@ static const struct bios_access access = {
 
 void bios_rom_install(struct vm *vm)
 {
-    struct bios *bios = &vm->bios;
+    struct bios *bios = vm->bios;
     struct bios_call call = {.bios = bios, .access = &access, .context = vm};
 
     bios->code_segment = BIOS_SEGMENT;

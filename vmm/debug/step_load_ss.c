@@ -10,6 +10,7 @@
 #include "vmm/emulate/linear.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"
+#include "vmm/devices/pc.h"
 
 #define OPCODE_MOV_LOAD 0x8b
 
@@ -42,7 +43,7 @@ static enum emulate_status read(void *context, const struct emulate_place *place
     struct linear *linear = context;
 
     for (unsigned i = 0; i < array_count(place->linear) && place->size[i] != 0; i++)
-        if (bus_has_memory(&linear->vcpu->vm->pc.bus, place->guest_physical[i]))
+        if (bus_has_memory(&linear->vcpu->vm->pc->bus, place->guest_physical[i]))
             return EMULATE_REFUSED;
     return linear_read_place(linear, place, value);
 }

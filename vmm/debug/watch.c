@@ -16,7 +16,7 @@
 
 static struct watch *watch_at(struct vm *vm, unsigned index)
 {
-    return &vm->watches.watches[index];
+    return &vm->watches->watches[index];
 }
 
 uint64_t watch_value(struct vm *vm, uint64_t gpa, unsigned size)
@@ -106,7 +106,7 @@ static struct watch_hit this_access(struct vcpu *vcpu, uint64_t gpa, uint64_t qu
 
 static void note_all(struct vcpu *vcpu, uint64_t gpa, uint64_t qualification)
 {
-    struct watch_list *list = &vcpu->vm->watches;
+    struct watch_list *list = vcpu->vm->watches;
     const struct watch_hit hit = this_access(vcpu, gpa, qualification);
 
     for (unsigned i = 0; i < WATCH_MAX; i++)
@@ -227,7 +227,7 @@ void watch_collect(struct vcpu *vcpu)
         if (!watch->used || watch->is_break || !(watch->rights & EPT_WRITE) || counts_already(debug, i))
             continue;
         for (unsigned n = 0; n < debug->snapshot_count; n++)
-            collect_change(vcpu, i, &vcpu->vm->watches.snapshots[n]);
+            collect_change(vcpu, i, &vcpu->vm->watches->snapshots[n]);
     }
     debug->snapshot_count = 0;
 }

@@ -6,6 +6,7 @@
 #include "vmm/vm/vm.h"
 #include "vmm/vm/flush.h"
 #include "vmm/debug/watch.h"
+#include "ept/table.h"
 
 #define PAGE_MASK UINT64_C(0xfff)
 
@@ -21,7 +22,7 @@ static unsigned withheld_on(const struct vm *vm, uint64_t page)
     unsigned withheld = 0;
 
     for (unsigned i = 0; i < WATCH_MAX; i++) {
-        const struct watch *watch = &vm->watches.watches[i];
+        const struct watch *watch = &vm->watches->watches[i];
 
         if (watch->used && (watch->start & ~PAGE_MASK) <= page && watch->last >= page)
             withheld |= watch->rights;
@@ -86,13 +87,13 @@ must_check unsigned watch_add(struct vm *vm, const struct watch *watch, const ch
         *why = "RAM or ROM of the guest's (ept dump shows it)";
         return 0;
     }
-    while (free < WATCH_MAX && vm->watches.watches[free].used)
+    while (free < WATCH_MAX && vm->watches->watches[free].used)
         free++;
     *why = "fewer watches and breakpoints: the list is full";
     if (free == WATCH_MAX)
         return 0;
-    vm->watches.watches[free] = *watch;
-    vm->watches.watches[free].used = true;
+    vm->watches->watches[free] = *watch;
+    vm->watches->watches[free].used = true;
     if (set_pages(vm, watch->start, watch->last))
         return free + 1;
     (void)!watch_delete(vm, free + 1);
@@ -105,7 +106,7 @@ must_check bool watch_delete(struct vm *vm, unsigned number)
     bool found = false;
 
     for (unsigned i = 0; i < WATCH_MAX; i++) {
-        struct watch *watch = &vm->watches.watches[i];
+        struct watch *watch = &vm->watches->watches[i];
 
         if (!watch->used || (number != 0 && number != i + 1))
             continue;

@@ -29,7 +29,7 @@ static void stop(struct vcpu *vcpu)
 
 static void tell(struct vcpu *vcpu, const struct watch_hit *hit)
 {
-    struct watch *watch = &vcpu->vm->watches.watches[hit->watch];
+    struct watch *watch = &vcpu->vm->watches->watches[hit->watch];
     char access[EPT_QUALIFICATION_WORD_SIZE];
 
     (void)__atomic_add_fetch(&watch->hits, 1, __ATOMIC_RELAXED);
@@ -50,13 +50,13 @@ static void tell(struct vcpu *vcpu, const struct watch_hit *hit)
 static void tell_all(struct vcpu *vcpu)
 {
     for (unsigned i = 0; i < vcpu->debug.hit_count; i++)
-        if (vcpu->debug.hits[i].counts && vcpu->vm->watches.watches[vcpu->debug.hits[i].watch].used)
+        if (vcpu->debug.hits[i].counts && vcpu->vm->watches->watches[vcpu->debug.hits[i].watch].used)
             tell(vcpu, &vcpu->debug.hits[i]);
 }
 
 static void tell_break(struct vcpu *vcpu)
 {
-    struct watch *watch = &vcpu->vm->watches.watches[vcpu->debug.broken];
+    struct watch *watch = &vcpu->vm->watches->watches[vcpu->debug.broken];
 
     (void)__atomic_add_fetch(&watch->hits, 1, __ATOMIC_RELAXED);
     print_place(vcpu, "break", (uint16_t)vmcs_read(VMCS_GUEST_CS_SELECTOR), vmcs_read(VMCS_GUEST_RIP));

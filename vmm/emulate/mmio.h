@@ -14,6 +14,7 @@
 #include "ept/qualification.h"
 #include "vmm/exit/exit.h"
 #include "vmm/vm/vm.h"
+#include "vmm/devices/pc.h"
 
 /*
  * Whether the violation is an instruction's access to a device. Most that are, are at the device that was
@@ -28,11 +29,11 @@ static inline bool mmio_applies(const struct vm *vm, const struct ept_violation 
 
     if ((violation->qualification & (translated | EPT_QUALIFICATION_EXECUTE)) != translated)
         return false;
-    if (bus_hint_has(&vm->pc.bus, guest_physical_address))
+    if (bus_hint_has(&vm->pc->bus, guest_physical_address))
         return true;
     if (hint < vm->regions.count && ept_region_holds(&vm->regions.regions[hint], guest_physical_address))
         return false;
-    return bus_has_memory(&vm->pc.bus, guest_physical_address);
+    return bus_has_memory(&vm->pc->bus, guest_physical_address);
 }
 
 /* Emulates the instruction, or what it raises. */

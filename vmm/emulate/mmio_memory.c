@@ -7,6 +7,7 @@
 #include "vmm/exit/exit.h"
 #include "vmm/vcpu/interrupts.h"
 #include "vmm/vm/devices.h"
+#include "vmm/devices/pc.h"
 
 static struct denied_access denied_at(struct vm *vm, uint64_t guest_physical, unsigned access)
 {
@@ -53,7 +54,8 @@ read_device(struct vcpu *vcpu, uint64_t guest_physical, unsigned size, uint64_t 
     const char *name;
 
     vm_lock_devices(vm);
-    *value = bus_memory_read(&vm->pc.bus, guest_physical, size, guest_time_now(&vm->time, tsc_read()), &name);
+    *value =
+        bus_memory_read(&vm->pc->bus, guest_physical, size, guest_time_now(&vm->time, tsc_read()), &name);
     vm_unlock_devices(vm);
     return name;
 }
@@ -65,7 +67,7 @@ write_device(struct vcpu *vcpu, uint64_t guest_physical, unsigned size, uint64_t
     const char *name;
 
     vm_lock_devices(vm);
-    bus_memory_write(&vm->pc.bus, guest_physical, size, value, guest_time_now(&vm->time, tsc_read()), &name);
+    bus_memory_write(&vm->pc->bus, guest_physical, size, value, guest_time_now(&vm->time, tsc_read()), &name);
     vm_unlock_devices(vm);
     return name;
 }
@@ -101,7 +103,7 @@ enum emulate_status mmio_page_read(struct vcpu *vcpu, uint64_t guest_physical, v
         const char *who;
 
         part = part_size(size - done);
-        bits = bus_memory_read(&vm->pc.bus, guest_physical + done, part, now, &who);
+        bits = bus_memory_read(&vm->pc->bus, guest_physical + done, part, now, &who);
         memcpy((uint8_t *)buffer + done, &bits, part);
         if (name == NULL)
             name = who;
@@ -125,7 +127,7 @@ enum emulate_status mmio_page_write(struct vcpu *vcpu, uint64_t guest_physical, 
 
         part = part_size(size - done);
         memcpy(&bits, (const uint8_t *)buffer + done, part);
-        bus_memory_write(&vm->pc.bus, guest_physical + done, part, bits, now, &who);
+        bus_memory_write(&vm->pc->bus, guest_physical + done, part, bits, now, &who);
         if (name == NULL)
             name = who;
     }

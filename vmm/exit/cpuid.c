@@ -5,6 +5,7 @@
 #include "vmm/vcpu/code.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"
+#include "vmm/devices/pc.h"
 
 enum exit_action exit_cpuid(struct vcpu *vcpu)
 {
@@ -14,7 +15,7 @@ enum exit_action exit_cpuid(struct vcpu *vcpu)
 
     exit_count_subject(vcpu, SUBJECT_CPUID, leaf);
     if (!exit_quick_has_cpuid(vcpu, leaf, subleaf, &result))
-        result = guest_cpuid(leaf, subleaf, vcpu->xcr0, lapic_is_enabled(&vcpu->vm->pc.lapic));
+        result = guest_cpuid(leaf, subleaf, vcpu->xcr0, lapic_is_enabled(&vcpu->vm->pc->lapic));
     if (leaf == GUEST_CPUID_EXTENDED_1 && vcpu_code_size() != 8)
         result.edx &= ~GUEST_CPUID_81_EDX_SYSCALL;
 

@@ -17,6 +17,7 @@
 #include "vmm/vm/devices.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"
+#include "vmm/devices/pc.h"
 
 #define CR0_KNOWN                                                                                            \
     (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
@@ -222,7 +223,7 @@ static enum exit_action write_cr8(struct vcpu *vcpu, uint64_t value)
     if (value & ~UINT64_C(0xf))
         return exit_inject_gp(vcpu);
     vm_lock_devices(vcpu->vm);
-    lapic_set_cr8(&vcpu->vm->pc.lapic, (uint8_t)value);
+    lapic_set_cr8(&vcpu->vm->pc->lapic, (uint8_t)value);
     vm_unlock_devices(vcpu->vm);
     interrupts_look(vcpu);
     return EXIT_ACTION_ADVANCE;
@@ -266,7 +267,7 @@ static enum exit_action mov_from_cr(struct vcpu *vcpu, unsigned number, unsigned
     if (number == 3)
         gpr_write(vcpu, gpr, vmcs_read(VMCS_GUEST_CR3));
     else if (number == 8)
-        gpr_write(vcpu, gpr, lapic_cr8(&vcpu->vm->pc.lapic));
+        gpr_write(vcpu, gpr, lapic_cr8(&vcpu->vm->pc->lapic));
     else
         return exit_inject_ud(vcpu);
     return EXIT_ACTION_ADVANCE;

@@ -16,6 +16,7 @@
 #include "vmm/vm/devices.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"
+#include "vmm/devices/pc.h"
 
 /* Characters that are printed between two looks at the clock. */
 #define PRINTED_AT_ONCE 64u
@@ -49,7 +50,7 @@ static uint32_t port_read(struct vcpu *vcpu, uint16_t port, unsigned size)
     uint32_t value;
 
     vm_lock_devices(vm);
-    value = bus_port_read(&vm->pc.bus, port, size, guest_time_now(&vm->time, tsc_read()), &device);
+    value = bus_port_read(&vm->pc->bus, port, size, guest_time_now(&vm->time, tsc_read()), &device);
     vm_unlock_devices(vm);
     set_result(vcpu, device);
     return value;
@@ -61,7 +62,7 @@ static void port_write(struct vcpu *vcpu, uint16_t port, unsigned size, uint32_t
     const char *device;
 
     vm_lock_devices(vm);
-    bus_port_write(&vm->pc.bus, port, size, value, guest_time_now(&vm->time, tsc_read()), &device);
+    bus_port_write(&vm->pc->bus, port, size, value, guest_time_now(&vm->time, tsc_read()), &device);
     vm_unlock_devices(vm);
     set_result(vcpu, device);
 }
@@ -85,7 +86,7 @@ static void port_read_run(struct vcpu *vcpu, uint16_t port, unsigned size, uint8
     const char *device;
 
     vm_lock_devices(vm);
-    bus_port_read_run(&vm->pc.bus, port, size, bytes, count, guest_time_now(&vm->time, tsc_read()), &device);
+    bus_port_read_run(&vm->pc->bus, port, size, bytes, count, guest_time_now(&vm->time, tsc_read()), &device);
     vm_unlock_devices(vm);
     set_result(vcpu, device);
 }
@@ -97,7 +98,8 @@ static void port_write_run(struct vcpu *vcpu, uint16_t port, unsigned size, cons
     const char *device;
 
     vm_lock_devices(vm);
-    bus_port_write_run(&vm->pc.bus, port, size, bytes, count, guest_time_now(&vm->time, tsc_read()), &device);
+    bus_port_write_run(&vm->pc->bus, port, size, bytes, count, guest_time_now(&vm->time, tsc_read()),
+                       &device);
     vm_unlock_devices(vm);
     set_result(vcpu, device);
 }

@@ -82,8 +82,8 @@ static bool write_tsc(struct vm *vm, uint64_t value)
         return false;
     vmcs_write(VMCS_TSC_OFFSET, value - tsc);
     vm_lock_devices(vm);
-    lapic_set_tsc(&vm->pc.lapic, value, guest_time_now(&vm->time, tsc));
-    bus_device_accessed(&vm->pc.bus, &vm->pc.lapic);
+    lapic_set_tsc(&vm->pc->lapic, value, guest_time_now(&vm->time, tsc));
+    bus_device_accessed(&vm->pc->bus, &vm->pc->lapic);
     vm_unlock_devices(vm);
     return true;
 }
@@ -97,7 +97,7 @@ static bool write_apic(struct vcpu *vcpu, uint32_t msr, uint64_t value)
     if (msr == MSR_IA32_APIC_BASE) /* the memory map changes with it */
         vm_pause(vm);
     vm_lock_devices(vm);
-    written = pc_write_apic_msr(&vm->pc, msr, value, guest_time_now(&vm->time, tsc_read()));
+    written = pc_write_apic_msr(vm->pc, msr, value, guest_time_now(&vm->time, tsc_read()));
     vm_unlock_devices(vm);
     if (msr == MSR_IA32_APIC_BASE) {
         exit_quick_apic_changed(vm);
@@ -113,7 +113,7 @@ static bool read_apic(struct vm *vm, uint32_t msr, uint64_t *value)
     bool there;
 
     vm_lock_devices(vm);
-    there = lapic_read_msr(&vm->pc.lapic, msr, value, guest_time_now(&vm->time, tsc_read()));
+    there = lapic_read_msr(&vm->pc->lapic, msr, value, guest_time_now(&vm->time, tsc_read()));
     vm_unlock_devices(vm);
     return there;
 }
@@ -192,6 +192,7 @@ static inline void each_has_its_place(unsigned place)
     switch (place) {
 #define CONSTANT_MSR(number, value) case (number) % QUICK_MSRS:
 #include "vmm/exit/constant_msrs.def"
+#include "vmm/devices/pc.h"
 #undef CONSTANT_MSR
     default:
         break;

@@ -10,6 +10,9 @@
 #include "vmm/host/machine.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vm/memory.h"
+#include "vmm/bios/bios.h"
+#include "vmm/guest/disk.h"
+#include "vmm/guest/symbols.h"
 
 #define BOOT_ADDRESS 0x7c00u
 
@@ -21,7 +24,7 @@ static const void *bytes_of(const struct boot_module *module)
 /* The drive's bytes: a copy, for the guest may write to it, and what is behind the image's end is zero. */
 static bool copy_image(struct vm *vm, const struct boot_module *module)
 {
-    struct guest_disk *disk = &vm->bios.disk;
+    struct guest_disk *disk = &vm->bios->disk;
     uint64_t frames = (disk->sectors * DISK_SECTOR_SIZE + FRAME_SIZE - 1) / FRAME_SIZE;
 
     vm->disk_base = frame_alloc_run(FRAME_GUEST(vm->id), frames, 1);
@@ -40,7 +43,7 @@ static bool copy_image(struct vm *vm, const struct boot_module *module)
 /* What drive the image is of; its bytes come by copy_image(). */
 static bool make_drive(struct vm *vm, const struct boot_module *module)
 {
-    struct guest_disk *disk = &vm->bios.disk;
+    struct guest_disk *disk = &vm->bios->disk;
 
     if (vm->config.boot != GUEST_BOOT_FLOPPY) {
         guest_disk_hard_disk(disk, bytes_of(module), module->length);
@@ -77,8 +80,8 @@ static bool load_bytes(struct vm *vm, const struct boot_module *module)
 
 static void install_bios(struct vm *vm, uint64_t length)
 {
-    vm->bios.has_disk = true;
-    vm->bios.load_length = length;
+    vm->bios->has_disk = true;
+    vm->bios->load_length = length;
     bios_rom_install(vm);
 }
 
@@ -87,12 +90,12 @@ static void start_from_bios(struct vm *vm)
 {
     vm->start.interrupts = true;
     vm->start.sp = BOOT_ADDRESS;
-    vm->start.edx = vm->bios.disk.number;
+    vm->start.edx = vm->bios->disk.number;
 }
 
 static bool load_sector(struct vm *vm, const struct boot_module *module)
 {
-    struct bios *bios = &vm->bios;
+    struct bios *bios = vm->bios;
 
     if (vm->config.memory == GUEST_MEMORY_IDENTITY) /* the machine's own ROM and data areas are there */
         return load_bytes(vm, module);
@@ -115,7 +118,7 @@ static bool load_sector(struct vm *vm, const struct boot_module *module)
 /* boot=floppy, boot=disk: its first sector, as INT 19h does it. */
 static bool load_drive(struct vm *vm, const struct boot_module *module)
 {
-    struct bios *bios = &vm->bios;
+    struct bios *bios = vm->bios;
 
     if (module->length < DISK_SECTOR_SIZE) {
         vm_end_by_guest(vm, false, "boot=%s: %llu bytes are less than a sector",
@@ -151,9 +154,9 @@ static void load_symbols(struct vm *vm, unsigned module)
                        vm->config.name, name);
         return;
     }
-    vm->symbols.text = bytes_of(&info->modules[found]);
-    vm->symbols.length = info->modules[found].length;
-    if (guest_symbols_count(&vm->symbols) == 0)
+    vm->symbols->text = bytes_of(&info->modules[found]);
+    vm->symbols->length = info->modules[found].length;
+    if (guest_symbols_count(vm->symbols) == 0)
         console_printf(
             "adept: %s: map=%s: no symbol is in it (a line is like `00007c00 T start`, as nm prints it)\n",
             vm->config.name, name);

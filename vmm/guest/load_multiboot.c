@@ -10,6 +10,8 @@
 #include "vmm/guest/multiboot_information.h"
 #include "vmm/host/machine.h"
 #include "vmm/vm/vm.h"
+#include "vmm/bios/bios.h"
+#include "vmm/hypercall_abi.h"
 
 #define LOADER_NAME "Adept"
 
@@ -40,7 +42,7 @@ static bool load_image(struct vm *vm, const struct multiboot_image *image, const
 
         if (segment->memory_size == 0)
             continue;
-        if (segment->memory_size <= guest_memory_map_room(&vm->bios.map, segment->gpa) &&
+        if (segment->memory_size <= guest_memory_map_room(&vm->bios->map, segment->gpa) &&
             put(vm, segment->gpa, bytes + segment->offset, segment->size) &&
             clear(vm, segment->gpa + segment->size, segment->memory_size - segment->size))
             continue;
@@ -68,7 +70,7 @@ static bool load_modules(struct vm *vm, const struct multiboot_image *image, str
 
         if (!guest_config_owner(module->string, owner) || strcmp(owner, vm->config.name) != 0)
             continue;
-        at = guest_multiboot_high_place(image, &vm->bios.map, *end, module->length);
+        at = guest_multiboot_high_place(image, &vm->bios->map, *end, module->length);
         if (at == 0 || !put(vm, at, phys_to_virt(module->base), module->length)) {
             vm_end_by_guest(vm, false, "boot=multiboot: its RAM has no room for module '%.48s' (mem=)",
                             module->string);
@@ -93,7 +95,7 @@ static void load_sections(struct vm *vm, const struct multiboot_image *image,
 {
     const uint8_t *bytes = phys_to_virt(source->base);
     uint64_t size = guest_multiboot_sections(bytes, source->length, image, 0, NULL, NULL);
-    uint32_t at = size == 0 ? 0 : guest_multiboot_high_place(image, &vm->bios.map, from, size);
+    uint32_t at = size == 0 ? 0 : guest_multiboot_high_place(image, &vm->bios->map, from, size);
 
     if (size == 0)
         return;
@@ -114,7 +116,7 @@ static bool put_information(struct vm *vm, const struct multiboot_image *image,
                             const struct multiboot_boot *boot)
 {
     uint64_t scratch = frame_alloc_run(FRAME_HOST, MULTIBOOT_INFORMATION_MAX / FRAME_SIZE, 1);
-    uint32_t at = guest_multiboot_low_place(image, &vm->bios.map, MULTIBOOT_INFORMATION_MAX);
+    uint32_t at = guest_multiboot_low_place(image, &vm->bios->map, MULTIBOOT_INFORMATION_MAX);
     size_t length = 0;
 
     if (scratch != FRAME_ALLOC_FAILED) {
@@ -139,7 +141,7 @@ must_check bool guest_load_multiboot(struct vm *vm, unsigned module)
         .command_line = vm->config.arguments,
         .loader_name = LOADER_NAME,
         .modules = modules,
-        .map = &vm->bios.map,
+        .map = &vm->bios->map,
     };
     struct multiboot_image image;
     uint64_t end;

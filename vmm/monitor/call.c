@@ -4,6 +4,7 @@
 #include "arch/x86/memory.h"
 #include "vmm/monitor/command.h"
 #include "vmm/vm/vm.h"
+#include "vmm/vcpu/vcpu.h"
 
 /* What is behind a '/' is no part of the command's name. */
 must_check bool monitor_call_parse(struct monitor_call *call, struct option_span text)

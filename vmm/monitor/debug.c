@@ -6,6 +6,8 @@
 #include "vmm/monitor/command.h"
 #include "vmm/vcpu/code.h"
 #include "vmm/vm/vm.h"
+#include "vmm/debug/watch.h"
+#include "vmm/vcpu/vcpu.h"
 
 #define STEPS_MAX 1000000
 
@@ -18,7 +20,7 @@ static bool has_ended(const struct monitor_call *call)
 
 static void print_watch(const struct vm *vm, unsigned index)
 {
-    const struct watch *watch = &vm->watches.watches[index];
+    const struct watch *watch = &vm->watches->watches[index];
 
     if (watch->is_break)
         console_printf("adept: break: vm=%s #%u gva=%#llx gpa=%#llx hits=%llu\n", vm->config.name, index + 1,
@@ -37,7 +39,7 @@ static void list(const struct monitor_call *call, bool breaks)
     unsigned count = 0;
 
     for (unsigned i = 0; i < WATCH_MAX; i++) {
-        const struct watch *watch = &call->vm->watches.watches[i];
+        const struct watch *watch = &call->vm->watches->watches[i];
 
         if (!watch->used || watch->is_break != breaks)
             continue;
@@ -54,7 +56,7 @@ static void delete (const struct monitor_call *call, bool breaks)
     uint64_t number;
 
     if (call->words.count == 3 && monitor_number(call->words.word[2], &number) && number >= 1 &&
-        number <= WATCH_MAX && call->vm->watches.watches[number - 1].is_break == breaks) {
+        number <= WATCH_MAX && call->vm->watches->watches[number - 1].is_break == breaks) {
         if (watch_delete(call->vm, (unsigned)number))
             return;
     }

@@ -15,6 +15,7 @@
 #include "vmm/vm/vm.h"
 #include "vmm/vm/flush.h"
 #include "vmm/vm/tables.h"
+#include "vmm/debug/watch.h"
 
 #define PAGE_MASK (FRAME_SIZE - 1)
 

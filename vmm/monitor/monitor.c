@@ -14,6 +14,7 @@
 #include "vmm/vm/vm.h"
 #include "vmm/vm/pause.h"
 #include "vmm/plug.h"
+#include "vmm/vcpu/vcpu.h"
 
 #define PROMPT         "adept> "
 #define POLL_PERIOD_US 1000 /* of CPUs that wait */

@@ -10,6 +10,7 @@
 #include "vmm/vm/vm.h"
 #include "vmm/host/weakness.h"
 #include "vmm/host/workaround.h"
+#include "vmm/devices/pc.h"
 #include <stddef.h>
 
 /* No access to a port has it. */
@@ -120,7 +121,7 @@ static bool has_subleaves(uint32_t leaf)
 static void fill(struct vcpu *vcpu, uint32_t leaf)
 {
     struct quick_cpuid *answer = &vcpu->quick_cpuid[quick_cpuid_index(leaf)];
-    struct cpuid_result result = guest_cpuid(leaf, 0, vcpu->xcr0, lapic_is_enabled(&vcpu->vm->pc.lapic));
+    struct cpuid_result result = guest_cpuid(leaf, 0, vcpu->xcr0, lapic_is_enabled(&vcpu->vm->pc->lapic));
 
     answer->leaf.key = leaf;
     answer->eax = result.eax;
@@ -201,7 +202,7 @@ void exit_quick_xcr0_changed(struct vcpu *vcpu)
 
 void exit_quick_apic_changed(struct vm *vm)
 {
-    bool enabled = lapic_is_enabled(&vm->pc.lapic);
+    bool enabled = lapic_is_enabled(&vm->pc->lapic);
 
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
         uint32_t *edx = &vm->vcpus[i].quick_cpuid[quick_cpuid_index(LEAF_FEATURES)].edx;

@@ -5,10 +5,11 @@
 #include "drivers/console.h"
 #include "drivers/format.h"
 #include "vmm/vm/vm.h"
+#include "vmm/devices/pc.h"
 
 void screen_report(const struct vm *vm)
 {
-    struct vga_text_screen screen = vga_text_screen(&vm->pc.vga);
+    struct vga_text_screen screen = vga_text_screen(&vm->pc->vga);
     char text[VGA_TEXT_COLUMNS_MAX + 1], cursor[32] = "none";
 
     if (vm->text_base == 0) {

@@ -10,6 +10,8 @@
 #include "vmm/report/vcpu_words.h"
 #include "vmm/vm/vm.h"
 #include "vmm/report/vmcs_text.h"
+#include "vmm/guest/symbols.h"
+#include "vmm/vcpu/vcpu.h"
 
 /* Of a field's value in brackets; nothing if it has none. */
 static void print_words(size_t (*words)(char *, size_t, uint64_t), const struct vmcs_text *field)
@@ -101,7 +103,7 @@ void vcpu_report_registers(const struct vcpu *vcpu)
     }
     console_printf("adept:   regs: rip=%s", rip.text);
     if (rip.readable) {
-        guest_symbols_text(&vcpu->vm->symbols, symbol, sizeof(symbol), vcpu_report_linear_rip());
+        guest_symbols_text(vcpu->vm->symbols, symbol, sizeof(symbol), vcpu_report_linear_rip());
         console_printf("%s", symbol);
     }
     console_printf(" rflags=%s", rflags.text);

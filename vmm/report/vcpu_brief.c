@@ -7,6 +7,8 @@
 #include "vmm/vm/vm.h"
 #include "vmm/report/vmcs_text.h"
 #include "vmm/plug.h"
+#include "vmm/guest/symbols.h"
+#include "vmm/vcpu/vcpu.h"
 
 void vcpu_brief_take(struct vcpu *vcpu)
 {
@@ -35,7 +37,7 @@ void vcpu_report_brief(const struct vcpu *vcpu)
     }
     if (brief->readable) {
         (void)vcpu_activity_words(activity, sizeof(activity), brief->activity);
-        guest_symbols_text(&vcpu->vm->symbols, symbol, sizeof(symbol), brief->linear_rip);
+        guest_symbols_text(vcpu->vm->symbols, symbol, sizeof(symbol), brief->linear_rip);
         console_printf(" cs:ip=%04x:%0*llx%s mode=\"%s\" activity=%s", brief->cs,
                        brief->mode[0] == 'r' ? 4 : 8, (unsigned long long)brief->rip, symbol, brief->mode,
                        vcpu->interrupts.halted ? "HLT" : activity);

@@ -9,6 +9,8 @@
 #include "vmm/report/vcpu.h"
 #include "vmm/vm/vm.h"
 #include "vmm/report/vmcs_text.h"
+#include "vmm/guest/symbols.h"
+#include "vmm/vcpu/vcpu.h"
 
 #define CODE_BEFORE    16u
 #define CODE_BYTES     32u
@@ -133,7 +135,7 @@ void vcpu_report_stack(struct vcpu *vcpu)
             console_printf(" --");
             continue;
         }
-        guest_symbols_text(&vcpu->vm->symbols, symbol, sizeof(symbol), word);
+        guest_symbols_text(vcpu->vm->symbols, symbol, sizeof(symbol), word);
         console_printf(" %0*llx%s", (int)size * 2, (unsigned long long)word, symbol);
     }
     console_printf("\n");

@@ -6,6 +6,7 @@
 #include "vmm/report/vcpu_words.h"
 #include "vmm/vm/vm.h"
 #include "vmm/report/vmcs_text.h"
+#include "vmm/vcpu/vcpu.h"
 
 static void print_event(const char *name, enum vmcs_field information, enum vmcs_field error_code)
 {

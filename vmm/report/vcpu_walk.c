@@ -13,6 +13,7 @@
 #include "vmm/report/vcpu.h"
 #include "vmm/vm/vm.h"
 #include "vmm/report/vmcs_text.h"
+#include "vmm/vcpu/vcpu.h"
 
 #define PAGE_OFFSET UINT64_C(0xfff)
 

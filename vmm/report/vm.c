@@ -16,6 +16,7 @@
 #include "vmm/vm/vm.h"
 #include "vmm/report/vmcs_dump.h"
 #include "vmm/report/walk.h"
+#include "vmm/vcpu/vcpu.h"
 
 #define LAST_EXITS 32
 

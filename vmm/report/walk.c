@@ -11,6 +11,7 @@
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vm_walk.h"
 #include "vmm/plug.h"
+#include "vmm/vcpu/vcpu.h"
 
 #define PAT_UC_MINUS 7
 

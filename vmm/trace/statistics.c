@@ -5,6 +5,8 @@
 #include "drivers/console.h"
 #include "drivers/format.h"
 #include "vmm/vm/vm.h"
+#include "vmm/quick/quick.h"
+#include "vmm/vcpu/vcpu.h"
 
 #define SUBJECTS_SHOWN 8
 

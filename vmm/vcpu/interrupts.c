@@ -12,6 +12,7 @@
 #include "vmm/vm/shootdown.h"
 #include "vmm/vm/devices.h"
 #include "vmm/vcpu/vmcs.h"
+#include "vmm/devices/pc.h"
 
 #define BLOCKING_STI_MOV_SS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 
@@ -82,7 +83,7 @@ static void set_next_wake(struct vcpu *vcpu)
     struct vcpu_interrupts *state = &vcpu->interrupts;
     uint64_t wake;
 
-    state->deadline = pc_next_deadline(&vm->pc);
+    state->deadline = pc_next_deadline(vm->pc);
     wake = guest_time_tsc(&vm->time, state->deadline);
     if (vm->config.polls && state->console < wake)
         wake = state->console;
@@ -92,14 +93,14 @@ static void set_next_wake(struct vcpu *vcpu)
 /* What was done to a device may have moved the earliest deadline. The devices are locked. */
 static void follow_deadline(struct vcpu *vcpu)
 {
-    if (vcpu->index == 0 && pc_next_deadline(&vcpu->vm->pc) != vcpu->interrupts.deadline)
+    if (vcpu->index == 0 && pc_next_deadline(vcpu->vm->pc) != vcpu->interrupts.deadline)
         set_next_wake(vcpu);
 }
 
 void interrupts_deliver(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
-    struct pc *pc = &vm->pc;
+    struct pc *pc = vm->pc;
     bool free;
     uint64_t blocking;
     uint32_t windows = 0;
@@ -145,7 +146,7 @@ static void read_console(struct vcpu *vcpu, uint64_t now)
         return;
     if (vm->console_character < 0)
         vm->console_character = monitor_guest_key();
-    while (vm->console_character >= 0 && pc_console_input(&vm->pc, (char)vm->console_character, now))
+    while (vm->console_character >= 0 && pc_console_input(vm->pc, (char)vm->console_character, now))
         vm->console_character = monitor_guest_key();
 }
 
@@ -175,7 +176,7 @@ void interrupts_wake(struct vcpu *vcpu)
     now = guest_time_now(&vm->time, tsc);
     if (polls)
         read_console(vcpu, now);
-    pc_run(&vm->pc, now);
+    pc_run(vm->pc, now);
     interrupts_look(vcpu);
     set_next_wake(vcpu);
     vm_unlock_devices(vm);
@@ -214,7 +215,7 @@ static void set_halted(struct vcpu *vcpu, enum vcpu_halted halted)
 static bool is_for_ever(struct vm *vm)
 {
     enum vcpu_halted first = VCPU_NOT_HALTED;
-    struct pc *pc = &vm->pc;
+    struct pc *pc = vm->pc;
 
     for (unsigned i = 0; i < vm->vcpu_count; i++) {
         const struct vcpu *vcpu = &vm->vcpus[i];
@@ -268,8 +269,8 @@ static enum sleep look_up(struct vcpu *vcpu)
     vm_lock_devices(vm);
     follow_deadline(vcpu);
     if (vcpu->index == 0 &&
-        ((vcpu->interrupts.halted == VCPU_HALTED_IF_SET && pc_interrupt_pending(&vm->pc)) ||
-         (pc_nmi_pending(&vm->pc) && virtual_nmis())))
+        ((vcpu->interrupts.halted == VCPU_HALTED_IF_SET && pc_interrupt_pending(vm->pc)) ||
+         (pc_nmi_pending(vm->pc) && virtual_nmis())))
         sleep = SLEEP_OVER;
     else if (is_for_ever(vm))
         sleep = SLEEP_FOR_EVER;

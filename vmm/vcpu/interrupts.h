@@ -10,6 +10,8 @@
 
 #include "vmm/vm/vm.h"
 #include "vmm/vm/devices.h"
+#include "vmm/devices/pc.h"
+#include "vmm/vcpu/vcpu.h"
 
 /* A device was accessed, on whichever of the VM's vCPUs: the first, to which all interrupts go, is to look.
  */
@@ -28,8 +30,8 @@ static inline bool interrupts_quiet(struct vcpu *vcpu)
     bool quiet;
 
     vm_lock_devices(vm);
-    quiet = !pc_may_interrupt_now(&vm->pc) &&
-            (bus_next(&vm->pc.bus) == vcpu->interrupts.deadline || vcpu->index != 0);
+    quiet = !pc_may_interrupt_now(vm->pc) &&
+            (bus_next(&vm->pc->bus) == vcpu->interrupts.deadline || vcpu->index != 0);
     if (likely(quiet)) /* who accesses a device after us sets it again */
         __atomic_store_n(&vcpu->quick.look, false, __ATOMIC_RELAXED);
     vm_unlock_devices(vm);

@@ -4,6 +4,7 @@
 #include "arch/x86/memory.h"
 #include "vmm/host/frame.h"
 #include "vmm/vm/vm.h"
+#include "vmm/vcpu/vcpu.h"
 
 static bool read_ept(void *context, uint64_t hpa, struct ept_entry *entry)
 {

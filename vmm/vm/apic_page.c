@@ -10,6 +10,8 @@
 #include "vmm/vm/vm.h"
 #include "vmm/vm/flush.h"
 #include "vmm/vm/tables.h"
+#include "vmm/devices/pc.h"
+#include "vmm/debug/watch.h"
 
 /* What comes back is mapped at once, so that a large page that was split for it becomes one again. */
 static bool give_back(struct vm *vm)
@@ -33,7 +35,7 @@ static bool take(struct vm *vm, uint64_t gpa)
 
 void vm_apic_moved(struct vm *vm)
 {
-    struct device_memory page = lapic_memory(&vm->pc.lapic);
+    struct device_memory page = lapic_memory(&vm->pc->lapic);
 
     if (vm->apic_page.takes && page.size != 0 && page.gpa == vm->apic_page.under.gpa)
         return;

@@ -14,6 +14,8 @@
 #include "vmm/host/panic.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vm/memory.h"
+#include "vmm/devices/pc.h"
+#include "vmm/devices/test_memory.h"
 
 /* Serial lines and debug ports: whole lines go on. The VM's CPU, in its exit path. */
 static void output(void *context, unsigned way, uint8_t byte)
@@ -106,26 +108,26 @@ void vm_devices_start(struct vm *vm, uint64_t tsc)
     vm->console_character = -1;
     switch (machine_options()->input_device) {
     case CMDLINE_INPUT_BOTH:
-        vm->pc.console = PC_CONSOLE_BOTH;
+        vm->pc->console = PC_CONSOLE_BOTH;
         break;
     case CMDLINE_INPUT_COM1:
-        vm->pc.console = PC_CONSOLE_COM1;
+        vm->pc->console = PC_CONSOLE_COM1;
         break;
     case CMDLINE_INPUT_KEYBOARD:
-        vm->pc.console = PC_CONSOLE_KEYBOARD;
+        vm->pc->console = PC_CONSOLE_KEYBOARD;
         break;
     }
-    lapic_set_tsc(&vm->pc.lapic, tsc, 0);
+    lapic_set_tsc(&vm->pc->lapic, tsc, 0);
 }
 
 /* With test=mmio-device: memory that behaves as RAM and is none. */
 static bool add_test_memory(struct vm *vm)
 {
-    const struct device_memory test = test_memory_range(&vm->test_memory);
+    const struct device_memory test = test_memory_range(vm->test_memory);
 
-    test_memory_reset(&vm->test_memory);
+    test_memory_reset(vm->test_memory);
     return !cmdline_has_test(machine_options(), "mmio-device") || vm->config.memory != GUEST_MEMORY_PRIVATE ||
-           bus_add_memory(&vm->pc.bus, &test);
+           bus_add_memory(&vm->pc->bus, &test);
 }
 
 void vm_devices_create(struct vm *vm)
@@ -140,6 +142,6 @@ void vm_devices_create(struct vm *vm)
                                      .rtc = make_rtc_config(map, count),
                                      .lapic = make_lapic_config()};
 
-    if (!pc_create(&vm->pc, &host, &config) || !add_test_memory(vm))
+    if (!pc_create(vm->pc, &host, &config) || !add_test_memory(vm))
         panic("two virtual devices at one place");
 }

@@ -13,6 +13,7 @@
 #include "vmm/host/machine.h"
 #include "vmm/vm/vm.h"
 #include "vmm/vm/apic_page.h"
+#include "vmm/debug/step.h"
 
 #define MIB           UINT64_C(0x100000)
 #define ROM_SIZE      (MIB - GUEST_ROM_BASE)

@@ -5,6 +5,8 @@
 #include "vmm/hypercall_abi.h"
 #include "vmm/vm/vm.h"
 #include "arch/x86/memory.h"
+#include "vmm/devices/pc.h"
+#include "vmm/vcpu/vcpu.h"
 
 /* Lines of COM1 and of the debug ports stand for themselves, those of the other ports say where they come
  * from. */

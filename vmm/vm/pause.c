@@ -6,6 +6,7 @@
 #include "vmm/vm/dirty_log.h"
 #include "vmm/host/panic.h"
 #include "vmm/vm/vm.h"
+#include "vmm/vcpu/vcpu.h"
 
 static bool is_owner(const struct vm *vm, const struct vcpu *self)
 {

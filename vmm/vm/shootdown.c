@@ -9,6 +9,7 @@
 #include "vmm/host/cpu.h"
 #include "vmm/vm/dirty_log.h"
 #include "vmm/vm/vm.h"
+#include "vmm/vcpu/vcpu.h"
 
 _Static_assert(SHOOTDOWN_VECTOR >= OWN_VECTOR_FIRST, "the task priority holds back what is below");
 

@@ -8,6 +8,8 @@
 #include "vmm/plug.h"
 #include "vmm/vm/shootdown.h"
 #include "vmm/vm/vm.h"
+#include "vmm/debug/watch.h"
+#include "vmm/vcpu/vcpu.h"
 
 bool vm_is_stopped(const struct vm *vm)
 {

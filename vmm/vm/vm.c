@@ -20,6 +20,12 @@
 #include "vmm/vm/memory.h"
 #include "vmm/host/workaround.h"
 #include "vmm/plug.h"
+#include "vmm/devices/test_memory.h"
+#include "vmm/devices/pc.h"
+#include "vmm/bios/bios.h"
+#include "vmm/guest/symbols.h"
+#include "vmm/vcpu/vcpu.h"
+#include "vmm/debug/watch.h"
 #include <stdarg.h>
 
 #define TABLES_ELSEWHERE 64
@@ -227,15 +233,46 @@ static const char *create_parts(struct vm *vm)
     return NULL;
 }
 
+/* What other rooms keep for a VM. */
+struct vm_parts {
+    struct watch_list watches;
+    struct guest_symbols symbols;
+    struct bios bios;
+    struct pc pc;
+    struct test_memory test_memory;
+};
+
+/* Makes an empty VM with empty parts. false: no memory for them. */
+static bool clear(struct vm *vm)
+{
+    struct vm_parts *parts = vm->parts;
+
+    _Static_assert(VM_OUTPUTS == PC_OUTPUTS, "a line for each of the PC's outputs");
+    memset(vm, 0, sizeof(*vm));
+    if (parts == NULL)
+        parts = frame_alloc_zeroed(sizeof(*parts));
+    if (parts == NULL)
+        return false;
+    memset(parts, 0, sizeof(*parts));
+    vm->parts = parts;
+    vm->watches = &parts->watches;
+    vm->symbols = &parts->symbols;
+    vm->bios = &parts->bios;
+    vm->pc = &parts->pc;
+    vm->test_memory = &parts->test_memory;
+    return true;
+}
+
 must_check bool vm_create(struct vm *vm, uint16_t id, const struct guest_config *config, unsigned module)
 {
     struct guest_config copy = *config;
     const char *missing;
 
-    memset(vm, 0, sizeof(*vm));
+    missing = clear(vm) ? NULL : "memory for its devices is missing";
     vm->id = id;
     vm->config = copy;
-    missing = create_parts(vm);
+    if (missing == NULL)
+        missing = create_parts(vm);
     if (missing != NULL) {
         vm_end_by_guest(vm, false, "%s", missing);
         return false;

@@ -9,26 +9,32 @@
 #include "ept/cover.h"
 #include "ept/map.h"
 #include "ept/region.h"
-#include "vmm/bios/bios.h"
-#include "vmm/devices/pc.h"
-#include "vmm/devices/test_memory.h"
 #include "vmm/vm/dirty_log.h"
 #include "vmm/vm/config.h"
 #include "vmm/vm/line.h"
 #include "vmm/vm/mtrr.h"
 #include "vmm/vcpu/state.h"
-#include "vmm/guest/symbols.h"
 #include "vmm/vm/time.h"
 #include "vmm/vm/shootdown.h"
 #include "vmm/vm/table_pool.h"
-#include "vmm/vcpu/vcpu.h"
+#include "arch/x86/exit_reason.h"
+#include "vmm/trace/exit_statistics.h"
+#include "vmm/trace/subjects.h"
 #include "vmm/vm/stop.h"
-#include "vmm/debug/watch.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 #define VM_REGIONS_MAX 512
 #define VM_WHY_LENGTH  112
+#define VM_OUTPUTS     5 /* of its PC that print: PC_OUTPUTS of vmm/devices/pc.h */
+
+struct bios;
+struct guest_symbols;
+struct pc;
+struct test_memory;
+struct vm_parts;
+struct walk_check;
+struct watch_list;
 
 enum vm_verdict { VM_RUNNING, VM_PASSED, VM_FAILED };
 
@@ -67,7 +73,6 @@ struct vm {
     bool large_1g;       /* the guest's paging may map 1 GiB pages */
     bool faults_planted; /* by PLANT_FAULT: some may stand in the EPT to its end */
     struct vm_dirty_log dirty;
-    struct watch_list watches;
     struct ept_cover apic_page;    /* what is below the local APIC's page, out of the memory map */
     uint64_t ram_base, ram_frames; /* private: host-physical start of its RAM, one run */
     uint64_t rom_base;             /* private: host-physical start of its ROM */
@@ -79,19 +84,22 @@ struct vm {
     struct walk_check *walk_check; /* vmm/check/self/walk.c's; NULL: it has checked nothing */
     bool walk_armed;               /* a walk is being checked: HYPERCALL_WALK_PREPARE */
     struct guest_start start;     /* how it is entered first */
-    struct guest_symbols symbols; /* of its code, by map= */
-
-    /* Its BIOS, if it has one, and the drive's sectors: frames of its own, not in its memory map. */
-    struct bios bios;
-    bool has_bios;
-    uint64_t disk_base, disk_frames;
+    uint64_t disk_base, disk_frames; /* the drive's sectors: frames of its own, not in its memory map */
 
     /* Devices: one vCPU at a time. */
     struct spinlock device_lock;
-    struct pc pc;
-    struct test_memory test_memory; /* in it with test=mmio-device */
-    struct guest_time time;         /* what they take for the time; from its first entry on */
-    struct guest_line output_lines[PC_OUTPUTS], hypercall_line, bios_line;
+    struct guest_time time; /* what they take for the time; from its first entry on */
+    struct guest_line output_lines[VM_OUTPUTS], hypercall_line, bios_line;
+
+    /* What other rooms keep for it, in one piece of memory that stays until the next VM is made in this structure:
+     * who looks at a VM that has ended finds it. */
+    struct vm_parts *parts;
+    struct watch_list *watches;
+    struct guest_symbols *symbols; /* of its code, by map= */
+    struct bios *bios;
+    bool has_bios; /* it is in the ROM */
+    struct pc *pc;
+    struct test_memory *test_memory; /* in its PC with test=mmio-device */
 };
 
 /* Any CPU. */
