@@ -100,16 +100,15 @@ KERNEL_STRIPPED := $(BUILD)/adept
 
 GUESTS := $(patsubst guests/%.asm,$(BUILD)/guests/%.bin,$(sort $(wildcard guests/*.asm)))
 
-.PHONY: all kernel guests tools iso run conformance bench test test-debian13 fuzz check-host deps clean help FORCE
+.PHONY: all kernel guests tools iso run conformance bench test test-rest test-all size test-debian13 fuzz check-host deps clean help FORCE
 all: kernel guests tools
 kernel: $(KERNEL) $(KERNEL_STRIPPED) $(BUILD)/adept.dis
 guests: $(GUESTS)
 
-# A file that changes only when its contents do: $(call stamp,FILE,SHELL COMMAND THAT PRINTS THE CONTENTS).
+# A file that changes only when its contents do (two makes at once do not meet): $(call stamp,FILE,SHELL COMMAND THAT PRINTS THE CONTENTS).
 define stamp
 	@mkdir -p $(dir $(1))
-	@$(2) > $(1).new
-	@if cmp -s $(1).new $(1); then rm -f $(1).new; else mv $(1).new $(1); fi
+	@new=$(1).new.$$$$; $(2) > $$new; if cmp -s $$new $(1); then rm -f $$new; else mv $$new $(1); fi
 endef
 
 # Everything that decides how a source is compiled; an object is older than it => rebuilt.
@@ -329,11 +328,19 @@ bench:
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD='$(BUILD)/counting' BENCH=1 kernel
 	@test/bench/run --build '$(BUILD)'; status=$$?; $(BUILD)/bench/ept_scale && exit $$status
 
-# --- Everything that is tested: the last line is `N passed, N failed` -------------------------------------------------
-# ONLY=pattern runs the tests whose name contains the pattern, or one of several: ONLY='fuzz crash-'.
-test:
+# --- What is tested: the last line is `N passed, N failed` ------------------------------------------------------------
+# `test` is the quick part, `test-rest` what it leaves out (test/long-tests), `test-all` both. ONLY=pattern runs the tests of both parts
+# whose name contains the pattern, or one of several: ONLY='fuzz crash-'; ONLY==NAME runs one test.
+test: PART := quick
+test-rest: PART := rest
+test-all: PART := all
+test test-rest test-all:
 	@tools/deps test
-	@BUILD='$(BUILD)' test/run-tests --only '$(ONLY)'
+	@BUILD='$(BUILD)' test/run-tests --part '$(if $(ONLY),all,$(PART))' --only '$(ONLY)'
+
+# Lines of code of each room, and the image's bytes.
+size:
+	@tools/size . $(KERNEL_STRIPPED)
 
 # The same, and `make run`, on Debian 13, whose tools are newer. `test/debian RELEASE` takes any release.
 test-debian13:
@@ -358,7 +365,9 @@ help:
 	    'make run          runs them in an emulator; GUEST= CPUS= MEM= MODEL= EMU= CMDLINE= TIMEOUT= UEFI=1' \
 	    '                  (tools/run --help explains them)' \
 	    'make conformance  what the processor makes of EPT entries, against the manual; MODEL= CASES=$(CASES) SEED=$(SEED)' \
-	    'make test         runs every test; ONLY=pattern some of them' \
+	    'make test         runs the quick tests; ONLY=pattern some of all, ONLY==NAME one' \
+    'make test-all     runs every test; make test-rest: those that make test leaves out' \
+    'make size         lines of code of each room, and the bytes of the image' \
 	    'make test-debian13  make run and make test on Debian 13, in a tree by debootstrap; needs root or sudo' \
 	    'make bench        what exits, the EPT and the start cost: two tables, $(BUILD)/bench.json' \
 	    'make fuzz         fuzzes for FUZZ_SECONDS=$(FUZZ_SECONDS) each, and with FUZZ_GUESTS=$(FUZZ_GUESTS) random guests' \
