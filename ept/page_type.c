@@ -7,9 +7,8 @@
 #include <stddef.h>
 
 /* Stretches of one type that a part of a change of the guest's MTRRs is compared by before the part goes as a
- * whole; and those that the end of the types is looked for in. */
-#define STRETCHES_MAX     16
-#define END_STRETCHES_MAX 64
+ * whole. */
+#define STRETCHES_MAX 16
 
 enum memory_type ept_combine_types(enum memory_type machine, enum memory_type guest)
 {
@@ -39,21 +38,15 @@ bool ept_page_type_mixed(const struct ept *ept, const struct ept_region *region,
     return true;
 }
 
-/* Where WB begins that lasts to the end of guest-physical memory, as far as that can be told in few steps. */
+/* Where WB begins that lasts to the end of guest-physical memory; all of it, if the registers make more
+ * stretches than are worked out. */
 static uint64_t end_of_types(const struct mtrr_snapshot *mtrr)
 {
-    uint64_t at = 0, end = 0;
+    unsigned n = mtrr->stretch_count;
 
-    for (unsigned n = 0; n < END_STRETCHES_MAX; n++) {
-        struct memory_type_range range = mtrr_type_at(mtrr, at);
-
-        if (range.type != MEMORY_TYPE_WB)
-            end = range.end;
-        if (range.end == UINT64_MAX)
-            return end;
-        at = range.end;
-    }
-    return UINT64_MAX;
+    if (n == 0 || mtrr->stretch_end[n - 1] != UINT64_MAX || mtrr->stretch_type[n - 1] != MEMORY_TYPE_WB)
+        return UINT64_MAX;
+    return n > 1 ? mtrr->stretch_end[n - 2] : 0;
 }
 
 static enum memory_type guest_type(const struct mtrr_snapshot *mtrr, bool known, uint64_t gpa, uint64_t *end)
@@ -92,10 +85,11 @@ void ept_guest_mtrr_begin(struct ept *ept, const struct mtrr_snapshot *mtrr)
     ept->old_guest_mtrr = ept->guest_mtrr;
     ept->old_types_end = ept->guest_types_end;
     ept->old_types_from = 0;
-    ept->guest_types_end = mtrr == NULL ? 0 : end_of_types(mtrr);
+    ept->guest_types_end = 0;
     if (mtrr != NULL) {
         ept->guest_mtrr = *mtrr;
         mtrr_work_out(&ept->guest_mtrr);
+        ept->guest_types_end = end_of_types(&ept->guest_mtrr);
     }
     ept_shape_changes(ept);
 }

@@ -132,6 +132,35 @@ static void test_large(void **state)
 }
 
 /* Any MTRRs after any others, on both sides; masks with gaps among them. */
+/* From where on one comparison tells that a page is WB, for a guest's registers: 88 fixed ranges are no
+ * reason to look further. */
+static void test_end_of_types(void **state)
+{
+    struct mtrr_snapshot machine = snapshot(WB), guest = snapshot(WB);
+    struct bed bed;
+
+    (void)state;
+    start(&bed, &machine, 0);
+    assert_int_equal(bed.ept.guest_types_end, 0);
+    (void)!ept_set_guest_mtrr(&bed.ept, &guest);
+    assert_int_equal(bed.ept.guest_types_end, 0);
+    guest.cap |= UINT64_C(1) << 8;
+    guest.def_type |= UINT64_C(1) << 10;
+    for (unsigned n = 0; n < MTRR_SNAPSHOT_FIXED; n++)
+        guest.fixed[n] = n == 2 ? 0 : UINT64_C(0x0606060606060606);
+    (void)!ept_set_guest_mtrr(&bed.ept, &guest);
+    assert_int_equal(bed.ept.guest_types_end, 0xc0000);
+    variable(&guest, 0, 4 * MB, 2 * MB, WC);
+    (void)!ept_set_guest_mtrr(&bed.ept, &guest);
+    assert_int_equal(bed.ept.guest_types_end, 6 * MB);
+    guest.def_type = ON | UC;
+    (void)!ept_set_guest_mtrr(&bed.ept, &guest);
+    assert_int_equal(bed.ept.guest_types_end, UINT64_MAX);
+    (void)!ept_set_guest_mtrr(&bed.ept, NULL);
+    assert_int_equal(bed.ept.guest_types_end, 0);
+    assert_true(bed_done(&bed));
+}
+
 static void test_random(void **state)
 {
     const enum memory_type types[] = {UC, WC, WT, WP, WB};
@@ -166,10 +195,8 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_combined),
-        cmocka_unit_test(test_exact),
-        cmocka_unit_test(test_large),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_combined),     cmocka_unit_test(test_exact),  cmocka_unit_test(test_large),
+        cmocka_unit_test(test_end_of_types), cmocka_unit_test(test_random),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
