@@ -115,15 +115,16 @@ void trace_ring_turn(struct trace_ring *ring)
     }
 }
 
-bool trace_ring_fold(struct trace_ring *ring)
+void trace_ring_fold_or_add(struct trace_ring *ring)
 {
     struct trace_record *open = ring->open, *record = ring->next;
 
-    if (open->folded == UINT32_MAX || !trace_record_same(open, record))
-        return false;
+    if (open->folded == UINT32_MAX || !trace_record_same(open, record)) {
+        trace_ring_add(ring, record);
+        return;
+    }
     open->folded++;
     open->ticks += record->ticks;
-    return true;
 }
 
 must_check bool trace_ring_finish(struct trace_ring *ring)

@@ -49,8 +49,9 @@ void trace_ring_init(struct trace_ring *ring, struct trace_record *records, unsi
  */
 void trace_ring_turn(struct trace_ring *ring);
 
-/* Folds the record at ring->next into the open one if they are the same. The producer. */
-bool trace_ring_fold(struct trace_ring *ring);
+/* Folds the record at ring->next into the open one if they are the same, and else takes it. Out of line: then
+ * the caller need not keep the record over a call. The producer. */
+void trace_ring_fold_or_add(struct trace_ring *ring);
 
 /* Takes the record that was written at `record`, which is ring->next and not the same as the open one. The
  * producer. */
@@ -69,9 +70,10 @@ static inline void trace_ring_add(struct trace_ring *ring, struct trace_record *
 /* The same, folded if it is the same as the open one. */
 static inline void trace_ring_put(struct trace_ring *ring, struct trace_record *record)
 {
-    if (unlikely(ring->open->rip == record->rip) && trace_ring_fold(ring))
-        return;
-    trace_ring_add(ring, record);
+    if (unlikely(ring->open->rip == record->rip))
+        trace_ring_fold_or_add(ring);
+    else
+        trace_ring_add(ring, record);
 }
 
 /* Publishes the open record. The producer, at any time but between writing a record and putting it. */
