@@ -27,11 +27,12 @@ static inline void interrupts_look(struct vcpu *vcpu)
 static inline bool interrupts_quiet(struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;
+    struct pc *pc = vm->pc;
     bool quiet;
 
     vm_lock_devices(vm);
-    quiet = !pc_may_interrupt_now(vm->pc) &&
-            (bus_next(&vm->pc->bus) == vcpu->interrupts.deadline || vcpu->index != 0);
+    quiet = !pc_may_interrupt_now(pc) &&
+            (bus_next(&pc->bus) == vcpu->interrupts.deadline || vcpu->index != 0);
     if (likely(quiet)) /* who accesses a device after us sets it again */
         __atomic_store_n(&vcpu->quick.look, false, __ATOMIC_RELAXED);
     vm_unlock_devices(vm);
