@@ -232,7 +232,7 @@ must_check enum exit_action bios_call(struct vcpu *vcpu, unsigned vector)
     caller.linear.devices_held = false;
     vm_unlock_devices(vcpu->vm);
     store(&registers, vcpu, &frame);
-    interrupts_look(vcpu); /* what it did to the interrupt controllers */
+    interrupts_look(vcpu->vm); /* what it did to the interrupt controllers */
     vcpu->registers.gpr[GPR_RAX] = outcome;
     if (!write_linear(&caller, at, &frame, sizeof(frame)))
         vm_end(vcpu->vm, VM_FAILED, "BIOS: INT %02xh: the stack at %#x is no memory", vector, at);

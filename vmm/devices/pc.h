@@ -62,8 +62,8 @@ struct pc_config {
 };
 
 struct pc {
+    struct bus bus; /* first: each access to a device begins with it */
     struct pc_host host;
-    struct bus bus;
     uint8_t irq_sources[PIC_IRQS]; /* of each wire, a bit for each that holds it high */
     uint8_t pin_sources[IOAPIC_PINS];
     bool nmi_pending;

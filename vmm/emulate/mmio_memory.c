@@ -36,21 +36,20 @@ static __attribute__((noinline)) enum emulate_status nobody(struct vcpu *vcpu, u
 }
 
 /* `name`: who has answered, NULL: nobody. */
-static inline enum emulate_status accessed(struct vcpu *vcpu, const char *name, uint64_t guest_physical,
-                                           bool write)
+static inline enum emulate_status accessed(struct vcpu *vcpu, struct vm *vm, const char *name,
+                                           uint64_t guest_physical, bool write)
 {
     if (unlikely(name == NULL))
         return nobody(vcpu, guest_physical, write);
     vcpu->device = name;
-    interrupts_look(vcpu);
+    interrupts_look(vm);
     return EMULATE_DONE;
 }
 
 /* Who has answered to 1, 2, 4 or 8 bytes. */
-static inline __attribute__((always_inline)) const char *
-read_device(struct vcpu *vcpu, uint64_t guest_physical, unsigned size, uint64_t *value)
+static inline __attribute__((always_inline)) const char *read_device(struct vm *vm, uint64_t guest_physical,
+                                                                     unsigned size, uint64_t *value)
 {
-    struct vm *vm = vcpu->vm;
     const char *name;
 
     vm_lock_devices(vm);
@@ -60,10 +59,9 @@ read_device(struct vcpu *vcpu, uint64_t guest_physical, unsigned size, uint64_t 
     return name;
 }
 
-static inline __attribute__((always_inline)) const char *
-write_device(struct vcpu *vcpu, uint64_t guest_physical, unsigned size, uint64_t value)
+static inline __attribute__((always_inline)) const char *write_device(struct vm *vm, uint64_t guest_physical,
+                                                                      unsigned size, uint64_t value)
 {
-    struct vm *vm = vcpu->vm;
     const char *name;
 
     vm_lock_devices(vm);
@@ -75,13 +73,17 @@ write_device(struct vcpu *vcpu, uint64_t guest_physical, unsigned size, uint64_t
 enum emulate_status mmio_device_read(struct vcpu *vcpu, uint64_t guest_physical, unsigned size,
                                      uint64_t *value)
 {
-    return accessed(vcpu, read_device(vcpu, guest_physical, size, value), guest_physical, false);
+    struct vm *vm = vcpu->vm;
+
+    return accessed(vcpu, vm, read_device(vm, guest_physical, size, value), guest_physical, false);
 }
 
 enum emulate_status mmio_device_write(struct vcpu *vcpu, uint64_t guest_physical, unsigned size,
                                       uint64_t value)
 {
-    return accessed(vcpu, write_device(vcpu, guest_physical, size, value), guest_physical, true);
+    struct vm *vm = vcpu->vm;
+
+    return accessed(vcpu, vm, write_device(vm, guest_physical, size, value), guest_physical, true);
 }
 
 /* The widest access that a device takes at once: a power of two. */
@@ -110,7 +112,7 @@ enum emulate_status mmio_page_read(struct vcpu *vcpu, uint64_t guest_physical, v
     }
     if (!held)
         vm_unlock_devices(vm);
-    return accessed(vcpu, name, guest_physical, false);
+    return accessed(vcpu, vm, name, guest_physical, false);
 }
 
 enum emulate_status mmio_page_write(struct vcpu *vcpu, uint64_t guest_physical, const void *buffer,
@@ -133,5 +135,5 @@ enum emulate_status mmio_page_write(struct vcpu *vcpu, uint64_t guest_physical, 
     }
     if (!held)
         vm_unlock_devices(vm);
-    return accessed(vcpu, name, guest_physical, true);
+    return accessed(vcpu, vm, name, guest_physical, true);
 }

@@ -225,7 +225,7 @@ static enum exit_action write_cr8(struct vcpu *vcpu, uint64_t value)
     vm_lock_devices(vcpu->vm);
     lapic_set_cr8(&vcpu->vm->pc->lapic, (uint8_t)value);
     vm_unlock_devices(vcpu->vm);
-    interrupts_look(vcpu);
+    interrupts_look(vcpu->vm);
     return EXIT_ACTION_ADVANCE;
 }
 

@@ -40,7 +40,7 @@ static void set_result(struct vcpu *vcpu, const char *device)
     vcpu->result.code = device != NULL ? RESULT_DEVICE : RESULT_NO_DEVICE;
     vcpu->device = device;
     if (device != NULL)
-        interrupts_look(vcpu);
+        interrupts_look(vcpu->vm);
 }
 
 static uint32_t port_read(struct vcpu *vcpu, uint16_t port, unsigned size)

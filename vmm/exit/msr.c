@@ -104,7 +104,7 @@ static bool write_apic(struct vcpu *vcpu, uint32_t msr, uint64_t value)
         vm_apic_moved(vm);
         vm_unpause(vm);
     }
-    interrupts_look(vcpu);
+    interrupts_look(vcpu->vm);
     return written;
 }
 

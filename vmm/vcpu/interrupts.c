@@ -177,7 +177,7 @@ void interrupts_wake(struct vcpu *vcpu)
     if (polls)
         read_console(vcpu, now);
     pc_run(vm->pc, now);
-    interrupts_look(vcpu);
+    interrupts_look(vcpu->vm);
     set_next_wake(vcpu);
     vm_unlock_devices(vm);
 }
@@ -314,7 +314,7 @@ void interrupts_wait(struct vcpu *vcpu)
         switch (look_up(vcpu)) {
         case SLEEP_OVER:
             set_halted(vcpu, VCPU_NOT_HALTED);
-            interrupts_look(vcpu);
+            interrupts_look(vcpu->vm);
             break;
         case SLEEP_FOR_EVER:
             end_halted(vm);

@@ -15,9 +15,9 @@
 
 /* A device was accessed, on whichever of the VM's vCPUs: the first, to which all interrupts go, is to look.
  */
-static inline void interrupts_look(struct vcpu *vcpu)
+static inline void interrupts_look(struct vm *vm)
 {
-    __atomic_store_n(&vcpu->vm->vcpus[0].quick.look, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&vm->vcpus[0].quick.look, true, __ATOMIC_RELAXED);
 }
 
 /*
@@ -31,8 +31,8 @@ static inline bool interrupts_quiet(struct vcpu *vcpu)
     bool quiet;
 
     vm_lock_devices(vm);
-    quiet = !pc_may_interrupt_now(pc) &&
-            (bus_next(&pc->bus) == vcpu->interrupts.deadline || vcpu->index != 0);
+    quiet =
+        !pc_may_interrupt_now(pc) && (bus_next(&pc->bus) == vcpu->interrupts.deadline || vcpu->index != 0);
     if (likely(quiet)) /* who accesses a device after us sets it again */
         __atomic_store_n(&vcpu->quick.look, false, __ATOMIC_RELAXED);
     vm_unlock_devices(vm);
