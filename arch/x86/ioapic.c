@@ -54,13 +54,6 @@ struct ioapic_pins ioapic_mask(uint64_t physical)
     return pins;
 }
 
-uint32_t ioapic_pin_read(uint64_t physical, unsigned pin)
-{
-    volatile uint32_t *registers = map(physical);
-
-    return registers != NULL ? get(registers, TABLE + 2 * pin) : ABSENT;
-}
-
 void ioapic_pin_write(uint64_t physical, unsigned pin, uint32_t low)
 {
     volatile uint32_t *registers = map(physical);

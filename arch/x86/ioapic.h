@@ -13,8 +13,7 @@ struct ioapic_pins {
 /* Masks the pins of the I/O APIC at this physical address. Boot CPU, interrupts off. */
 struct ioapic_pins ioapic_mask(uint64_t physical);
 
-/* For test=: the low half of a pin's redirection table entry. */
-uint32_t ioapic_pin_read(uint64_t physical, unsigned pin);
+/* For test=: writes the low half of a pin's redirection table entry. */
 void ioapic_pin_write(uint64_t physical, unsigned pin, uint32_t low);
 
 #endif

@@ -45,8 +45,6 @@ must_check bool paging_init(const struct paging_layout *layout);
 void paging_set_alloc(paging_alloc alloc);
 /* Physical address of the top-level table: CR3 of every CPU and HOST_CR3. */
 uint64_t paging_root(void);
-/* End of the highest physical address in the direct map. */
-uint64_t paging_direct_map_end(void);
 
 /* Whether all of [physical, physical + length) is in the direct map. */
 must_check bool paging_is_mapped(uint64_t physical, uint64_t length);

@@ -10,11 +10,6 @@ extern const uint8_t image_start[], text_start[], text_end[], data_start[], data
 
 static uint64_t direct_map_end;
 
-uint64_t paging_direct_map_end(void)
-{
-    return direct_map_end;
-}
-
 /* How a piece of the direct map is mapped, up to `end`. */
 struct piece {
     uint64_t end;
