@@ -119,7 +119,13 @@ void exit_advance_to(struct vcpu *vcpu, uint64_t rip, uint64_t rflags)
 
 enum exit_action exit_again(struct vcpu *vcpu)
 {
+    uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
     boundary_again();
+    /* One instruction is blocked by STI, and a part of this one has been done: interrupts do not wait for the
+     * others. */
+    if (state & INTERRUPTIBILITY_STI)
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE, state & ~(uint64_t)INTERRUPTIBILITY_STI);
     vcpu->result.code = RESULT_UNFINISHED;
     return vm_has_ended(vcpu->vm) ? EXIT_ACTION_STOP : EXIT_ACTION_RESUME;
 }

@@ -26,8 +26,9 @@
 #define QUALIFICATION_REP    (1u << 5)
 
 /* Bytes that go between a port and RAM before the clock is looked at: an element takes a device up to 400
- * ticks, so all of them less than EXIT_PIECE_TICKS. */
-#define TRANSFER_BYTES 192u
+ * ticks, so all of them less than EXIT_PIECE_TICKS. And those of one run, over which memory is looked up. */
+#define TRANSFER_PART  128u
+#define TRANSFER_BYTES 1024u
 
 /* SDM vol. 3, "Format of the VM-Exit Instruction-Information Field as Used for INS and OUTS": 9:7 address
  * size, 17:15 segment register of OUTS. */
@@ -104,6 +105,34 @@ static void port_write_run(struct vcpu *vcpu, uint16_t port, unsigned size, cons
     set_result(vcpu, device);
 }
 
+/* A run of at most `count` elements, until the exit has taken its time: how many there were. */
+static unsigned read_parts(struct vcpu *vcpu, uint16_t port, unsigned size, uint8_t *bytes, unsigned count)
+{
+    unsigned done = 0;
+
+    do {
+        unsigned part = count - done < TRANSFER_PART / size ? count - done : TRANSFER_PART / size;
+
+        port_read_run(vcpu, port, size, bytes + done * size, part);
+        done += part;
+    } while (done < count && tsc_read() < exit_piece_end(vcpu));
+    return done;
+}
+
+static unsigned write_parts(struct vcpu *vcpu, uint16_t port, unsigned size, const uint8_t *bytes,
+                            unsigned count)
+{
+    unsigned done = 0;
+
+    do {
+        unsigned part = count - done < TRANSFER_PART / size ? count - done : TRANSFER_PART / size;
+
+        port_write_run(vcpu, port, size, bytes + done * size, part);
+        done += part;
+    } while (done < count && tsc_read() < exit_piece_end(vcpu));
+    return done;
+}
+
 /* Between a port and memory that is no RAM: an element. */
 static enum emulate_status transfer_one(struct linear *linear, uint16_t port, bool in,
                                         const struct emulate_place *place)
@@ -147,10 +176,10 @@ enum emulate_status exit_io_transfer(void *context, uint16_t port, bool in, cons
     bytes = count * size;
     *moved = count;
     if (place->size[1] == 0 && in && guest_memory_writable(vm, at, bytes)) {
-        port_read_run(linear->vcpu, port, size, buffer, count);
-        (void)guest_memory_write(vm, at, buffer, bytes);
+        *moved = read_parts(linear->vcpu, port, size, buffer, count);
+        (void)guest_memory_write(vm, at, buffer, (size_t)*moved * size);
     } else if (place->size[1] == 0 && !in && guest_memory_read(vm, at, buffer, bytes) == bytes) {
-        port_write_run(linear->vcpu, port, size, buffer, count);
+        *moved = write_parts(linear->vcpu, port, size, buffer, count);
     } else {
         *moved = 1;
         status = transfer_one(linear, port, in, place);
