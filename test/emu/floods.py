@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A guest that floods the trace, or the console, keeps nobody waiting: another guest's report, its end, a command of the monitor."""
+"""A guest that floods the trace, or the console, keeps nobody waiting: another guest's report, its end, a command of the monitor.
+Nor does one that is in a call which takes seconds."""
 import re
 
 from exits import assemble
-from harness import Failure, check, launch
+from harness import Failure, check, launch, nasm
 from monitor import OPEN
 
 # vmm/trace/trace.h: what a CPU's rings hold.
@@ -66,6 +67,33 @@ def alone(context, kind, cmdline, ring):
     return name, test
 
 
+def in_a_call(context, kind, definition):
+    """timeout=, and stop and kill at the monitor, reach a guest in the middle of one call that takes seconds."""
+    begun, forbid = r"long_call: begins", [r"long_call: came back"]
+    # More exits than calls: it was in the middle of one.
+    parts = r"^adept: exits vm=call reason=VMCALL\(18\) count=([3-9]|\d{2,}) "
+
+    def run(name, options, why, answers=()):
+        guest = nasm(context, "test/emu/guests/long_call.asm", f"{name}.bin", "-f", "bin", *definition)
+        run = launch(context, name, GUEST=f"{guest} name=call {options}".strip(), CMDLINE="trace=none", answers=answers)
+        check(context, name, run, 1, [rf"^\[call\] {begun}$", rf"^adept: guest call: fail \({why}\)$", parts], forbid)
+        return run
+
+    def ends():
+        run(f"timeout-in-a-{kind}", "timeout=1", "timeout")
+
+    def killed():
+        run(f"kill-in-a-{kind}", "", "killed by the monitor", [(begun, OPEN + "kill\r")])
+
+    def stopped():
+        name = f"stop-in-a-{kind}"
+        stopped = run(name, "", "killed by the monitor", [
+            (begun, OPEN + "stop\r"), (r"stop: vm=call", "vms\r"), (r"name=call state=stopped", "kill\r")])
+        if not stopped.has(r"^adept: vms: 0 name=call state=stopped "):
+            raise Failure("it did not stop")
+    return [(f"timeout-in-a-{kind}", ends), (f"kill-in-a-{kind}", killed), (f"stop-in-a-{kind}", stopped)]
+
+
 def tests(context):
     yield alone(context, "exits", "trace=CPUID", RING_EXITS)
     yield alone(context, "lines", "trace=none", RING_LINES)
@@ -73,3 +101,5 @@ def tests(context):
     yield flooded(context, "exits", "trace=CPUID,TRIPLE_FAULT,VMCALL", RING_EXITS, [kill])
     yield flooded(context, "lines", "trace=TRIPLE_FAULT,VMCALL", RING_LINES,
                   [("vms", r"vms: 0 name=flood"), ("vm flood", r"vm: 0 name=flood"), kill])
+    for kind, definition in (("hypercall", ()), ("service", ("-DSERVICE",))):
+        yield from in_a_call(context, kind, definition)
