@@ -394,6 +394,32 @@ static void test_divide(void **state)
     gpr[REGISTER_RAX] = 0xff81;
     assert_int_equal(RUN(4, 0xf6, 0x3b), EMULATE_DONE);
     assert_int_equal(gpr[REGISTER_RAX], 127);
+    gpr[REGISTER_RAX] = 128; /* of a negative quotient one more fits */
+    processor.rip = 0x1000;
+    assert_int_equal(RUN(4, 0xf6, 0x3b), EMULATE_DONE);
+    assert_int_equal(gpr[REGISTER_RAX], 0x80);
+    gpr[REGISTER_RAX] = 129;
+    assert_int_equal(RUN(4, 0xf6, 0x3b), EMULATE_EXCEPTION);
+}
+
+/* CMPXCHG16B compares both halves. */
+static void test_compare_exchange_16(void **state)
+{
+    static const uint64_t there[2] = {0x1111, 0x2222}, new[2] = {0x3333, 0x4444};
+
+    for (unsigned differs = 0; differs < 4; differs++) {
+        reset(NULL);
+        memcpy(memory + 0x100, there, sizeof(there));
+        gpr[REGISTER_RSI] = 0x100;
+        gpr[REGISTER_RAX] = there[0] + (differs & 1);
+        gpr[REGISTER_RDX] = there[1] + (differs >> 1);
+        gpr[REGISTER_RBX] = new[0];
+        gpr[REGISTER_RCX] = new[1];
+        assert_int_equal(RUN(8, 0x48, 0x0f, 0xc7, 0x0e), EMULATE_DONE);
+        assert_memory_equal(memory + 0x100, differs == 0 ? new : there, sizeof(there));
+        assert_int_equal(!(processor.rflags & FLAG_ZF), differs != 0);
+        assert_true(gpr[REGISTER_RAX] == there[0] && gpr[REGISTER_RDX] == there[1]);
+    }
 }
 
 static void test_system_registers(void **state)
@@ -494,6 +520,7 @@ int main(void)
         cmocka_unit_test_setup(test_bit_string, reset),
         cmocka_unit_test_setup(test_compare_exchange_writes, reset),
         cmocka_unit_test_setup(test_divide, reset),
+        cmocka_unit_test_setup(test_compare_exchange_16, reset),
         cmocka_unit_test_setup(test_system_registers, reset),
         cmocka_unit_test_setup(test_vectors_enabled, reset),
         cmocka_unit_test_setup(test_vector_memory, reset),
