@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define PAGE_SIZE    UINT64_C(0x1000)
+#define PAGE_MASK    (PAGE_SIZE - 1) /* an address's offset in its 4 KiB page */
 #define PAGE_SIZE_2M UINT64_C(0x200000)
 #define PAGE_SIZE_1G UINT64_C(0x40000000)
 #define FOUR_GIB     UINT64_C(0x100000000)

@@ -9,4 +9,7 @@ enum vmcs_field {
 #undef VMCS_FIELD
 };
 
+/* Access rights of CS: 64-bit code, if IA32_EFER.LMA is 1. SDM vol. 3, "Guest Register State". */
+#define CODE_SEGMENT_L (1u << 13)
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One instruction, over a translation that the memory map does not grant or for the monitor. */
 #include "vmm/debug/step.h"
+#include "arch/x86/memory.h"
 #include "ept/map.h"
 #include "ept/zap.h"
 #include "vmm/vcpu/boundary.h"
@@ -11,8 +12,6 @@
 #include "vmm/vm/flush.h"
 #include "vmm/vm/pause.h"
 #include "vmm/vcpu/vmcs.h"
-
-#define PAGE_MASK UINT64_C(0xfff)
 
 static bool map_page(struct vcpu *vcpu, uint64_t page, uint64_t host_physical, unsigned rights,
                      enum memory_type type)

@@ -8,8 +8,6 @@
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"
 
-#define BLOCKING (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
-
 static void set_flag(bool set)
 {
     uint64_t controls = vmcs_read(VMCS_PRIMARY_CONTROLS) & ~(uint64_t)VMX_MONITOR_TRAP_FLAG;
@@ -25,7 +23,7 @@ static void set_flag(bool set)
 static void hold_back(struct vcpu *vcpu)
 {
     struct step *step = &vcpu->step;
-    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) & BLOCKING;
+    uint64_t blocking = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI_MOV_SS;
 
     if (blocking != 0) {
         uint64_t pending = vmcs_read(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS);

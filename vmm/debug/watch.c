@@ -10,7 +10,6 @@
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"
 
-#define PAGE_MASK            UINT64_C(0xfff)
 #define QUALIFICATION_LINEAR (UINT64_C(1) << 7) /* the linear address is valid */
 #define QUALIFICATION_FINAL  (UINT64_C(1) << 8) /* else: a paging structure's entry on the way to it */
 

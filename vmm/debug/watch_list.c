@@ -8,8 +8,6 @@
 #include "vmm/debug/watch.h"
 #include "ept/table.h"
 
-#define PAGE_MASK UINT64_C(0xfff)
-
 static bool is_memory(const struct ept_region *region)
 {
     return region != NULL && (region->kind == EPT_REGION_RAM || region->kind == EPT_REGION_IDENTITY ||

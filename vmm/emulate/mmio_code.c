@@ -8,7 +8,6 @@
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"
 
-#define CODE_SEGMENT_L  (1u << 13)
 #define CODE_SEGMENT_DB (1u << 14)
 
 _Static_assert(((CR4_PSE | CR4_PAE | CR4_LA57) & (MMIO_MODE_PAGED | MMIO_MODE_LONG)) == 0,

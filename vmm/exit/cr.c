@@ -29,7 +29,6 @@
 #define CR4_BESIDE_PAGING                                                                                    \
     (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_MCE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP |     \
      CR4_FSGSBASE | CR4_OSXSAVE)
-#define CODE_SEGMENT_L       (1u << 13)
 #define SEGMENT_TYPE(rights) ((rights)&15)
 #define TYPE_BUSY_TSS16      3
 

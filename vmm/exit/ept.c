@@ -22,8 +22,6 @@
 #include "vmm/vcpu/vmcs.h"
 #include "vmm/plug.h"
 
-#define PAGE_MASK UINT64_C(0xfff)
-
 static enum exit_action end_guest(struct vcpu *vcpu)
 {
     vcpu->result.code = RESULT_ENDED;

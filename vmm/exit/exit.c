@@ -11,8 +11,6 @@
 #include "vmm/vcpu/vmcs.h"
 #include "vmm/host/workaround.h"
 
-#define CODE_SEGMENT_L (1u << 13)
-
 /* Of the reasons that are not here, instructions raise #UD, and all else ends the guest. */
 static exit_handler *const handlers[EXIT_REASON_COUNT] = {
     [EXIT_EXCEPTION_NMI] = exit_exception,

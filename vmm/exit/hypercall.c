@@ -24,7 +24,6 @@
 #include "vmm/plug.h"
 
 #define PUT_STRING_MAX 4096
-#define PAGE_MASK      (PAGE_SIZE - 1)
 
 _Static_assert(PLANT_NOT_PRESENT == EPT_PLANT_NOT_PRESENT, "the ABI's numbers are the engine's");
 _Static_assert(PLANT_READ_ONLY == EPT_PLANT_READ_ONLY, "the ABI's numbers are the engine's");

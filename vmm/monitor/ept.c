@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Commands about a guest's memory map, its EPT, and its dirty log. */
 #include "drivers/console.h"
+#include "arch/x86/memory.h"
 #include "ept/misconfig.h"
 #include "ept/protect.h"
 #include "ept/qualification.h"
@@ -16,8 +17,6 @@
 #include "vmm/vm/flush.h"
 #include "vmm/vm/tables.h"
 #include "vmm/debug/watch.h"
-
-#define PAGE_MASK (FRAME_SIZE - 1)
 
 static void print_walk(struct monitor_call *call, uint64_t gpa)
 {

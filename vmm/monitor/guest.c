@@ -178,8 +178,7 @@ void monitor_wait(struct monitor_call *call)
 static bool takes_interrupt(void)
 {
     return (vmcs_read(VMCS_GUEST_RFLAGS) & (1u << 9)) != 0 &&
-           (vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) &
-            (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)) == 0;
+           (vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE) & INTERRUPTIBILITY_STI_MOV_SS) == 0;
 }
 
 void monitor_inject(struct monitor_call *call)

@@ -12,12 +12,11 @@
 #include "vmm/guest/symbols.h"
 #include "vmm/vcpu/vcpu.h"
 
-#define CODE_BEFORE    16u
-#define CODE_BYTES     32u
-#define STACK_WORDS    8u
-#define STACK_BYTES    (STACK_WORDS * 8)
-#define CODE_SEGMENT_L (1u << 13)
-#define SEGMENT_DB     (1u << 14)
+#define CODE_BEFORE 16u
+#define CODE_BYTES  32u
+#define STACK_WORDS 8u
+#define STACK_BYTES (STACK_WORDS * 8)
+#define SEGMENT_DB  (1u << 14)
 
 must_check bool vcpu_report_paging(struct vcpu *vcpu, struct guest_paging *paging)
 {

@@ -7,7 +7,6 @@
 #include "vmm/vm/vm.h"
 #include "vmm/vcpu/vmcs.h"
 
-#define BLOCKING             (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 #define QUALIFICATION_PORT   16 /* of an I/O instruction's exit */
 #define QUALIFICATION_SIZE   7u
 #define QUALIFICATION_STRING (1u << 4)
@@ -41,8 +40,8 @@ uint64_t boundary_end_blocking(void)
 {
     uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 
-    if (unlikely(state & BLOCKING)) {
-        state &= ~(uint64_t)BLOCKING;
+    if (unlikely(state & INTERRUPTIBILITY_STI_MOV_SS)) {
+        state &= ~(uint64_t)INTERRUPTIBILITY_STI_MOV_SS;
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY_STATE, state);
     }
     return state;

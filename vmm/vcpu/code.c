@@ -9,7 +9,6 @@
 #include "vmm/vcpu/vcpu.h"
 #include "vmm/vcpu/vmcs.h"
 
-#define CODE_SEGMENT_L (1u << 13)
 #define CODE_SEGMENT_D (1u << 14)
 
 unsigned vcpu_code_size(void)

@@ -17,6 +17,8 @@ struct vcpu;
 #define INTERRUPTIBILITY_MOV_SS 2u
 #define INTERRUPTIBILITY_SMI    4u
 #define INTERRUPTIBILITY_NMI    8u
+/* What holds interrupts and debug exceptions back behind one instruction. */
+#define INTERRUPTIBILITY_STI_MOV_SS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 
 /* Interruption information: 7:0 vector, 10:8 type, 11 error code, 12 NMI unblocking (exits only), 31 valid.
  */

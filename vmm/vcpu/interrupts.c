@@ -14,8 +14,6 @@
 #include "vmm/vcpu/vmcs.h"
 #include "vmm/devices/pc.h"
 
-#define BLOCKING_STI_MOV_SS (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
-
 /* How often the console is read for the monitor and for the guest that listens to it, if nothing else comes
  * up. */
 #define CONSOLE_PERIOD_US 5000
@@ -51,12 +49,12 @@ void interrupts_close_windows(struct vcpu *vcpu)
  * Guest Non-Register State". */
 static bool takes_nmi(uint64_t blocking)
 {
-    return (blocking & (BLOCKING_STI_MOV_SS | INTERRUPTIBILITY_NMI)) == 0;
+    return (blocking & (INTERRUPTIBILITY_STI_MOV_SS | INTERRUPTIBILITY_NMI)) == 0;
 }
 
 static bool takes_interrupt(uint64_t blocking)
 {
-    return (blocking & BLOCKING_STI_MOV_SS) == 0 && (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) != 0;
+    return (blocking & INTERRUPTIBILITY_STI_MOV_SS) == 0 && (vmcs_read(VMCS_GUEST_RFLAGS) & RFLAGS_IF) != 0;
 }
 
 /*
