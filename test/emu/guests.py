@@ -161,7 +161,7 @@ def tests(context):
                              CMDLINE="trace=stats", timeout=240, expect=beyond)
     else:
         yield launcher_error(context, "mem-6G", "takes at most 2048, and 3.0 takes more", MEM="6G")
-    yield guest_test(context, "clang-modes", "modes", KERNEL=os.path.join(context.build, "clang", "adept"), CPUS=2)
+    yield guest_test(context, "modes-clang", "modes", KERNEL=os.path.join(context.build, "clang", "adept"), CPUS=2)
     yield guest_test(context, "multiboot1", "hello", MULTIBOOT=1)
     yield guest_test(context, "multiboot1-identity", "identity", MULTIBOOT=1, CPUS=2)
 

@@ -28,8 +28,8 @@ print(report.passed, report.failed)
 # larger raises its bound in the same commit, and says why.
 BOUNDS = {
     "arch/x86": 4300, "boot": 1150, "build": 550, "drivers": 1650, "ept": 5000, "guests": 2500,
-    "test": 51700, "tools": 1500, "vmm": 1100, "vmm/bios": 2050, "vmm/check": 3850, "vmm/debug": 1400,
-    "vmm/devices": 5300, "vmm/emulate": 3750, "vmm/exit": 2700, "vmm/guest": 1400, "vmm/host": 2400, "vmm/monitor": 2000,
+    "test": 51850, "tools": 1500, "vmm": 1100, "vmm/bios": 2050, "vmm/check": 3850, "vmm/debug": 1400,
+    "vmm/devices": 5300, "vmm/emulate": 3750, "vmm/exit": 2750, "vmm/guest": 1400, "vmm/host": 2400, "vmm/monitor": 2000,
     "vmm/quick": 850, "vmm/report": 1550, "vmm/trace": 2150, "vmm/vcpu": 1950, "vmm/vm": 2650,
 }
 
