@@ -7,6 +7,9 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 SHELL := /bin/bash
 
+# What the first line on the console says beside the commit's hash; CHANGELOG.md says what each version brought.
+VERSION := 0.2.0
+
 BUILD ?= build
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 V ?= 0
@@ -83,6 +86,9 @@ ABI_HEADERS := $(sort $(wildcard boot/*_abi.h arch/x86/*_abi.h $(addsuffix /*_ab
 ABI_INCLUDES := $(addprefix $(BUILD)/gen/,$(notdir $(ABI_HEADERS:.h=.inc)))
 GENERATED := $(BUILD)/gen/version.h $(ABI_INCLUDES)
 
+# The commit, with `-dirty` behind it where a file has been changed since.
+HASH ?= $$(git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
+
 INCLUDES := -I. -I$(BUILD)/gen
 WARNINGS := -Wall -Wextra $(ERRORS) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CFLAGS := -std=c17 -O2 -g -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
@@ -100,7 +106,7 @@ KERNEL_STRIPPED := $(BUILD)/adept
 
 GUESTS := $(patsubst guests/%.asm,$(BUILD)/guests/%.bin,$(sort $(wildcard guests/*.asm)))
 
-.PHONY: all kernel guests tools iso run conformance bench test test-rest test-all size test-debian13 fuzz check-host deps clean help FORCE
+.PHONY: all kernel guests tools iso release run conformance bench test test-rest test-all size test-debian13 fuzz check-host deps clean help FORCE
 all: kernel guests tools
 kernel: $(KERNEL) $(KERNEL_STRIPPED) $(BUILD)/adept.dis
 guests: $(GUESTS)
@@ -120,7 +126,7 @@ $(BUILD)/objects: FORCE
 	$(call stamp,$@,printf '%s\n' $(OBJECTS))
 
 $(BUILD)/gen/version.h: FORCE
-	$(call stamp,$@,printf '#define ADEPT_VERSION "%s"\n' "$$(git describe --always --dirty 2>/dev/null || echo unknown)")
+	$(call stamp,$@,printf '#define ADEPT_VERSION "%s"\n#define ADEPT_HASH "%s"\n' '$(VERSION)' "$(HASH)")
 
 # `#define NAME value` -> `%define NAME value`; comments and the include guard go.
 define abi_rule
@@ -212,6 +218,18 @@ iso: $(BUILD)/adept.iso
 $(BUILD)/adept.iso: $(KERNEL_STRIPPED) $(GUESTS) iso/menu iso/guests iso/image
 	$(call say,ISO,$@)
 	$(Q)iso/image $@ $(KERNEL_STRIPPED) $(GUESTS)
+
+# What a release is, in a folder of its own whose files have one name: the bootable image, the hypervisor without symbols, the
+# trace's decoder, and the checksums of all three.
+RELEASE := adept-$(VERSION)
+release: $(BUILD)/$(RELEASE)/SHA256SUMS
+$(BUILD)/$(RELEASE)/SHA256SUMS: $(BUILD)/adept.iso $(KERNEL_STRIPPED) $(BUILD)/adept-trace
+	$(call say,RELEASE,$(@D))
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)cp $(BUILD)/adept.iso $(@D)/$(RELEASE).iso
+	$(Q)cp $(KERNEL_STRIPPED) $(@D)/$(RELEASE)
+	$(Q)cp $(BUILD)/adept-trace $(@D)/$(RELEASE)-trace
+	$(Q)cd $(@D) && sha256sum $(RELEASE) $(RELEASE)-trace $(RELEASE).iso > SHA256SUMS
 
 # --- Running ---------------------------------------------------------------------------------------------------------
 # GUEST=, CPUS= and so on reach tools/run through the environment.
@@ -372,6 +390,7 @@ help:
 	    'make bench        what exits, the EPT and the start cost: two tables, $(BUILD)/bench.json' \
 	    'make fuzz         fuzzes for FUZZ_SECONDS=$(FUZZ_SECONDS) each, and with FUZZ_GUESTS=$(FUZZ_GUESTS) random guests' \
 	    'make iso          $(BUILD)/adept.iso, for CD and USB, BIOS and UEFI' \
+	    'make release      $(BUILD)/$(RELEASE)/: the image for CD and USB, the hypervisor, adept-trace, and their checksums' \
 	    'make check-host   what this machine can run Adept in, and why' \
 	    'make deps         installs what run and test need (they do so themselves)' \
 	    'make clean        removes $(BUILD)/' \

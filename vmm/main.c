@@ -110,7 +110,7 @@ static void load_boot_cpu(void)
 
 static void print_boot(void)
 {
-    console_printf("adept: version %s\n", ADEPT_VERSION);
+    console_printf("adept: version %s hash=%s\n", ADEPT_VERSION, ADEPT_HASH);
     console_printf("adept: boot: loader=\"%s\" protocol=%s firmware=%s command_line=\"%s\"\n",
                    boot.loader_name, boot.protocol == BOOT_PROTOCOL_MULTIBOOT2 ? "multiboot2" : "multiboot1",
                    boot.from_efi ? "uefi" : "bios", boot.command_line);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The Makefile, the scripts around it, the image's menu, and the documents: what they promise, without an emulator."""
+import hashlib
 import os
 import re
 import shutil
@@ -387,6 +388,58 @@ def menu_of_image(context):
     return "iso-entries", test
 
 
+def release(context):
+    """make release: the three files, each the one that the build has made, the checksums of all, and the version that the image prints."""
+
+    def test():
+        name = "make-release"
+        fresh(context, name)
+        captured(context, name, ["make", "--no-print-directory", f"BUILD={context.build}", "release"], make_environment())
+        version = re.search(r"^VERSION := (\d+\.\d+\.\d+)$", read(context, "Makefile"), re.MULTILINE).group(1)
+        if not re.search(rf"^## {re.escape(version)}\b", read(context, "CHANGELOG.md"), re.MULTILINE):
+            raise Failure(f"CHANGELOG.md has no section about version {version}")
+        path = os.path.join(context.build, f"adept-{version}")
+        files = {f"adept-{version}": "adept", f"adept-{version}.iso": "adept.iso", f"adept-{version}-trace": "adept-trace"}
+        if set(os.listdir(path)) != {*files, "SHA256SUMS"}:
+            raise Failure(f"{path} has {sorted(os.listdir(path))}")
+        sums = {}
+        for file, made_from in files.items():
+            with open(os.path.join(path, file), "rb") as released, open(os.path.join(context.build, made_from), "rb") as built:
+                content = released.read()
+                if content != built.read():
+                    raise Failure(f"{file} is not build/{made_from}")
+            sums[file] = hashlib.sha256(content).hexdigest()
+        with open(os.path.join(path, "SHA256SUMS"), encoding="utf-8") as text:
+            if text.read() != "".join(f"{digest}  {file}\n" for file, digest in sorted(sums.items())):
+                raise Failure("SHA256SUMS has other files, or other sums")
+        run = launch(context, name, KERNEL=os.path.join(path, f"adept-{version}"), GUEST="hello", CMDLINE="trace=none")
+        hash_ = re.search(r'ADEPT_HASH "([^"]+)"', read(context, os.path.join(context.build, "gen", "version.h"))).group(1)
+        lines = [line for line in run.lines if line.startswith("adept: ")]
+        if not lines or lines[0] != f"adept: version {version} hash={hash_}" or not re.fullmatch(r"[0-9a-f]{7,40}(-dirty)?", hash_):
+            raise Failure(f"its first line is {lines[:1]}, the version is {version} and the hash {hash_}")
+    return "make-release", test
+
+
+def same_image_anywhere(context):
+    """The sources in another folder, under a longer name and built into another directory: the image is the same, byte for byte."""
+
+    def test():
+        name = "make-elsewhere"
+        path = os.path.join(fresh(context, name), "a-folder-with-another-name", "adept")
+        tracked = subprocess.run(["git", "ls-files"], cwd=context.root, capture_output=True, text=True, check=True).stdout.splitlines()
+        for file in tracked:
+            if os.path.exists(os.path.join(context.root, file)):
+                os.makedirs(os.path.dirname(os.path.join(path, file)), exist_ok=True)
+                shutil.copy2(os.path.join(context.root, file), os.path.join(path, file))
+        hash_ = re.search(r'ADEPT_HASH "([^"]+)"', read(context, os.path.join(context.build, "gen", "version.h"))).group(1)
+        captured(context, name, ["make", "--no-print-directory", "-C", path, f"-j{context.jobs}", "BUILD=out", f"HASH={hash_}", "out/adept"], make_environment())
+        with open(os.path.join(path, "out", "adept"), "rb") as there, open(os.path.join(context.build, "adept"), "rb") as here:
+            if there.read() != here.read():
+                raise Failure(f"{path}/out/adept is another image than {context.build}/adept")
+        shutil.rmtree(os.path.dirname(path))
+    return "make-elsewhere", test
+
+
 # --- README.md -----------------------------------------------------------------------------------------------------------
 def excerpt_is_true(context):
     """The README's excerpt of `make run`: its trace and output lines stand in the expected trace of the same run, in that order."""
@@ -438,5 +491,7 @@ def tests(context):
     yield chooses_emulator(context)
     yield sums_of_ci(context)
     yield menu_of_image(context)
+    yield release(context)
+    yield same_image_anywhere(context)
     yield excerpt_is_true(context)
     yield options_are_listed(context)
