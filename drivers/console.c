@@ -18,7 +18,8 @@
 
 struct console {
     struct spinlock lock;
-    bool lock_broken; /* the last wait for the lock ran out: the next is one attempt */
+    struct spinlock read_lock; /* of what is typed alone: CPUs that write without end keep no reader away */
+    bool lock_broken;          /* the last wait for the lock ran out: the next is one attempt */
     bool panic;
     uint32_t (*cpu_index)(void);
     uint64_t (*clock)(void);
@@ -216,11 +217,11 @@ int console_try_read(void)
 {
     int character;
 
-    if (in_panic() || !spinlock_try_lock(&console.lock)) {
+    if (in_panic() || !spinlock_try_lock(&console.read_lock)) {
         return -1;
     }
-    character = uart_get(&console.devices.uart);
-    spinlock_unlock(&console.lock);
+    character = uart_get(&console.devices.uart); /* of the UART's fields it uses constant ones alone */
+    spinlock_unlock(&console.read_lock);
     return character;
 }
 

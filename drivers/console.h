@@ -94,8 +94,8 @@ bool console_uses_uart(uint16_t port, uint64_t mmio);
 enum uart_status console_open_uart(struct uart16550 *uart, uint16_t port, uint64_t mmio,
                                    uint32_t baud) must_check;
 
-/* The next character that was typed at the UART, -1 for none, or while another CPU uses the console. Never
- * waits. */
+/* The next character that was typed at the UART, -1 for none, or while another CPU reads. Never waits, and
+ * does not ask who writes. */
 int console_try_read(void);
 
 /*

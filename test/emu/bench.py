@@ -90,12 +90,15 @@ def tests(context):
     def cpus():
         """A fresh page costs each of 2 and of 8 vCPUs what it costs one alone; Bochs's time is a few ticks off with several CPUs."""
         found = {row.name: row for row in measured()}
+        if bochs_version() >= (3, 0): # whose time with several CPUs is not that of one's instructions while others wait: test/README.md
+            if found["ept_4k_8_cpus"].max > found["ept_4k"].median * 1.25:
+                raise Failure(f"ept_4k_8_cpus: {found['ept_4k_8_cpus'].max}, and {found['ept_4k'].median} in a machine of one CPU")
+            return
         one = found["ept_4k_1_cpu"].median
         for name in ("ept_4k_2_cpus", "ept_4k_8_cpus"):
             if not one * 0.97 <= found[name].min <= found[name].max <= one * 1.03:
                 raise Failure(f"{name}: {found[name].min} to {found[name].max}, and {one} on one CPU alone")
     yield "bench-rule", rule
     yield "bench-rows", rows
-    if bochs_version() < (3, 0): # whose time with several CPUs is that of their instructions: test/README.md
-        yield "bench-cpus", cpus
+    yield "bench-cpus", cpus
     yield "bench-baseline", test

@@ -172,6 +172,30 @@ static void try_read_never_waits(void **state)
     assert_int_equal(console_try_read(), -1);
 }
 
+static int read_meanwhile;
+
+/* Called within a write, with the console's lock held. */
+static uint64_t read_in_a_write(void)
+{
+    int key = console_try_read();
+
+    if (key >= 0)
+        read_meanwhile = key;
+    return 0;
+}
+
+/* Who writes without end keeps no reader away. */
+static void a_writer_keeps_no_reader_away(void **state)
+{
+    (void)state;
+    read_meanwhile = -1;
+    console_set_clock(read_in_a_write);
+    simulated_uart_arrives(&com1, 'm');
+    write_text("a line\n");
+    assert_int_equal(read_meanwhile, 'm');
+    console_set_clock(NULL);
+}
+
 static void write_prompt(const char *text, bool taken)
 {
     assert_int_equal(console_prompt_write(text, strlen(text)), taken);
@@ -610,6 +634,7 @@ int main(void)
         cmocka_unit_test_setup(long_text_is_cut_visibly, fresh_console),
         cmocka_unit_test_setup(try_write_never_waits, fresh_console),
         cmocka_unit_test_setup(try_read_never_waits, fresh_console),
+        cmocka_unit_test_setup(a_writer_keeps_no_reader_away, fresh_console),
         cmocka_unit_test_setup(a_prompt_goes_and_comes_back, fresh_console),
         cmocka_unit_test_setup(no_prompt_in_an_open_line, fresh_console),
         cmocka_unit_test_setup(a_pager_decides, fresh_console),
