@@ -10,6 +10,8 @@ GROWTH = 1.01
 # may be that much over them. What the source itself adds, the reference shows.
 REFERENCE = r"gcc \(.*\) 12\."
 OTHER_COMPILER = 1.05
+# Where gcc 14 (Debian 13) makes more than that: 154 ticks for 145; four ticks for each byte of a loop of some forty.
+FURTHER = {"ept_4k": 1.06, "rep_outsb": 1.1}
 
 
 def slack(build):
@@ -38,7 +40,7 @@ def compare(measured, baseline, goals, factor=1):
     for name, value in measured.items():
         if name not in baseline:
             wrong.append(f"{name}: not in the baseline; test/bench/run --update writes it")
-        elif value > baseline[name] * GROWTH * factor:
+        elif value > baseline[name] * GROWTH * (factor if factor == 1 else max(factor, FURTHER.get(name.split()[0], factor))):
             wrong.append(f"{name}: {value}, more than 1 % over the baseline's {baseline[name]}")
         elif name in goals and value > goals[name] * factor and goals[name] >= baseline[name]:
             wrong.append(f"{name}: {value}, more than the goal of {goals[name]} that the baseline's {baseline[name]} has reached")
