@@ -20,7 +20,8 @@ struct boot_info;
 struct vcpu;
 struct vm;
 
-/* --- vmm/monitor/: the command line on the console --------------------------------------------------------- */
+/* --- vmm/monitor/: the command line on the console ---------------------------------------------------------
+ */
 
 #ifndef WITHOUT_MONITOR
 /* The boot CPU, before guests run: takes the script of the command line. (monitor.c) */
@@ -33,7 +34,8 @@ void monitor_before_entry(struct vcpu *vcpu);
 /* Reads the console and goes on with the session as far as this CPU can: without a vCPU, or with that of the
  * calling CPU, between an exit and an entry. Never waits for another CPU. (monitor.c) */
 void monitor_run(struct vcpu *vcpu);
-/* The same without a vCPU, for loops of a CPU that waits: not oftener than the console needs it. (monitor.c) */
+/* The same without a vCPU, for loops of a CPU that waits: not oftener than the console needs it. (monitor.c)
+ */
 void monitor_poll(void);
 /* Whether a command waits for this vCPU. Its CPU. (monitor.c) */
 bool monitor_wants(const struct vcpu *vcpu);
@@ -47,12 +49,8 @@ void monitor_stopped_at(struct vcpu *vcpu);
 /* What was typed for the guests; -1: nothing. The CPU of the guest that gets it. (keys.c) */
 int monitor_guest_key(void);
 #else
-static inline void monitor_prepare(void)
-{
-}
-static inline void monitor_finish(void)
-{
-}
+static inline void monitor_prepare(void) {}
+static inline void monitor_finish(void) {}
 static inline void monitor_before_entry(struct vcpu *vcpu)
 {
     (void)vcpu;
@@ -61,9 +59,7 @@ static inline void monitor_run(struct vcpu *vcpu)
 {
     (void)vcpu;
 }
-static inline void monitor_poll(void)
-{
-}
+static inline void monitor_poll(void) {}
 static inline bool monitor_wants(const struct vcpu *vcpu)
 {
     (void)vcpu;
@@ -87,7 +83,8 @@ static inline int monitor_guest_key(void)
 }
 #endif
 
-/* --- vmm/report/: what is said at the start, at a guest's end and at a crash ------------------------------- */
+/* --- vmm/report/: what is said at the start, at a guest's end and at a crash -------------------------------
+ */
 
 #ifndef WITHOUT_REPORT
 /* All CPUs are up, and no guest has memory yet. Boot CPU. (start.c) */
@@ -102,15 +99,9 @@ void vcpu_brief_take(struct vcpu *vcpu);
  * current, on the CPU that ran it. (vm.c) */
 void vm_report(struct vcpu *vcpu);
 #else
-static inline void start_report_memory(void)
-{
-}
-static inline void start_report_entry(void)
-{
-}
-static inline void start_report_print(void)
-{
-}
+static inline void start_report_memory(void) {}
+static inline void start_report_entry(void) {}
+static inline void start_report_print(void) {}
 static inline void vcpu_brief_take(struct vcpu *vcpu)
 {
     (void)vcpu;
@@ -121,7 +112,8 @@ static inline void vm_report(struct vcpu *vcpu)
 }
 #endif
 
-/* --- vmm/check/: Adept and the processor, checked ----------------------------------------------------------- */
+/* --- vmm/check/: Adept and the processor, checked
+ * ----------------------------------------------------------- */
 
 /* A walk check is one exit, and looks at every entry of the EPT: there may be so many tables. */
 #define WALK_CHECK_TABLES_MAX 10
@@ -185,22 +177,14 @@ static inline int conformance_run(void)
 {
     return 2;
 }
-static inline void host_test_before_masks(void)
-{
-}
+static inline void host_test_before_masks(void) {}
 static inline void host_test_modules(struct boot_info *boot)
 {
     (void)boot;
 }
-static inline void host_test_run(void)
-{
-}
-static inline void host_test_other_cpu(void)
-{
-}
-static inline void host_test_after_guests(void)
-{
-}
+static inline void host_test_run(void) {}
+static inline void host_test_other_cpu(void) {}
+static inline void host_test_after_guests(void) {}
 static inline void host_test_before_report(struct vcpu *vcpu)
 {
     (void)vcpu;

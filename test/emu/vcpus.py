@@ -12,7 +12,7 @@ LONG_PERIOD = 20000000  # instructions a second: the 2 ms after which a guest ex
 
 
 def same_memory(context, vcpus, cpus, model):
-    """guests/vcpus.asm: the same pages, neighbours, rights taken away, holes, a dirty log; ended by the last vCPU."""
+    """test/emu/guests/vcpus.asm: the same pages, neighbours, rights taken away, holes, a dirty log; ended by the last vCPU."""
     name = f"vcpus-{vcpus}-of-{cpus}-{model}"
 
     def test():

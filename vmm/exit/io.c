@@ -106,28 +106,18 @@ static void port_write_run(struct vcpu *vcpu, uint16_t port, unsigned size, cons
 }
 
 /* A run of at most `count` elements, until the exit has taken its time: how many there were. */
-static unsigned read_parts(struct vcpu *vcpu, uint16_t port, unsigned size, uint8_t *bytes, unsigned count)
+static unsigned run_in_parts(struct vcpu *vcpu, uint16_t port, bool in, unsigned size, uint8_t *bytes,
+                             unsigned count)
 {
     unsigned done = 0;
 
     do {
         unsigned part = count - done < TRANSFER_PART / size ? count - done : TRANSFER_PART / size;
 
-        port_read_run(vcpu, port, size, bytes + done * size, part);
-        done += part;
-    } while (done < count && tsc_read() < exit_piece_end(vcpu));
-    return done;
-}
-
-static unsigned write_parts(struct vcpu *vcpu, uint16_t port, unsigned size, const uint8_t *bytes,
-                            unsigned count)
-{
-    unsigned done = 0;
-
-    do {
-        unsigned part = count - done < TRANSFER_PART / size ? count - done : TRANSFER_PART / size;
-
-        port_write_run(vcpu, port, size, bytes + done * size, part);
+        if (in)
+            port_read_run(vcpu, port, size, bytes + done * size, part);
+        else
+            port_write_run(vcpu, port, size, bytes + done * size, part);
         done += part;
     } while (done < count && tsc_read() < exit_piece_end(vcpu));
     return done;
@@ -176,10 +166,10 @@ enum emulate_status exit_io_transfer(void *context, uint16_t port, bool in, cons
     bytes = count * size;
     *moved = count;
     if (place->size[1] == 0 && in && guest_memory_writable(vm, at, bytes)) {
-        *moved = read_parts(linear->vcpu, port, size, buffer, count);
+        *moved = run_in_parts(linear->vcpu, port, true, size, buffer, count);
         (void)guest_memory_write(vm, at, buffer, (size_t)*moved * size);
     } else if (place->size[1] == 0 && !in && guest_memory_read(vm, at, buffer, bytes) == bytes) {
-        *moved = write_parts(linear->vcpu, port, size, buffer, count);
+        *moved = run_in_parts(linear->vcpu, port, false, size, buffer, count);
     } else {
         *moved = 1;
         status = transfer_one(linear, port, in, place);

@@ -249,11 +249,12 @@ static bool clear(struct vm *vm)
 
     _Static_assert(VM_OUTPUTS == PC_OUTPUTS, "a line for each of the PC's outputs");
     memset(vm, 0, sizeof(*vm));
-    if (parts == NULL)
+    if (parts != NULL)
+        memset(parts, 0, sizeof(*parts));
+    else
         parts = frame_alloc_zeroed(sizeof(*parts));
     if (parts == NULL)
         return false;
-    memset(parts, 0, sizeof(*parts));
     vm->parts = parts;
     vm->watches = &parts->watches;
     vm->symbols = &parts->symbols;

@@ -5,7 +5,7 @@
  * ept-wrong-root and ept-bad-root (vmm/vm/vm.c), mmio-device (vmm/vm/devices.c), no-quick-exits
  * (vmm/quick/quick.c), walk-wrong (vmm/check/self/walk.c), entry-rules, entry-random, entry-broken-controls,
  * -host and -guest (vmm/check/entry/trial.c), monitor-trap-absent and monitor-trap-works
- * (vmm/check/self/trap_flag.c), vpid-few and vpid-none (vmm/vcpu/vpid.c), forced-exits, undefined-exit and
+ * (vmm/debug/trap_flag.c), vpid-few and vpid-none (vmm/vcpu/vpid.c), forced-exits, undefined-exit and
  * unhandled-exit (vmm/vcpu/vmcs.c), bus-lock (vmm/vcpu/vcpu.c), string-io-decoded, as if exits told nothing
  * of INS and OUTS (vmm/host/cpu.c), key-id-bits, as if memory encryption took 6 bits off physical addresses
  * (vmm/vcpu/cpuid.c), conformance-wrong, -flag, -stray and -processor (vmm/check/conformance/conformance.c).
